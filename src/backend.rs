@@ -1,0 +1,268 @@
+//! The transport: a small trait over [`http`] types, and what the adapters share.
+//!
+//! A backend moves one HTTP request to the server and brings one HTTP response back. It knows
+//! nothing of Keystone: no authentication, no retries, no decoding. The contract is written clause
+//! by clause in `docs/backends.md`; each clause is a test of the public conformance suite
+//! ([`testing::conformance`](crate::testing::conformance), feature `testing`).
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+
+/// Carries HTTP requests for the async client.
+///
+/// Implement it with plain `async fn`s. The client keeps any backend behind one shared handle, so
+/// no type parameter reaches the code that uses the client.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use bytes::Bytes;
+/// use keystone_client::backend::{BackendError, HttpBackend};
+///
+/// /// Answers every request with `200 OK` and an empty body.
+/// struct AlwaysOk;
+///
+/// impl HttpBackend for AlwaysOk {
+///     async fn execute(
+///         &self,
+///         _request: http::Request<Bytes>,
+///     ) -> Result<http::Response<Bytes>, BackendError> {
+///         Ok(http::Response::new(Bytes::new()))
+///     }
+///
+///     async fn sleep(&self, _duration: Duration) {}
+/// }
+/// ```
+pub trait HttpBackend: Send + Sync + 'static {
+    /// Sends one request and returns the response, whatever its status.
+    ///
+    /// A [`RequestTimeout`] in the request's extensions bounds this one exchange.
+    ///
+    /// # Errors
+    ///
+    /// A [`BackendError`] whose [kind](BackendError::kind) says whether the server may have seen
+    /// the request. A response with a status of 400 or above is not an error.
+    fn execute(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> impl Future<Output = Result<http::Response<Bytes>, BackendError>> + Send;
+
+    /// Waits. Only the backend knows its runtime; doubles record the time instead.
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Reads the clocks. Doubles with a virtual clock override it.
+    fn now(&self) -> Now {
+        Now::system()
+    }
+}
+
+/// The object-safe twin of [`HttpBackend`], which lets the client hide the backend's type.
+pub(crate) trait DynHttpBackend: Send + Sync + 'static {
+    fn execute(&self, request: http::Request<Bytes>) -> BoxFuture<'_, ExecuteResult>;
+    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()>;
+    fn now(&self) -> Now;
+}
+
+pub(crate) type ExecuteResult = Result<http::Response<Bytes>, BackendError>;
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+impl<B: HttpBackend> DynHttpBackend for B {
+    fn execute(&self, request: http::Request<Bytes>) -> BoxFuture<'_, ExecuteResult> {
+        Box::pin(HttpBackend::execute(self, request))
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(HttpBackend::sleep(self, duration))
+    }
+
+    fn now(&self) -> Now {
+        HttpBackend::now(self)
+    }
+}
+
+/// One reading of both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// The wall clock, for what the server dates: token expiry, `Retry-After` dates.
+    pub wall: SystemTime,
+    /// The monotonic clock, for deadlines.
+    pub monotonic: Instant,
+}
+
+impl Now {
+    /// Reads the clocks of this machine.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one place where the clocks are read"
+    )]
+    pub fn system() -> Self {
+        Self {
+            wall: SystemTime::now(),
+            monotonic: Instant::now(),
+        }
+    }
+}
+
+/// The longest time one exchange may take, from the first byte sent to the last byte received.
+///
+/// The client puts it into the request's extensions; it takes precedence over
+/// [`TransportSettings::timeout`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestTimeout(pub Duration);
+
+impl RequestTimeout {
+    /// The time-out of `request`, if it carries one.
+    pub fn of<B>(request: &http::Request<B>) -> Option<Duration> {
+        request.extensions().get::<Self>().map(|timeout| timeout.0)
+    }
+}
+
+/// Settings that all adapters understand.
+///
+/// ```
+/// use std::time::Duration;
+/// use keystone_client::backend::TransportSettings;
+///
+/// let settings = TransportSettings::default().with_connect_timeout(Duration::from_secs(3));
+/// assert_eq!(settings.timeout, Duration::from_secs(60));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TransportSettings {
+    /// The longest time to establish a connection, TLS included. Default: 10 s.
+    pub connect_timeout: Duration,
+    /// The longest time for one exchange, used where the request carries no [`RequestTimeout`].
+    /// Default: 60 s.
+    pub timeout: Duration,
+    /// How long an idle connection is kept. The server closes them after 5 s, and a write on a
+    /// dying connection is in doubt, so it must be shorter. Default: 4 s.
+    pub idle_timeout: Duration,
+    /// The largest response body accepted, in bytes. Default: 256 MiB.
+    pub max_response_bytes: usize,
+}
+
+impl Default for TransportSettings {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(4),
+            max_response_bytes: 256 * 1024 * 1024,
+        }
+    }
+}
+
+impl TransportSettings {
+    /// Sets [`connect_timeout`](Self::connect_timeout).
+    #[must_use]
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets [`timeout`](Self::timeout).
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets [`idle_timeout`](Self::idle_timeout).
+    #[must_use]
+    pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// Sets [`max_response_bytes`](Self::max_response_bytes).
+    #[must_use]
+    pub fn with_max_response_bytes(mut self, bytes: usize) -> Self {
+        self.max_response_bytes = bytes;
+        self
+    }
+}
+
+/// What went wrong between this machine and the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BackendErrorKind {
+    /// The transport cannot send this request, or cannot run here. Nothing was sent.
+    Request,
+    /// No connection: name resolution, TCP, proxy or TLS handshake failed. Nothing was sent.
+    Connect,
+    /// The exchange took too long.
+    Timeout,
+    /// The connection broke after it was established.
+    Closed,
+    /// What came back is not HTTP.
+    Protocol,
+    /// The response body is larger than [`TransportSettings::max_response_bytes`].
+    TooLarge,
+    /// Anything else.
+    Other,
+}
+
+impl BackendErrorKind {
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Request => "the request could not be handed to the transport",
+            Self::Connect => "no connection to the server",
+            Self::Timeout => "the server took too long",
+            Self::Closed => "the connection broke",
+            Self::Protocol => "the reply was not HTTP",
+            Self::TooLarge => "the response body is over the size limit",
+            Self::Other => "the transport failed",
+        }
+    }
+}
+
+/// The failure of one exchange.
+///
+/// ```
+/// use keystone_client::backend::{BackendError, BackendErrorKind};
+///
+/// let error = BackendError::new(BackendErrorKind::Timeout, "no reply within 60 s");
+/// assert!(error.may_have_been_sent());
+/// assert!(!error.not_sent().may_have_been_sent());
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[error("{}", kind.describe())]
+pub struct BackendError {
+    kind: BackendErrorKind,
+    may_have_been_sent: bool,
+    source: Box<dyn StdError + Send + Sync>,
+}
+
+impl BackendError {
+    /// An error of this kind. `source` is the transport's own error or a sentence.
+    pub fn new(kind: BackendErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let may_have_been_sent =
+            !matches!(kind, BackendErrorKind::Request | BackendErrorKind::Connect);
+        Self {
+            kind,
+            may_have_been_sent,
+            source: source.into(),
+        }
+    }
+
+    /// States that no byte of the request left this machine, as with a time-out while connecting.
+    #[must_use]
+    pub fn not_sent(mut self) -> Self {
+        self.may_have_been_sent = false;
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> BackendErrorKind {
+        self.kind
+    }
+
+    /// Whether the server may have seen, and so carried out, the request.
+    pub fn may_have_been_sent(&self) -> bool {
+        self.may_have_been_sent
+    }
+}

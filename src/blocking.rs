@@ -1,0 +1,267 @@
+//! The blocking client: the same calls, sent with `.send()?` instead of `.await?`.
+//!
+//! There is no async runtime behind it, except the one that `reqwest` brings if it is the
+//! transport. Both clients exist in one build.
+//!
+//! ```
+//! use keystone_client::blocking::KeystoneClient;
+//! use keystone_client::sandbox::Sandbox;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let client: KeystoneClient = Sandbox::new().blocking_client()?;
+//! client.login("admin", "admin-password")?;
+//! for user in client.users().list().iter() {
+//!     println!("{}", user?.username);
+//! }
+//! # Ok(()) }
+//! ```
+
+mod backend;
+
+use std::fmt;
+use std::future::{Future, ready};
+use std::sync::Arc;
+use std::time::Duration;
+use std::vec;
+
+use bytes::Bytes;
+use secrecy::SecretString;
+
+pub use self::backend::HttpBackend;
+use crate::backend::{BackendError, ExecuteResult, Now, TransportSettings};
+use crate::call::Call;
+use crate::client::{Client, ClientBuilder, client_methods};
+use crate::error::Error;
+use crate::flow::{Core, Effects, Login};
+use crate::list::List;
+use crate::resource::Resource;
+use crate::resources::User;
+use crate::walk::Walk;
+
+/// The blocking client of one Keystone server; see [`KeystoneClient`](crate::KeystoneClient).
+///
+/// Clones are cheap and share login, tokens and connections; give one to every thread.
+#[derive(Clone)]
+pub struct KeystoneClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    core: Core,
+    backend: Box<dyn HttpBackend>,
+}
+
+impl KeystoneClient {
+    /// A client over the given backend instead of the default one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) for a URL that is none.
+    pub fn with_backend(base_url: &str, backend: impl HttpBackend) -> Result<Self, Error> {
+        Self::builder(base_url).backend(backend).build()
+    }
+
+    /// Logs in; see [`KeystoneClient::login`](crate::KeystoneClient::login).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn login(
+        &self,
+        username: impl Into<String>,
+        password: impl Into<SecretString>,
+    ) -> Result<(), Error> {
+        let login = Login {
+            username: username.into(),
+            password: password.into(),
+        };
+        run(self.inner.core.login(&self.effects(), &login))
+    }
+
+    /// Ends the login; see [`KeystoneClient::logout`](crate::KeystoneClient::logout).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn logout(&self) -> Result<(), Error> {
+        run(self.inner.core.logout(&self.effects()))
+    }
+
+    /// The user who is logged in, by the server's word; `None` when nobody is.
+    ///
+    /// # Errors
+    ///
+    /// When the server could not be asked.
+    pub fn whoami(&self) -> Result<Option<User>, Error> {
+        run(self.inner.core.current_user(&self.effects()))
+    }
+
+    fn effects(&self) -> BackendEffects<'_> {
+        BackendEffects(self.inner.backend.as_ref())
+    }
+}
+
+client_methods!(KeystoneClient);
+
+impl fmt::Debug for KeystoneClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeystoneClient")
+            .field("base_url", &self.base_url())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client for KeystoneClient {
+    type Backend = Box<dyn HttpBackend>;
+
+    fn assemble(core: Core, backend: Self::Backend) -> Self {
+        Self {
+            inner: Arc::new(Inner { core, backend }),
+        }
+    }
+
+    #[allow(
+        unused_variables,
+        reason = "without a transport feature there is no default"
+    )]
+    fn default_backend(settings: &TransportSettings) -> Result<Self::Backend, BackendError> {
+        #[cfg(all(feature = "reqwest", feature = "blocking"))]
+        return Ok(Box::new(ReqwestBackend::with_settings(settings)?));
+        #[cfg(all(feature = "isahc", not(all(feature = "reqwest", feature = "blocking"))))]
+        return Ok(Box::new(crate::backend::IsahcBackend::with_settings(
+            settings,
+        )?));
+        #[cfg(all(
+            feature = "ureq",
+            not(any(all(feature = "reqwest", feature = "blocking"), feature = "isahc"))
+        ))]
+        return Ok(Box::new(crate::backend::UreqBackend::with_settings(
+            settings,
+        )?));
+        #[cfg(not(any(
+            all(feature = "reqwest", feature = "blocking"),
+            feature = "isahc",
+            feature = "ureq"
+        )))]
+        return Err(crate::client::default_backend_missing(
+            "`ureq`, `isahc`, or `reqwest` and `blocking`",
+        ));
+    }
+
+    fn core(&self) -> &Core {
+        &self.inner.core
+    }
+
+    fn now(&self) -> Now {
+        self.inner.backend.now()
+    }
+}
+
+impl ClientBuilder<KeystoneClient> {
+    /// Sends through `backend` instead of the default one.
+    pub fn backend(self, backend: impl HttpBackend) -> Self {
+        self.with_boxed_backend(Box::new(backend))
+    }
+}
+
+/// The blocking driver: calls the backend and hands out futures that are ready.
+struct BackendEffects<'a>(&'a dyn HttpBackend);
+
+impl Effects for BackendEffects<'_> {
+    fn execute(&self, request: http::Request<Bytes>) -> impl Future<Output = ExecuteResult> + Send {
+        ready(self.0.execute(request))
+    }
+
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        self.0.sleep(duration);
+        ready(())
+    }
+
+    fn now(&self) -> Now {
+        self.0.now()
+    }
+}
+
+/// Runs a flow to its end on this thread. All its waiting happens inside the backend, except for
+/// another thread's login or refresh, for which the thread is parked.
+fn run<T>(flow: impl Future<Output = T>) -> T {
+    pollster::block_on(flow)
+}
+
+impl<T> Call<T, KeystoneClient> {
+    /// Sends the call and waits for the answer.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the call, what happened on the way, or what the server refused.
+    pub fn send(self) -> Result<T, Error> {
+        let request = self.request?;
+        run(self
+            .client
+            .inner
+            .core
+            .send(&self.client.effects(), &request))
+    }
+}
+
+impl<R: Resource> List<R, KeystoneClient> {
+    /// Every record, however many pages they fill.
+    ///
+    /// # Errors
+    ///
+    /// The first error of any page; no records are handed out then.
+    pub fn all(self) -> Result<Vec<R::Model>, Error> {
+        self.iter().collect()
+    }
+
+    /// The records one by one, with one page of them in memory.
+    pub fn iter(self) -> Rows<R> {
+        Rows {
+            client: self.client,
+            page: Vec::new().into_iter(),
+            walk: Some(Walk::new(self.query)),
+        }
+    }
+}
+
+/// An iterator over the records of a list. After an error it ends.
+#[must_use = "an iterator does nothing until it is asked for its next item"]
+pub struct Rows<R: Resource> {
+    client: KeystoneClient,
+    page: vec::IntoIter<R::Model>,
+    walk: Option<Walk<R>>,
+}
+
+impl<R: Resource> Iterator for Rows<R> {
+    type Item = Result<R::Model, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(record) = self.page.next() {
+                return Some(Ok(record));
+            }
+            let mut walk = self.walk.take()?;
+            let core = &self.client.inner.core;
+            match run(core.next_page(&self.client.effects(), &mut walk))? {
+                Err(error) => return Some(Err(error)),
+                Ok(records) => {
+                    self.page = records.into_iter();
+                    self.walk = Some(walk);
+                }
+            }
+        }
+    }
+}
+
+impl<R: Resource> fmt::Debug for Rows<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows")
+            .field("resource", &R::NAME)
+            .finish_non_exhaustive()
+    }
+}
+
+const _: () = {
+    const fn assert_shareable<T: Clone + Send + Sync + 'static>() {}
+    assert_shareable::<KeystoneClient>();
+};

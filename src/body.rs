@@ -1,0 +1,42 @@
+//! Request bodies.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+/// The body of a request, kept as the bytes that will travel.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Body {
+    /// No body and no `Content-Type`.
+    #[default]
+    Empty,
+    /// `application/json`.
+    Json(Bytes),
+}
+
+impl Body {
+    /// Serialises `value` as JSON.
+    ///
+    /// # Errors
+    ///
+    /// When `value` has no JSON form, such as a map with keys that are not text.
+    pub fn json<V: Serialize + ?Sized>(value: &V) -> Result<Self, serde_json::Error> {
+        serde_json::to_vec(value).map(|bytes| Self::Json(bytes.into()))
+    }
+
+    /// The bytes that travel; empty for [`Body::Empty`].
+    pub fn bytes(&self) -> Bytes {
+        match self {
+            Self::Empty => Bytes::new(),
+            Self::Json(bytes) => bytes.clone(),
+        }
+    }
+
+    /// The `Content-Type` that goes with the bytes.
+    pub fn content_type(&self) -> Option<&'static str> {
+        match self {
+            Self::Empty => None,
+            Self::Json(_) => Some("application/json"),
+        }
+    }
+}

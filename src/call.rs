@@ -1,0 +1,124 @@
+//! A call of a client, not yet sent.
+
+mod explain;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::request::{Request, Response, WithMeta};
+
+/// A request bound to the client `C` that will send it, with an answer of type `T`.
+///
+/// Send it with `.await` on the async client and with `.send()` on the blocking one. What is
+/// wrong with the call surfaces then, so that calls can be put together without a `?` at each
+/// step.
+#[must_use = "a call does nothing until it is sent: `.await` it, or `.send()?` it"]
+#[derive(Debug, Clone)]
+pub struct Call<T, C> {
+    pub(crate) client: C,
+    pub(crate) request: Result<Request<T>, Error>,
+}
+
+impl<T, C> Call<T, C> {
+    pub(crate) fn new(client: C, request: Result<Request<T>, Error>) -> Self {
+        Self { client, request }
+    }
+
+    /// The bare request, as tests look at it.
+    ///
+    /// ```
+    /// # use keystone_client::{Id, sandbox::Sandbox};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().client()?;
+    /// let request = client.clusters().retrieve(Id::new(3)).into_request()?;
+    /// assert_eq!(request.path(), "allocations/clusters/3/");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the call.
+    pub fn into_request(self) -> Result<Request<T>, Error> {
+        self.request
+    }
+
+    /// Says whether sending the call twice does no harm. A call of which it is true is repeated
+    /// also after failures in which the server may have carried it out.
+    pub fn idempotent(self, idempotent: bool) -> Self {
+        self.map(|request| request.with_idempotent(idempotent))
+    }
+
+    /// Bounds each attempt, in place of the client's own time-out of 60 s.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.map(|request| request.with_timeout(timeout))
+    }
+
+    /// Turns "no such record" into `None`. A path that the server does not know stays an error.
+    ///
+    /// ```
+    /// # use keystone_client::{Id, sandbox::Sandbox};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// let gone = client.clusters().retrieve(Id::new(999)).optional().send()?;
+    /// assert!(gone.is_none());
+    /// # Ok(()) }
+    /// ```
+    pub fn optional(self) -> Call<Option<T>, C>
+    where
+        T: 'static,
+    {
+        self.map(|request| {
+            request.adapt(|response, decode| match response.is_missing_record() {
+                true => Ok(None),
+                false => decode(response).map(Some),
+            })
+        })
+    }
+
+    /// Gives status, headers, correlation id and number of attempts along with the answer.
+    pub fn with_meta(self) -> Call<WithMeta<T>, C>
+    where
+        T: 'static,
+    {
+        self.map(|request| {
+            request.adapt(|response, decode| {
+                let meta = response.meta();
+                decode(response).map(|value| WithMeta::new(value, meta))
+            })
+        })
+    }
+
+    fn map<U>(self, change: impl FnOnce(Request<T>) -> Request<U>) -> Call<U, C> {
+        Call {
+            client: self.client,
+            request: self.request.map(change),
+        }
+    }
+}
+
+/// The generic HTTP calls take a query, a body and headers.
+impl<C> Call<Response, C> {
+    /// Adds a query parameter.
+    pub fn query(self, name: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Self {
+        self.map(|request| request.with_query(name, value.to_string()))
+    }
+
+    /// Sends `value` as JSON body.
+    pub fn json<V: Serialize + ?Sized>(self, value: &V) -> Self {
+        Self {
+            client: self.client,
+            request: self.request.and_then(|r| r.with_json(value)),
+        }
+    }
+
+    /// Adds a header, in place of the client's own header of that name.
+    pub fn header(self, name: HeaderName, value: HeaderValue) -> Self {
+        self.map(|request| request.with_header(name, value))
+    }
+}

@@ -1,0 +1,257 @@
+//! The async client, and what both clients share.
+
+mod builder;
+mod methods;
+mod rows;
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use secrecy::SecretString;
+
+pub use self::builder::ClientBuilder;
+pub(crate) use self::builder::{Client, default_backend_missing};
+pub(crate) use self::methods::{client_methods, raw_request, resource_methods};
+pub use self::rows::Rows;
+use crate::backend::{
+    BackendError, BoxFuture, DynHttpBackend, ExecuteResult, HttpBackend, Now, TransportSettings,
+};
+use crate::call::Call;
+use crate::error::Error;
+use crate::flow::{Core, Effects, Login};
+use crate::list::List;
+use crate::resource::Resource;
+use crate::resources::User;
+use crate::walk::Walk;
+
+/// The async client of one Keystone server.
+///
+/// Clones are cheap and share login, tokens and connections; give one to every task. Calls are
+/// values: nothing is sent before a call is awaited.
+///
+/// ```
+/// use keystone_client::{KeystoneClient, sandbox::Sandbox};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> { pollster::block_on(async {
+/// // A server in memory; `KeystoneClient::new("https://keystone.example.edu")?` for a real one.
+/// let client: KeystoneClient = Sandbox::new().client()?;
+///
+/// client.login("admin", "admin-password").await?;
+/// assert!(client.is_authenticated());
+/// let user = client.whoami().await?.expect("logged in");
+/// assert_eq!(user.username, "admin");
+///
+/// client.logout().await?;
+/// assert!(!client.is_authenticated());
+/// # Ok(()) }) }
+/// ```
+#[derive(Clone)]
+pub struct KeystoneClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    core: Core,
+    backend: Box<dyn DynHttpBackend>,
+}
+
+impl KeystoneClient {
+    /// A client over the given backend instead of the default one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) for a URL that is none.
+    pub fn with_backend(base_url: &str, backend: impl HttpBackend) -> Result<Self, Error> {
+        Self::builder(base_url).backend(backend).build()
+    }
+
+    /// Logs in and keeps what the server hands out, in memory, for all clones.
+    ///
+    /// The first login finds out whether the server wants session cookies or JSON Web Tokens, by
+    /// one or two anonymous requests; the password is sent once. A login while logged in replaces
+    /// the present one.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCredentials`](crate::ErrorKind::InvalidCredentials) for a wrong name or password
+    /// and for inactive users, [`NotKeystone`](crate::ErrorKind::NotKeystone) and
+    /// [`Redirected`](crate::ErrorKind::Redirected) for a wrong address.
+    pub async fn login(
+        &self,
+        username: impl Into<String>,
+        password: impl Into<SecretString>,
+    ) -> Result<(), Error> {
+        let login = Login {
+            username: username.into(),
+            password: password.into(),
+        };
+        self.inner.core.login(&self.effects(), &login).await
+    }
+
+    /// Ends the login, on the server and here. Without a login there is nothing to do, which is
+    /// no error. A static API token is kept: only an administrator can end it.
+    ///
+    /// # Errors
+    ///
+    /// When the server could not be told. The client has forgotten the login all the same.
+    pub async fn logout(&self) -> Result<(), Error> {
+        self.inner.core.logout(&self.effects()).await
+    }
+
+    /// The user who is logged in, by the server's word; `None` when nobody is.
+    ///
+    /// # Errors
+    ///
+    /// When the server could not be asked.
+    pub async fn whoami(&self) -> Result<Option<User>, Error> {
+        self.inner.core.current_user(&self.effects()).await
+    }
+
+    fn effects(&self) -> BackendEffects<'_> {
+        BackendEffects(self.inner.backend.as_ref())
+    }
+}
+
+client_methods!(KeystoneClient);
+
+impl fmt::Debug for KeystoneClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeystoneClient")
+            .field("base_url", &self.base_url())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client for KeystoneClient {
+    type Backend = Box<dyn DynHttpBackend>;
+
+    fn assemble(core: Core, backend: Self::Backend) -> Self {
+        Self {
+            inner: Arc::new(Inner { core, backend }),
+        }
+    }
+
+    #[allow(
+        unused_variables,
+        reason = "without a transport feature there is no default"
+    )]
+    fn default_backend(settings: &TransportSettings) -> Result<Self::Backend, BackendError> {
+        #[cfg(feature = "reqwest")]
+        return Ok(Box::new(crate::backend::ReqwestBackend::with_settings(
+            settings,
+        )?));
+        #[cfg(all(feature = "isahc", not(feature = "reqwest")))]
+        return Ok(Box::new(crate::backend::IsahcBackend::with_settings(
+            settings,
+        )?));
+        #[cfg(not(any(feature = "reqwest", feature = "isahc")))]
+        return Err(default_backend_missing("`reqwest` or `isahc`"));
+    }
+
+    fn core(&self) -> &Core {
+        &self.inner.core
+    }
+
+    fn now(&self) -> Now {
+        self.inner.backend.now()
+    }
+}
+
+impl ClientBuilder<KeystoneClient> {
+    /// Sends through `backend` instead of the default one.
+    pub fn backend(self, backend: impl HttpBackend) -> Self {
+        self.with_boxed_backend(Box::new(backend))
+    }
+}
+
+/// The async driver: awaits the backend.
+struct BackendEffects<'a>(&'a dyn DynHttpBackend);
+
+impl Effects for BackendEffects<'_> {
+    fn execute(&self, request: http::Request<Bytes>) -> impl Future<Output = ExecuteResult> + Send {
+        self.0.execute(request)
+    }
+
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        self.0.sleep(duration)
+    }
+
+    fn now(&self) -> Now {
+        self.0.now()
+    }
+}
+
+/// The future of a call's answer.
+#[must_use = "a future does nothing until it is awaited"]
+pub struct CallFuture<T>(BoxFuture<'static, Result<T, Error>>);
+
+impl<T> Future for CallFuture<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl<T> fmt::Debug for CallFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallFuture").finish_non_exhaustive()
+    }
+}
+
+impl<T: Send + 'static> Call<T, KeystoneClient> {
+    /// Sends the call; the same as awaiting it.
+    pub fn send(self) -> CallFuture<T> {
+        let Self { client, request } = self;
+        CallFuture(Box::pin(async move {
+            let request = request?;
+            client.inner.core.send(&client.effects(), &request).await
+        }))
+    }
+}
+
+impl<T: Send + 'static> IntoFuture for Call<T, KeystoneClient> {
+    type Output = Result<T, Error>;
+    type IntoFuture = CallFuture<T>;
+
+    fn into_future(self) -> CallFuture<T> {
+        self.send()
+    }
+}
+
+impl<R: Resource> List<R, KeystoneClient> {
+    /// Every record, however many pages they fill.
+    ///
+    /// # Errors
+    ///
+    /// The first error of any page; no records are handed out then.
+    pub async fn all(self) -> Result<Vec<R::Model>, Error> {
+        let mut walk = Walk::new(self.query);
+        let mut records = Vec::new();
+        while let Some(page) = self
+            .client
+            .inner
+            .core
+            .next_page(&self.client.effects(), &mut walk)
+            .await
+        {
+            records.append(&mut page?);
+        }
+        Ok(records)
+    }
+
+    /// The records one by one, with one page of them in memory.
+    pub fn stream(self) -> Rows<R> {
+        Rows::new(self.client, self.query)
+    }
+}
+
+const _: () = {
+    const fn assert_shareable<T: Clone + Send + Sync + 'static>() {}
+    assert_shareable::<KeystoneClient>();
+};

@@ -1,0 +1,222 @@
+use std::fmt;
+
+use http::HeaderValue;
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use crate::auth::{ApiToken, Authenticator, Credential, Dialect, RefererHeaders};
+use crate::backend::{BackendError, BackendErrorKind, Now, TransportSettings};
+use crate::base_url::BaseUrl;
+use crate::error::{Error, ErrorKind};
+use crate::flow::{Core, Settings};
+use crate::request::Operation;
+use crate::retry::RetryPolicy;
+
+const BUILD: Operation = Operation::new("build", "client");
+
+/// What the two clients have in common, for the code that is written once.
+pub(crate) trait Client: Clone {
+    /// A backend of this colour.
+    type Backend;
+
+    fn assemble(core: Core, backend: Self::Backend) -> Self;
+    fn default_backend(settings: &TransportSettings) -> Result<Self::Backend, BackendError>;
+    fn core(&self) -> &Core;
+    fn now(&self) -> Now;
+}
+
+/// What a build without a transport says.
+#[allow(
+    dead_code,
+    reason = "used by the builds in which a colour has no transport"
+)]
+pub(crate) fn default_backend_missing(features: &str) -> BackendError {
+    BackendError::new(
+        BackendErrorKind::Request,
+        format!(
+            "this build has no transport: enable feature {features} of keystone-client, or give \
+             the builder a backend"
+        ),
+    )
+}
+
+/// Settings of a client to be, the same for both clients.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use keystone_client::sandbox::Sandbox;
+/// use keystone_client::{Dialect, KeystoneClient, RetryPolicy};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = KeystoneClient::builder("https://keystone.example.edu/api")
+///     .dialect(Dialect::Session)
+///     .retry(RetryPolicy::default().with_total(Duration::from_secs(30)))
+///     .backend(Sandbox::new())
+///     .build()?;
+/// assert_eq!(client.base_url(), "https://keystone.example.edu/api/");
+/// # Ok(()) }
+/// ```
+#[must_use = "a builder does nothing until `build` is called"]
+#[allow(private_bounds, reason = "there are two clients and no more")]
+pub struct ClientBuilder<C: Client> {
+    base_url: String,
+    dialect: Option<Dialect>,
+    api_token: Option<SecretString>,
+    retry: RetryPolicy,
+    transport: Option<TransportSettings>,
+    user_agent: Option<String>,
+    correlation_id: Option<Uuid>,
+    send_origin: bool,
+    backend: Option<C::Backend>,
+}
+
+#[allow(private_bounds, reason = "there are two clients and no more")]
+impl<C: Client> ClientBuilder<C> {
+    pub(crate) fn new(base_url: &str) -> Self {
+        Self {
+            base_url: base_url.to_owned(),
+            dialect: None,
+            api_token: None,
+            retry: RetryPolicy::default(),
+            transport: None,
+            user_agent: None,
+            correlation_id: None,
+            send_origin: false,
+            backend: None,
+        }
+    }
+
+    /// States how the server wants to be told who is asking, instead of finding out at login.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = Some(dialect);
+        self
+    }
+
+    /// Uses a static API token, which an administrator of a server since 0.6.4 has handed out, in
+    /// place of a login.
+    pub fn api_token(mut self, token: impl Into<SecretString>) -> Self {
+        self.api_token = Some(token.into());
+        self
+    }
+
+    /// Sets how often and how patiently calls are repeated.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Sets time-outs and limits of the default backend. A backend of your own has its own.
+    pub fn transport(mut self, settings: TransportSettings) -> Self {
+        self.transport = Some(settings);
+        self
+    }
+
+    /// Sets the `User-Agent`. Default: `keystone-client/` and the version of this crate.
+    pub fn user_agent(mut self, text: impl Into<String>) -> Self {
+        self.user_agent = Some(text.into());
+        self
+    }
+
+    /// Sets the id under which the server logs the calls of this client. Default: a random one.
+    pub fn correlation_id(mut self, id: Uuid) -> Self {
+        self.correlation_id = Some(id);
+        self
+    }
+
+    /// Sends `Origin` instead of `Referer` with writes. It is right for one set-up: a server with
+    /// a cookie domain configured, which compares the `Referer` with that domain.
+    pub fn send_origin(mut self, origin: bool) -> Self {
+        self.send_origin = origin;
+        self
+    }
+
+    pub(crate) fn with_boxed_backend(mut self, backend: C::Backend) -> Self {
+        self.backend = Some(backend);
+        self
+    }
+
+    /// The client. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidRequest`] when a setting is not what it should be: a URL that is none,
+    /// a token or user agent that cannot stand in a header, transport settings along with a
+    /// backend of your own, no transport in this build.
+    pub fn build(self) -> Result<C, Error> {
+        let invalid = |problem: String| {
+            Error::new(ErrorKind::InvalidRequest, BUILD).with_explanation(problem)
+        };
+        let base = BaseUrl::parse(&self.base_url)
+            .map_err(|problem| invalid(format!("base URL {problem}")))?;
+        let credential = match &self.api_token {
+            None => Credential::None,
+            Some(token) => ApiToken::new(token)
+                .map(Credential::ApiToken)
+                .ok_or_else(|| invalid("the API token cannot stand in a header".into()))?,
+        };
+        let user_agent = self
+            .user_agent
+            .as_deref()
+            .unwrap_or(concat!("keystone-client/", env!("CARGO_PKG_VERSION")));
+        let user_agent = HeaderValue::from_str(user_agent)
+            .map_err(|error| invalid(format!("user agent: {error}")))?;
+        let header = |text: &str| {
+            HeaderValue::from_str(text).map_err(|error| invalid(format!("base URL: {error}")))
+        };
+        let referer = RefererHeaders {
+            referer: header(base.as_str())?,
+            origin: if self.send_origin {
+                Some(header(base.origin())?)
+            } else {
+                None
+            },
+        };
+        let correlation_id = self.correlation_id.unwrap_or_else(random_id);
+        let correlation_header = header(&correlation_id.to_string())?;
+        if self.backend.is_some() && self.transport.is_some() {
+            return Err(invalid(
+                "transport settings are for the default backend; give them to yours instead".into(),
+            ));
+        }
+        let transport = self.transport.unwrap_or_default();
+        let backend = match self.backend {
+            Some(backend) => backend,
+            None => C::default_backend(&transport).map_err(|error| {
+                invalid("the transport cannot be set up".into()).with_source(error)
+            })?,
+        };
+        let settings = Settings {
+            retry: self.retry,
+            timeout: transport.timeout,
+            user_agent,
+            correlation_id,
+            correlation_header,
+            referer,
+        };
+        let auth = Authenticator::new(self.dialect, credential);
+        Ok(C::assemble(
+            Core {
+                base,
+                settings,
+                auth,
+            },
+            backend,
+        ))
+    }
+}
+
+fn random_id() -> Uuid {
+    uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid()
+}
+
+#[allow(private_bounds, reason = "there are two clients and no more")]
+impl<C: Client> fmt::Debug for ClientBuilder<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL is left out: it may hold a password, which `build` refuses.
+        f.debug_struct("ClientBuilder")
+            .field("dialect", &self.dialect)
+            .field("retry", &self.retry)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,146 @@
+//! The verbs of resources, written once for both clients.
+
+use std::marker::PhantomData;
+
+use http::Method;
+
+use crate::call::Call;
+use crate::error::{Error, ErrorKind};
+use crate::filter::{Change, Changes, Filter, OrderBy};
+use crate::id::Id;
+use crate::list::List;
+use crate::query::Query;
+use crate::request::{Operation, Request};
+use crate::resource::{Create, Delete, Replace, Resource, Retrieve, Update};
+
+/// What can be done with the records of resource `R` through client `C`.
+///
+/// Obtained from a client: `client.clusters()`, or `client.resource::<R>()` for a resource
+/// defined elsewhere.
+///
+/// ```
+/// use keystone_client::resources::{NewCluster, NewTeam};
+/// use keystone_client::sandbox::Sandbox;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Sandbox::new().blocking_client()?;
+/// client.login("admin", "admin-password")?;
+///
+/// let cluster = client.clusters().create(NewCluster::new("atlas").enabled(false)).send()?;
+/// let cluster = client.clusters().update(cluster.id, |c| [c.enabled.set(true)]).send()?;
+/// assert!(cluster.enabled);
+/// client.clusters().delete(cluster.id).send()?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Crud<R, C> {
+    client: C,
+    resource: PhantomData<fn() -> R>,
+}
+
+impl<R: Resource, C: Clone> Crud<R, C> {
+    pub(crate) fn new(client: C) -> Self {
+        Self {
+            client,
+            resource: PhantomData,
+        }
+    }
+
+    fn operation(verb: &'static str) -> Operation {
+        Operation::new(verb, R::NAME)
+    }
+
+    fn call<T>(&self, request: Result<Request<T>, Error>) -> Call<T, C> {
+        Call::new(self.client.clone(), request)
+    }
+
+    /// Creates a record and returns it as the server stored it: `POST {path}/`.
+    pub fn create(&self, new: R::New) -> Call<R::Model, C>
+    where
+        R: Create,
+    {
+        let path = format!("{}/", R::PATH);
+        self.call(Request::json(Self::operation("create"), Method::POST, path).with_json(&new))
+    }
+
+    /// Reads one record: `GET {path}/{id}/`.
+    ///
+    /// A record that does not exist, or that the user may not see, is an error of kind
+    /// [`ErrorKind::NotFound`]; see [`Call::optional`].
+    pub fn retrieve(&self, id: Id<R>) -> Call<R::Model, C>
+    where
+        R: Retrieve,
+    {
+        self.call(Ok(Request::json(
+            Self::operation("retrieve"),
+            Method::GET,
+            record_path(id),
+        )))
+    }
+
+    /// Changes the fields that are set, leaves all others alone, and returns the whole record:
+    /// `PATCH {path}/{id}/`.
+    ///
+    /// `set(None)` sends null. No change at all is a valid call that returns the record.
+    pub fn update<I>(&self, id: Id<R>, changes: impl FnOnce(&R::Fields) -> I) -> Call<R::Model, C>
+    where
+        R: Update,
+        I: IntoIterator<Item = Change<R>>,
+    {
+        let operation = Self::operation("update");
+        let changes = Changes(changes(&R::FIELDS).into_iter().collect());
+        let request = match changes.repeated_field() {
+            Some(field) => Err(Error::new(ErrorKind::InvalidRequest, operation)
+                .with_explanation(format!("field `{field}` is set twice"))),
+            None => Request::json(operation, Method::PATCH, record_path(id)).with_json(&changes),
+        };
+        self.call(request)
+    }
+
+    /// Writes the record whole: `PUT {path}/{id}/`. Optional fields that are left out keep their
+    /// values; see [`Replace`].
+    pub fn replace(&self, id: Id<R>, new: R::New) -> Call<R::Model, C>
+    where
+        R: Replace,
+    {
+        let operation = Self::operation("replace");
+        self.call(Request::json(operation, Method::PUT, record_path(id)).with_json(&new))
+    }
+
+    /// Deletes the record: `DELETE {path}/{id}/`.
+    pub fn delete(&self, id: Id<R>) -> Call<(), C>
+    where
+        R: Delete,
+    {
+        self.call(Ok(Request::empty(
+            Self::operation("delete"),
+            Method::DELETE,
+            record_path(id),
+        )))
+    }
+
+    /// All records, to be narrowed by [`List::filter`] and ordered by [`List::order_by`].
+    pub fn list(&self) -> List<R, C> {
+        self.query(Query::new())
+    }
+
+    /// The records of a query made elsewhere.
+    pub fn query(&self, query: Query<R>) -> List<R, C> {
+        List::new(self.client.clone(), query)
+    }
+
+    /// The records for which a condition holds; short for [`list`](Self::list) and
+    /// [`List::filter`].
+    pub fn filter(&self, condition: impl FnOnce(&R::Fields) -> Filter<R>) -> List<R, C> {
+        self.list().filter(condition)
+    }
+
+    /// All records in this order; short for [`list`](Self::list) and [`List::order_by`].
+    pub fn order_by(&self, key: impl FnOnce(&R::Fields) -> OrderBy<R>) -> List<R, C> {
+        self.list().order_by(key)
+    }
+}
+
+fn record_path<R: Resource>(id: Id<R>) -> String {
+    format!("{}/{id}/", R::PATH)
+}

@@ -1,0 +1,382 @@
+//! The one error type.
+
+mod classify;
+mod explanation;
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use uuid::Uuid;
+
+pub(crate) use self::classify::Credentials;
+pub(crate) use self::explanation::Explanation;
+use crate::backend::{BackendError, BackendErrorKind};
+use crate::request::{Operation, Origin};
+
+/// What happened, for a program to decide by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The client or the call was put together wrongly; nothing was sent.
+    ///
+    /// *What to do:* mend the program or its configuration; the message says what is wrong.
+    InvalidRequest,
+    /// The server is too old for this call; nothing was sent.
+    ///
+    /// *What to do:* ask for less, or do it in the program. The server would have ignored the
+    /// request's parameters without a word.
+    Unsupported,
+    /// No connection to the server. Nothing was sent.
+    ///
+    /// *What to do:* check host, port, proxy and certificates; try again later.
+    Connect,
+    /// The server did not answer in time.
+    ///
+    /// *What to do:* ask [`Error::may_have_been_sent`] before repeating a write.
+    Timeout,
+    /// The connection broke, or what came was not HTTP.
+    ///
+    /// *What to do:* as for [`Timeout`](Self::Timeout).
+    Transport,
+    /// The response is larger than the client accepts.
+    ///
+    /// *What to do:* ask for smaller pages, or raise the limit in the transport settings.
+    TooLarge,
+    /// The answer could not be read as what was asked for. The status is kept.
+    ///
+    /// *What to do:* if the message names a field, the server is of a version that this crate
+    /// does not know. The call itself was carried out if the status is a success.
+    Decode,
+    /// There is no Keystone API at this address: HTML or a redirect where the API should be.
+    ///
+    /// *What to do:* check the base URL, its scheme and path prefix.
+    NotKeystone,
+    /// The server redirected. Redirects are never followed, as they may lose a body or carry
+    /// credentials elsewhere.
+    ///
+    /// *What to do:* use the address that the message names as base URL.
+    Redirected,
+    /// The call needs a login, and there is none.
+    ///
+    /// *What to do:* log in.
+    NotLoggedIn,
+    /// The login has ended: expired, or ended by the server. Nothing was executed.
+    ///
+    /// *What to do:* log in again and repeat the call.
+    SessionExpired,
+    /// The server refused the user name and password, or the API token.
+    ///
+    /// *What to do:* check them. Inactive users are refused with the same words.
+    InvalidCredentials,
+    /// The user may not do this.
+    ///
+    /// *What to do:* ask somebody with the rights; logging in again does not help.
+    Denied,
+    /// The server refused the proof that a write comes from this client.
+    ///
+    /// *What to do:* check that the base URL is the address under which the server knows itself;
+    /// behind proxies see the chapter on authentication.
+    CsrfRejected,
+    /// No such record, or none that the user may see.
+    ///
+    /// *What to do:* [`Call::optional`](crate::Call::optional) turns this into `None`.
+    NotFound,
+    /// The server does not know this path.
+    ///
+    /// *What to do:* check the path; the endpoint may be missing in this version of the server.
+    UnknownEndpoint,
+    /// The server knows the path but not this method.
+    ///
+    /// *What to do:* check what the endpoint allows.
+    MethodNotAllowed,
+    /// The server rejected the data or a filter.
+    ///
+    /// *What to do:* [`Error::field_errors`] says what is wrong with which field.
+    Validation,
+    /// Too many calls. Nothing was executed.
+    ///
+    /// *What to do:* wait; [`Error::retry_after`] says how long.
+    Throttled,
+    /// The server failed. Keystone answers so also for conflicts: deleting a record that others
+    /// refer to is a 500.
+    ///
+    /// *What to do:* for a delete, look for records that still refer to this one. Otherwise tell
+    /// the administrators, with the correlation id.
+    Server,
+    /// A status that has no kind of its own.
+    ///
+    /// *What to do:* look at [`Error::status`] and [`Error::body_text`].
+    Status,
+}
+
+/// Why a call failed: what happened, to which call, what is known about its effect.
+///
+/// ```
+/// use keystone_client::{Id, sandbox::Sandbox};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Sandbox::new().blocking_client()?;
+/// client.login("admin", "admin-password")?;
+///
+/// let error = client.clusters().retrieve(Id::new(999)).send().unwrap_err();
+/// assert!(error.is_not_found());
+/// assert_eq!(error.status().map(|status| status.as_u16()), Some(404));
+/// assert_eq!(
+///     error.to_string(),
+///     "retrieve cluster: no such record (404): No Cluster matches the given query."
+/// );
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    operation: Operation,
+    method: Option<Method>,
+    path: Option<String>,
+    status: Option<StatusCode>,
+    attempts: u32,
+    may_have_been_sent: bool,
+    retry_after: Option<Duration>,
+    correlation_id: Option<Uuid>,
+    /// What the client has to say.
+    note: Option<Cow<'static, str>>,
+    /// What the server had to say.
+    explanation: Explanation,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, operation: Operation) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            operation,
+            method: None,
+            path: None,
+            status: None,
+            attempts: 0,
+            may_have_been_sent: false,
+            retry_after: None,
+            correlation_id: None,
+            note: None,
+            explanation: Explanation::Empty,
+            source: None,
+        }))
+    }
+
+    /// The last failure of the transport.
+    pub(crate) fn from_backend(error: BackendError, origin: &Origin) -> Self {
+        let kind = match error.kind() {
+            BackendErrorKind::Request => ErrorKind::InvalidRequest,
+            BackendErrorKind::Connect => ErrorKind::Connect,
+            BackendErrorKind::Timeout => ErrorKind::Timeout,
+            BackendErrorKind::TooLarge => ErrorKind::TooLarge,
+            _ => ErrorKind::Transport,
+        };
+        Self::new(kind, origin.operation)
+            .with_origin(origin)
+            .with_source(error)
+    }
+
+    pub(crate) fn with_origin(mut self, origin: &Origin) -> Self {
+        self.0.method = Some(origin.method.clone());
+        self.0.path = Some(origin.path.clone());
+        self.0.attempts = origin.attempts;
+        self.0.correlation_id = Some(origin.correlation_id);
+        self.0.may_have_been_sent = origin.in_doubt;
+        self
+    }
+
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.0.status = Some(status);
+        // Refusals are certain; a server that failed, or a proxy, may have done anything.
+        self.0.may_have_been_sent |= status.is_success() || status.is_server_error();
+        self
+    }
+
+    pub(crate) fn with_explanation(mut self, note: impl Into<Cow<'static, str>>) -> Self {
+        self.0.note = Some(note.into());
+        self
+    }
+
+    pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Arc::new(source));
+        self
+    }
+
+    /// What happened.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What the call was about: `create cluster`.
+    pub fn operation(&self) -> Operation {
+        self.0.operation
+    }
+
+    /// The HTTP method, if the call came so far.
+    pub fn method(&self) -> Option<&Method> {
+        self.0.method.as_ref()
+    }
+
+    /// The path relative to the base URL, without the query.
+    pub fn path(&self) -> Option<&str> {
+        self.0.path.as_deref()
+    }
+
+    /// The HTTP status, kept whatever the body was.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+
+    /// How often the call was sent.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// How long the server asked to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// The correlation id under which the server logged the call.
+    pub fn correlation_id(&self) -> Option<Uuid> {
+        self.0.correlation_id
+    }
+
+    /// Whether the server may have carried the call out. `false` is certain: a write that failed
+    /// so can be repeated.
+    pub fn may_have_been_sent(&self) -> bool {
+        self.0.may_have_been_sent
+    }
+
+    /// The server's explanation in one sentence, if it gave one.
+    pub fn detail(&self) -> Option<&str> {
+        self.0.explanation.detail()
+    }
+
+    /// What the server has against each field, `non_field_errors` for rules over several fields.
+    /// Nested fields are joined with dots.
+    pub fn field_errors(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.0
+            .explanation
+            .fields()
+            .iter()
+            .map(|(name, list)| (name.as_str(), list.as_slice()))
+    }
+
+    /// The server's explanation as JSON, whatever its shape.
+    pub fn body_json(&self) -> Option<&serde_json::Value> {
+        self.0.explanation.json()
+    }
+
+    /// The beginning of an answer that was not JSON, 2,000 characters at most. It may be an HTML
+    /// page; do not show it to people unasked.
+    pub fn body_text(&self) -> Option<&str> {
+        self.0.explanation.text()
+    }
+
+    /// No such record.
+    pub fn is_not_found(&self) -> bool {
+        self.kind() == ErrorKind::NotFound
+    }
+
+    /// A login would help: there is none, or it has ended.
+    pub fn is_unauthenticated(&self) -> bool {
+        matches!(
+            self.kind(),
+            ErrorKind::NotLoggedIn | ErrorKind::SessionExpired
+        )
+    }
+
+    /// The user may not do this.
+    pub fn is_denied(&self) -> bool {
+        self.kind() == ErrorKind::Denied
+    }
+
+    /// Too many calls.
+    pub fn is_throttled(&self) -> bool {
+        self.kind() == ErrorKind::Throttled
+    }
+
+    /// The server rejected this field.
+    pub fn is_validation(&self, field: &str) -> bool {
+        self.kind() == ErrorKind::Validation && self.field_errors().any(|(name, _)| name == field)
+    }
+
+    /// The time ran out.
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::Timeout
+    }
+
+    /// The same call may succeed later without anything being changed.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.kind(),
+            ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Transport | ErrorKind::Throttled
+        ) || self
+            .status()
+            .is_some_and(|status| matches!(status.as_u16(), 502..=504))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.0;
+        write!(f, "{}: {}", inner.operation, inner.kind.describe())?;
+        if let Some(status) = inner.status {
+            write!(f, " ({})", status.as_u16())?;
+        }
+        if inner.attempts > 1 {
+            write!(f, " after {} attempts", inner.attempts)?;
+        }
+        if let Some(note) = &inner.note {
+            write!(f, ": {note}")?;
+        }
+        inner.explanation.summarise(f)?;
+        if let Some(wait) = inner.retry_after {
+            write!(f, "; try again in {} s", wait.as_secs())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.0;
+        f.debug_struct("Error")
+            .field("kind", &inner.kind)
+            .field("message", &self.to_string())
+            .field("method", &inner.method)
+            .field("path", &inner.path)
+            .field("status", &inner.status)
+            .field("attempts", &inner.attempts)
+            .field("may_have_been_sent", &inner.may_have_been_sent)
+            .field("correlation_id", &inner.correlation_id)
+            .field("source", &inner.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+const _: () = {
+    const fn assert_shareable<T: Send + Sync + 'static>() {}
+    assert_shareable::<Error>();
+    assert!(size_of::<Error>() == size_of::<usize>());
+};

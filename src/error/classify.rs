@@ -1,0 +1,106 @@
+use http::{StatusCode, header};
+
+use super::{Error, ErrorKind};
+use crate::request::Response;
+use crate::retry;
+
+/// What a request carried to say who is asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credentials {
+    /// Nothing: nobody has logged in.
+    None,
+    /// Nothing: the login has ended.
+    Ended,
+    /// A session or a token obtained by logging in.
+    Login,
+    /// A static API token.
+    ApiToken,
+}
+
+impl ErrorKind {
+    pub(super) fn describe(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid request",
+            Self::Unsupported => "the server is too old for this",
+            Self::Connect => "no connection to the server",
+            Self::Timeout => "the server did not answer in time",
+            Self::Transport => "the connection broke",
+            Self::TooLarge => "the response is over the size limit",
+            Self::Decode => "the answer could not be read",
+            Self::NotKeystone => "there is no Keystone API at this address",
+            Self::Redirected => "the server redirected, which is not followed",
+            Self::NotLoggedIn => "not logged in",
+            Self::SessionExpired => "the login has ended",
+            Self::InvalidCredentials => "the server refused the credentials",
+            Self::Denied => "permission denied",
+            Self::CsrfRejected => "the server refused the CSRF proof",
+            Self::NotFound => "no such record",
+            Self::UnknownEndpoint => "the server does not know this path",
+            Self::MethodNotAllowed => "method not allowed",
+            Self::Validation => "the server rejected the data",
+            Self::Throttled => "too many calls",
+            Self::Server => "the server failed",
+            Self::Status => "unexpected status",
+        }
+    }
+}
+
+impl Error {
+    /// The error that a response stands for whose status is not a success.
+    pub(crate) fn from_response(response: &Response) -> Self {
+        let explanation = response.explanation();
+        let kind = kind_of(response, explanation.detail());
+        let mut error = response.error(kind);
+        error.0.retry_after = match kind {
+            ErrorKind::Throttled => retry::retry_after(response.headers(), None),
+            _ => None,
+        };
+        error.0.explanation = explanation;
+        if kind == ErrorKind::Redirected {
+            let location = response.headers().get(header::LOCATION);
+            if let Some(location) = location.and_then(|value| value.to_str().ok()) {
+                // The query of a redirect can carry what ours carried.
+                let place = location
+                    .split(['?', '#'])
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+                error = error.with_explanation(format!("it points to {place}"));
+            }
+        }
+        error
+    }
+}
+
+fn kind_of(response: &Response, detail: Option<&str>) -> ErrorKind {
+    let status = response.status();
+    match status {
+        StatusCode::UNAUTHORIZED => unauthenticated(response.origin.credentials),
+        StatusCode::FORBIDDEN => forbidden(response.origin.credentials, detail),
+        StatusCode::NOT_FOUND if response.is_missing_record() => ErrorKind::NotFound,
+        StatusCode::NOT_FOUND => ErrorKind::UnknownEndpoint,
+        StatusCode::METHOD_NOT_ALLOWED => ErrorKind::MethodNotAllowed,
+        StatusCode::TOO_MANY_REQUESTS => ErrorKind::Throttled,
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => ErrorKind::Validation,
+        _ if status.is_redirection() => ErrorKind::Redirected,
+        _ if status.is_server_error() => ErrorKind::Server,
+        _ => ErrorKind::Status,
+    }
+}
+
+fn unauthenticated(credentials: Credentials) -> ErrorKind {
+    match credentials {
+        Credentials::None => ErrorKind::NotLoggedIn,
+        Credentials::Ended | Credentials::Login => ErrorKind::SessionExpired,
+        Credentials::ApiToken => ErrorKind::InvalidCredentials,
+    }
+}
+
+fn forbidden(credentials: Credentials, detail: Option<&str>) -> ErrorKind {
+    match detail {
+        Some(detail) if detail.starts_with("CSRF Failed") => ErrorKind::CsrfRejected,
+        // Servers 0.4 to 0.6.3 say so with 403.
+        Some("Authentication credentials were not provided.") => unauthenticated(credentials),
+        _ => ErrorKind::Denied,
+    }
+}

@@ -1,0 +1,264 @@
+//! The fields of a resource: one table serves filter, order and update.
+//!
+//! A [`Field`] knows its resource, the type of its values and who may write it. Which lookups
+//! exist follows from the type, exactly as on the server: text has `contains`, numbers and dates
+//! have `lt`, lists of keys have none. `set` exists on writable fields only.
+//!
+//! ```
+//! use keystone_client::Resource;
+//! use keystone_client::resources::{AllocationRequest, RequestStatus};
+//!
+//! let request = AllocationRequest::FIELDS;
+//! let approved = request.status.eq(RequestStatus::Approved);
+//! assert_eq!(approved.to_string(), "status=AP");
+//! assert_eq!(request.title.contains("genome").to_string(), "title__contains=genome");
+//! ```
+//!
+//! ```compile_fail
+//! # use keystone_client::Resource;
+//! # use keystone_client::resources::AllocationRequest;
+//! AllocationRequest::FIELDS.assignees.contains(1); // many-to-many: the server would ignore it
+//! ```
+
+mod value;
+
+use std::fmt;
+use std::marker::PhantomData;
+
+pub use self::value::{Column, Dated, IntoValue, Listable, Ordered, Scalar, Textual, Timed};
+use crate::filter::{Change, Condition, Filter, Lookup, OrderBy};
+
+/// Who may write a field. Implemented by [`ReadOnly`], [`ReadWrite`] and [`WriteOnly`].
+pub trait Access: private::Sealed + 'static {}
+
+/// The field can be set.
+#[diagnostic::on_unimplemented(message = "this field is read-only: the server sets it")]
+pub trait Writable: Access {
+    /// Whether the value must never be shown.
+    const SECRET: bool;
+}
+
+/// The field can be compared and ordered by.
+#[diagnostic::on_unimplemented(message = "this field is write-only: the server never shows it")]
+pub trait Readable: Access {}
+
+/// Set by the server alone.
+#[derive(Debug, Clone, Copy)]
+pub enum ReadOnly {}
+
+/// Readable and writable.
+#[derive(Debug, Clone, Copy)]
+pub enum ReadWrite {}
+
+/// Accepted but never returned, such as a password. Its values are kept out of all output.
+#[derive(Debug, Clone, Copy)]
+pub enum WriteOnly {}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for super::ReadOnly {}
+    impl Sealed for super::ReadWrite {}
+    impl Sealed for super::WriteOnly {}
+}
+
+impl Access for ReadOnly {}
+impl Access for ReadWrite {}
+impl Access for WriteOnly {}
+impl Readable for ReadOnly {}
+impl Readable for ReadWrite {}
+impl Writable for ReadWrite {
+    const SECRET: bool = false;
+}
+impl Writable for WriteOnly {
+    const SECRET: bool = true;
+}
+
+/// A handle on one field of resource `R`, holding values of type `V`.
+pub struct Field<R, V, A = ReadWrite> {
+    name: &'static str,
+    types: PhantomData<fn() -> (R, V, A)>,
+}
+
+impl<R, V, A> Field<R, V, A> {
+    /// The handle of the field that is called `name` on the wire.
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            types: PhantomData,
+        }
+    }
+
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+}
+
+impl<R, V, A> Clone for Field<R, V, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R, V, A> Copy for Field<R, V, A> {}
+
+impl<R, V, A> fmt::Debug for Field<R, V, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Field({})", self.name)
+    }
+}
+
+impl<R, V, A: Writable> Field<R, V, A> {
+    /// A change of this field, for an update. `set(None)` on a nullable field sends `null`.
+    ///
+    /// ```
+    /// use keystone_client::Resource;
+    /// use keystone_client::resources::Cluster;
+    ///
+    /// let cluster = Cluster::FIELDS;
+    /// assert_eq!(cluster.enabled.set(false).to_string(), "enabled=false");
+    /// assert_eq!(cluster.description.set(None).to_string(), "description=null");
+    /// ```
+    pub fn set(self, value: impl IntoValue<V>) -> Change<R>
+    where
+        V: serde::Serialize,
+    {
+        Change::new(self.name, &value.into_value(), A::SECRET)
+    }
+}
+
+/// Lookups of every comparable field.
+impl<R, V: Column, A: Readable> Field<R, V, A> {
+    /// Equal to `value`. Text compares exactly, case included.
+    pub fn eq(self, value: impl IntoValue<V::Scalar>) -> Filter<R> {
+        self.compare(Lookup::Equal, value)
+    }
+
+    /// Different from `value`, or null. Servers since 0.10.7.
+    pub fn not_eq(self, value: impl IntoValue<V::Scalar>) -> Filter<R> {
+        self.compare(Lookup::NotEqual, value)
+    }
+
+    fn compare(self, lookup: Lookup, value: impl IntoValue<V::Scalar>) -> Filter<R> {
+        Filter::new(Condition::one(self.name, lookup, &value.into_value()))
+    }
+
+    /// Ascending order by this field. Foreign keys order by key.
+    pub fn asc(self) -> OrderBy<R> {
+        OrderBy::new(self.name, false)
+    }
+
+    /// Descending order by this field.
+    pub fn desc(self) -> OrderBy<R> {
+        OrderBy::new(self.name, true)
+    }
+}
+
+/// Lookups of nullable fields.
+impl<R, V: Scalar, A: Readable> Field<R, Option<V>, A> {
+    /// Null (`true`) or not null (`false`). Text that is empty is not null.
+    pub fn is_null(self, null: bool) -> Filter<R> {
+        Filter::new(Condition::one(self.name, Lookup::IsNull, &null))
+    }
+}
+
+/// Lookups of fields whose values can be listed: all but booleans.
+impl<R, V: Column<Scalar: Listable>, A: Readable> Field<R, V, A> {
+    /// One of `values`. No values match no record, and then nothing is asked of the server.
+    pub fn is_in<I>(self, values: I) -> Filter<R>
+    where
+        I: IntoIterator<Item: IntoValue<V::Scalar>>,
+    {
+        self.list(Lookup::In, values)
+    }
+
+    /// None of `values`, or null. Servers since 0.9.3.
+    pub fn not_in<I>(self, values: I) -> Filter<R>
+    where
+        I: IntoIterator<Item: IntoValue<V::Scalar>>,
+    {
+        self.list(Lookup::NotIn, values)
+    }
+
+    fn list<I>(self, lookup: Lookup, values: I) -> Filter<R>
+    where
+        I: IntoIterator<Item: IntoValue<V::Scalar>>,
+    {
+        let values = values
+            .into_iter()
+            .map(|value| value.into_value().to_parameter());
+        Filter::new(Condition::list(self.name, lookup, values))
+    }
+}
+
+macro_rules! lookups {
+    ($bound:ident: $($(#[$doc:meta])* $method:ident => $lookup:ident;)+) => {
+        /// Lookups that depend on the type of the values.
+        impl<R, V: Column<Scalar: $bound>, A: Readable> Field<R, V, A> {
+            $($(#[$doc])*
+            pub fn $method(self, value: impl IntoValue<V::Scalar>) -> Filter<R> {
+                self.compare(Lookup::$lookup, value)
+            })+
+        }
+    };
+}
+
+lookups! { Ordered:
+    /// Less than `value`. Null never is.
+    lt => Less;
+    /// Less than or equal to `value`. Null never is.
+    lte => LessOrEqual;
+    /// Greater than `value`. Null never is.
+    gt => Greater;
+    /// Greater than or equal to `value`. Null never is.
+    gte => GreaterOrEqual;
+}
+
+lookups! { Textual:
+    /// Contains `value`. Case counts on PostgreSQL and not, for ASCII letters, on SQLite.
+    contains => Contains;
+    /// Does not contain `value`, or is null. Servers since 0.9.3.
+    not_contains => NotContains;
+    /// Starts with `value`.
+    starts_with => StartsWith;
+    /// Does not start with `value`, or is null. Servers since 0.10.7.
+    not_starts_with => NotStartsWith;
+    /// Ends with `value`.
+    ends_with => EndsWith;
+    /// Does not end with `value`, or is null. Servers since 0.10.7.
+    not_ends_with => NotEndsWith;
+}
+
+macro_rules! parts {
+    ($bound:ident: $($(#[$doc:meta])* $method:ident($argument:ident: $type:ty) => $lookup:ident;)+) => {
+        /// Lookups by a part of a date or a time.
+        impl<R, V: Column<Scalar: $bound>, A: Readable> Field<R, V, A> {
+            $($(#[$doc])*
+            pub fn $method(self, $argument: $type) -> Filter<R> {
+                Filter::new(Condition::one(self.name, Lookup::$lookup, &$argument))
+            })+
+        }
+    };
+}
+
+parts! { Dated:
+    /// In this year.
+    year(year: u16) => Year;
+    /// In this month of any year, 1 to 12.
+    month(month: u8) => Month;
+    /// On this day of any month, 1 to 31.
+    day(day: u8) => Day;
+    /// In this ISO week of any year, 1 to 53.
+    week(week: u8) => Week;
+    /// On this day of the week: 1 is Sunday, 7 is Saturday.
+    week_day(day: u8) => WeekDay;
+}
+
+parts! { Timed:
+    /// In this hour of any day, 0 to 23, in the server's time zone.
+    hour(hour: u8) => Hour;
+    /// In this minute of any hour, 0 to 59.
+    minute(minute: u8) => Minute;
+    /// In this second of any minute, 0 to 59.
+    second(second: u8) => Second;
+}

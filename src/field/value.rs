@@ -1,0 +1,163 @@
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use crate::id::Id;
+
+/// A single value that a query parameter can name.
+#[diagnostic::on_unimplemented(
+    message = "values of type `{Self}` cannot be compared by the server",
+    note = "lists of keys (many-to-many), JSON and file fields have no lookups: \
+            the server would ignore them"
+)]
+pub trait Scalar: Serialize {
+    /// The value as query parameter, before percent-encoding.
+    fn to_parameter(&self) -> String;
+}
+
+/// What a comparable column holds: a [`Scalar`], or a nullable one.
+#[diagnostic::on_unimplemented(
+    message = "fields of type `{Self}` cannot be compared by the server",
+    note = "lists of keys (many-to-many), JSON and file fields have no lookups: \
+            the server would ignore them"
+)]
+pub trait Column {
+    /// The type that the column is compared with.
+    type Scalar: Scalar;
+}
+
+impl<S: Scalar> Column for S {
+    type Scalar = S;
+}
+
+impl<S: Scalar> Column for Option<S> {
+    type Scalar = S;
+}
+
+/// Values with an order on the server: integers, decimals, dates and times. Foreign keys have
+/// none.
+#[diagnostic::on_unimplemented(
+    message = "the server has no order on values of type `{Self}`, so `lt` and its kin do not exist"
+)]
+pub trait Ordered: Scalar {}
+
+/// Values that `is_in` can list: all but booleans, for which the server fails.
+#[diagnostic::on_unimplemented(message = "the server cannot look up lists of `{Self}`")]
+pub trait Listable: Scalar {}
+
+/// Text and codes.
+#[diagnostic::on_unimplemented(message = "`{Self}` is not text, so it contains nothing")]
+pub trait Textual: Scalar {}
+
+/// Values with a date in them.
+#[diagnostic::on_unimplemented(message = "`{Self}` has no date parts")]
+pub trait Dated: Scalar {}
+
+/// Values with a time of day in them.
+#[diagnostic::on_unimplemented(message = "`{Self}` has no time parts")]
+pub trait Timed: Scalar {}
+
+macro_rules! scalars {
+    ($($type:ty: $($class:ident)*;)+) => {
+        $(
+            impl Scalar for $type {
+                fn to_parameter(&self) -> String {
+                    self.to_string()
+                }
+            }
+            $(impl $class for $type {})*
+        )+
+    };
+}
+
+scalars! {
+    bool: ;
+    u8: Ordered Listable;
+    u16: Ordered Listable;
+    u32: Ordered Listable;
+    u64: Ordered Listable;
+    i32: Ordered Listable;
+    i64: Ordered Listable;
+    Decimal: Ordered Listable;
+    String: Listable Textual;
+    Date: Ordered Listable Dated;
+    // Printed with `Z`, which needs no percent-encoding that a proxy might undo.
+    Timestamp: Ordered Listable Dated Timed;
+    uuid::Uuid: Listable Textual;
+}
+
+impl<R> Scalar for Id<R> {
+    fn to_parameter(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl<R> Listable for Id<R> {}
+
+/// What may be given where a value of type `V` is wanted.
+///
+/// It is [`Into`] with one difference: every target takes one integer type at most, so that a bare
+/// literal finds its type. Text may be given as `&str`, amounts as integers, and a value where an
+/// optional one is wanted.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be used where a value of type `{V}` is wanted",
+    label = "expected a value for a field of type `{V}`"
+)]
+pub trait IntoValue<V> {
+    /// The value itself.
+    fn into_value(self) -> V;
+}
+
+impl<V> IntoValue<V> for V {
+    fn into_value(self) -> V {
+        self
+    }
+}
+
+impl<V> IntoValue<Option<V>> for V {
+    fn into_value(self) -> Option<V> {
+        Some(self)
+    }
+}
+
+macro_rules! into_value {
+    ($($(<$($param:ident),+>)? $from:ty => $to:ty, |$value:ident| $convert:expr;)+) => {
+        $(
+            impl $(<$($param),+>)? IntoValue<$to> for $from {
+                fn into_value(self) -> $to {
+                    let $value = self;
+                    $convert
+                }
+            }
+
+            impl $(<$($param),+>)? IntoValue<Option<$to>> for $from {
+                fn into_value(self) -> Option<$to> {
+                    let $value = self;
+                    Some($convert)
+                }
+            }
+        )+
+    };
+}
+
+into_value! {
+    &str => String, |text| text.to_owned();
+    &String => String, |text| text.clone();
+    i32 => Decimal, |integer| Decimal::from(integer);
+    i64 => Decimal, |integer| Decimal::from(integer);
+    u32 => Decimal, |integer| Decimal::from(integer);
+    u64 => Decimal, |integer| Decimal::from(integer);
+}
+
+impl<R, const N: usize> IntoValue<Vec<Id<R>>> for [Id<R>; N] {
+    fn into_value(self) -> Vec<Id<R>> {
+        self.to_vec()
+    }
+}
+
+impl<R> IntoValue<Vec<Id<R>>> for &[Id<R>] {
+    fn into_value(self) -> Vec<Id<R>> {
+        self.to_vec()
+    }
+}

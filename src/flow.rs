@@ -1,0 +1,154 @@
+//! What happens between a request and its answer: authentication, retries, deadlines.
+//!
+//! The logic is written once, as async functions over the [`Effects`] that a driver provides. The
+//! async driver awaits the backend; the blocking one calls it and returns ready futures, so the
+//! same functions run to completion in one poll. Nothing here names a backend, a runtime or a
+//! clock.
+
+mod exchange;
+mod login;
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use uuid::Uuid;
+
+pub(crate) use self::login::Login;
+use crate::auth::{Authenticator, Credential, Dialect, RefererHeaders, Snapshot, Turn, Verdict};
+use crate::backend::{ExecuteResult, Now};
+use crate::base_url::BaseUrl;
+use crate::error::{Error, ErrorKind};
+use crate::request::{Capability, Request, RequestParts, Response};
+use crate::resource::Resource;
+use crate::retry::RetryPolicy;
+use crate::walk::Walk;
+
+/// What a driver does for the flow.
+pub(crate) trait Effects: Sync {
+    fn execute(&self, request: http::Request<Bytes>) -> impl Future<Output = ExecuteResult> + Send;
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+    fn now(&self) -> Now;
+}
+
+/// Settings of a client that its calls share.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) retry: RetryPolicy,
+    /// The longest time for one attempt.
+    pub(crate) timeout: Duration,
+    pub(crate) user_agent: HeaderValue,
+    pub(crate) correlation_id: Uuid,
+    pub(crate) correlation_header: HeaderValue,
+    pub(crate) referer: RefererHeaders,
+}
+
+/// A client without its backend; shared by all its clones.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) base: BaseUrl,
+    pub(crate) settings: Settings,
+    pub(crate) auth: Authenticator,
+}
+
+impl Core {
+    /// Sends `request` and reads the answer.
+    pub(crate) async fn send<E: Effects, T>(
+        &self,
+        effects: &E,
+        request: &Request<T>,
+    ) -> Result<T, Error> {
+        let response = self.perform(effects, &request.parts).await?;
+        request.decode(response)
+    }
+
+    /// The next page of a walk, as the records in it; `None` at the end.
+    pub(crate) async fn next_page<E: Effects, R: Resource>(
+        &self,
+        effects: &E,
+        walk: &mut Walk<R>,
+    ) -> Option<Result<Vec<R::Model>, Error>> {
+        let (start, request) = walk.next_request()?;
+        let page = match request {
+            Ok(request) => self.send(effects, &request).await,
+            Err(error) => Err(error),
+        };
+        Some(page.and_then(|page| walk.accept(start, page)))
+    }
+
+    /// Sends one request with the present credential, renewing that if need be.
+    async fn perform<E: Effects>(
+        &self,
+        effects: &E,
+        parts: &RequestParts,
+    ) -> Result<Response, Error> {
+        let started = effects.now();
+        let mut snapshot = self.auth.snapshot();
+        self.check_support(parts, snapshot.dialect)?;
+
+        let mut refreshed = false;
+        if let Credential::Tokens(tokens) = &snapshot.credential {
+            if tokens.wants_refresh(started.wall) {
+                self.refresh(effects, &snapshot).await?;
+                refreshed = true;
+                snapshot = self.auth.snapshot();
+            }
+        }
+        loop {
+            let response = self
+                .exchange(effects, parts, &snapshot.credential, started.monotonic)
+                .await?;
+            self.auth.absorb(&snapshot, response.headers());
+            match snapshot.credential.verdict(&response) {
+                // A 401 comes before anything is executed, so writes may be repeated after it.
+                Verdict::Refresh if !refreshed => match self.refresh(effects, &snapshot).await {
+                    Ok(()) => refreshed = true,
+                    Err(error) if error.kind() == ErrorKind::SessionExpired => return Ok(response),
+                    Err(error) => return Err(error),
+                },
+                Verdict::Refresh | Verdict::Over => {
+                    self.auth.replace_if(snapshot.epoch, Credential::Ended);
+                    return Ok(response);
+                }
+                Verdict::Good => return Ok(response),
+            }
+            snapshot = self.auth.snapshot();
+        }
+    }
+
+    /// Brings a new access token, or finds that somebody else has brought one.
+    async fn refresh<E: Effects>(&self, effects: &E, seen: &Snapshot) -> Result<(), Error> {
+        let _gate = self.auth.gate().await;
+        match self.auth.turn(seen) {
+            Turn::Replaced => Ok(()),
+            Turn::Failed(error) => Err(error),
+            Turn::Mine => {
+                let outcome = self.refresh_tokens(effects, seen).await;
+                match &outcome {
+                    Ok(credential) => self.auth.replace_if(seen.epoch, credential.clone()),
+                    Err(error) if error.kind() == ErrorKind::SessionExpired => {
+                        self.auth.replace_if(seen.epoch, Credential::Ended);
+                    }
+                    Err(error) => self.auth.refresh_failed(error),
+                }
+                outcome.map(drop)
+            }
+        }
+    }
+
+    fn check_support(&self, parts: &RequestParts, dialect: Option<Dialect>) -> Result<(), Error> {
+        if dialect != Some(Dialect::Jwt) {
+            return Ok(());
+        }
+        let Some(lacking) = parts.needs.first() else {
+            return Ok(());
+        };
+        let lacking = match lacking {
+            Capability::Order => "servers up to 0.3.26 do not order lists; sort in the program",
+            Capability::Paging => "servers up to 0.3.26 do not page lists; ask for all records",
+            Capability::NegatedLookups => "servers up to 0.3.26 know no negated lookups",
+        };
+        Err(Error::new(ErrorKind::Unsupported, parts.operation).with_explanation(lacking))
+    }
+}

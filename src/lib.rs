@@ -1,0 +1,82 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![warn(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    rust_2018_idioms,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unreachable,
+    clippy::indexing_slicing,
+    clippy::dbg_macro,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// Lets the code that `resource!` generates name this crate the same way everywhere.
+extern crate self as keystone_client;
+
+mod auth;
+pub mod backend;
+mod base_url;
+pub mod blocking;
+pub mod body;
+mod call;
+mod client;
+mod crud;
+mod error;
+pub mod field;
+pub mod filter;
+mod flow;
+mod id;
+mod list;
+mod page;
+mod query;
+pub mod request;
+pub mod resource;
+pub mod resources;
+mod retry;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod walk;
+
+pub use self::auth::Dialect;
+pub use self::call::Call;
+pub use self::client::{CallFuture, ClientBuilder, KeystoneClient, Rows};
+pub use self::crud::Crud;
+pub use self::error::{Error, ErrorKind};
+pub use self::filter::Filter;
+pub use self::id::Id;
+pub use self::list::List;
+pub use self::page::Page;
+pub use self::query::Query;
+pub use self::request::Response;
+pub use self::resource::Resource;
+pub use self::retry::RetryPolicy;
+
+/// What the code that [`resource!`] generates refers to. Not for other use.
+#[doc(hidden)]
+pub mod __private {
+    pub use serde;
+
+    use crate::field::Field;
+
+    /// A field under the name that the identifier has on the wire.
+    pub const fn field<R, V, A>(identifier: &'static str) -> Field<R, V, A> {
+        Field::new(match identifier.as_bytes() {
+            // Raw identifiers are keywords in Rust only.
+            [b'r', b'#', name @ ..] => match std::str::from_utf8(name) {
+                Ok(name) => name,
+                Err(_) => identifier,
+            },
+            _ => identifier,
+        })
+    }
+}

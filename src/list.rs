@@ -1,0 +1,99 @@
+//! A list of records, to be fetched by one of the clients.
+
+use crate::call::Call;
+use crate::error::{Error, ErrorKind};
+use crate::filter::{Filter, OrderBy};
+use crate::page::Page;
+use crate::query::{MAX_PAGE_SIZE, Query, Start};
+use crate::request::{Capability, Operation};
+use crate::resource::Resource;
+
+/// A [`Query`] bound to the client `C` that will send it.
+///
+/// `all` fetches every record; `stream` (async) and `iter` (blocking) hand them out one by one
+/// with one page in memory. All of them walk the whole list, in the order of the keys or in the
+/// order asked for; none stops after the first page.
+///
+/// ```
+/// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// for name in ["atlas", "borealis", "cygnus"] {
+///     client.clusters().create(NewCluster::new(name)).send()?;
+/// }
+/// let all = client.clusters().list().all()?;
+/// assert_eq!(all.len(), 3);
+///
+/// let some = client.clusters().filter(|c| c.name.contains("s")).order_by(|c| c.name.desc());
+/// let names: Vec<String> = some.all()?.into_iter().map(|cluster| cluster.name).collect();
+/// assert_eq!(names, ["cygnus", "borealis", "atlas"]);
+/// # Ok(()) }
+/// ```
+#[must_use = "a list does nothing until it is fetched: `all`, `stream`, `iter` or `page`"]
+#[derive(Debug, Clone)]
+pub struct List<R, C> {
+    pub(crate) client: C,
+    pub(crate) query: Query<R>,
+}
+
+impl<R: Resource, C> List<R, C> {
+    pub(crate) fn new(client: C, query: Query<R>) -> Self {
+        Self { client, query }
+    }
+
+    /// Keeps the records for which the condition holds, and all conditions before.
+    pub fn filter(self, condition: impl FnOnce(&R::Fields) -> Filter<R>) -> Self {
+        Self {
+            query: self.query.filter(condition),
+            ..self
+        }
+    }
+
+    /// Keeps the records for which a filter made elsewhere holds.
+    pub fn matching(self, filter: Filter<R>) -> Self {
+        Self {
+            query: self.query.matching(filter),
+            ..self
+        }
+    }
+
+    /// Orders the records by one field, after the fields named before.
+    pub fn order_by(self, key: impl FnOnce(&R::Fields) -> OrderBy<R>) -> Self {
+        Self {
+            query: self.query.order_by(key),
+            ..self
+        }
+    }
+
+    /// Sets how many records travel in one response, 1 to 1,000. Default: 1,000.
+    pub fn page_size(self, records: u32) -> Self {
+        Self {
+            query: self.query.page_size(records),
+            ..self
+        }
+    }
+
+    /// The query by itself.
+    pub fn into_query(self) -> Query<R> {
+        self.query
+    }
+
+    /// One page of at most `limit` records (1 to 1,000), after skipping `offset`.
+    ///
+    /// Without an order the server may place records differently in each answer; key order is
+    /// asked for then.
+    pub fn page(self, limit: u32, offset: u64) -> Call<Page<R::Model>, C> {
+        let request = if (1..=MAX_PAGE_SIZE).contains(&limit) {
+            self.query
+                .page_request(limit, Start::Offset(offset))
+                .map(|request| request.needing(Capability::Paging))
+        } else {
+            Err(
+                Error::new(ErrorKind::InvalidRequest, Operation::new("list", R::NAME))
+                    .with_explanation("the limit of a page is between 1 and 1,000"),
+            )
+        };
+        Call::new(self.client, request)
+    }
+}

@@ -1,0 +1,77 @@
+//! Pages of a list, in all the shapes in which servers send them.
+
+use http::HeaderMap;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+use crate::request::Response;
+
+/// Some records of a list, and how many there are in all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Page<T> {
+    /// The records.
+    pub items: Vec<T>,
+    /// How many records match, on this page and all others. `None` on servers before 0.7.4,
+    /// which do not page: their one page is the whole list.
+    pub total: Option<u64>,
+    /// How many matching records come before this page.
+    pub offset: u64,
+}
+
+impl<T> Page<T> {
+    /// Whether no record comes after this page.
+    pub fn is_last(&self) -> bool {
+        match self.total {
+            Some(total) => {
+                self.items.is_empty()
+                    || self.offset.saturating_add(self.items.len() as u64) >= total
+            }
+            None => true,
+        }
+    }
+}
+
+/// The envelope of servers since 0.8.0. Its links are not read: they may name another host.
+#[derive(Deserialize)]
+struct Envelope<T> {
+    count: u64,
+    results: Vec<T>,
+}
+
+impl<T: DeserializeOwned> Page<T> {
+    /// Reads a list response of any server version. The offset is what the request asked for.
+    pub(crate) fn read(response: Response, offset: u64) -> Result<Self, Error> {
+        let response = response.error_for_status()?;
+        let first = response
+            .bytes()
+            .iter()
+            .find(|byte| !byte.is_ascii_whitespace());
+        if first == Some(&b'[') {
+            let total = total_header(response.headers());
+            return Ok(Self {
+                items: response.json()?,
+                total,
+                offset,
+            });
+        }
+        let Envelope { count, results } = response.json()?;
+        Ok(Self {
+            items: results,
+            total: Some(count),
+            offset,
+        })
+    }
+}
+
+/// Servers 0.7.4 and 0.7.5 send one page as a bare array and say so in headers.
+fn total_header(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get("x-total-count")?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+}

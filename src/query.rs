@@ -1,0 +1,209 @@
+//! Which records of a list, in which order: a plain value that either client can send.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use http::Method;
+use url::form_urlencoded;
+
+use crate::error::{Error, ErrorKind};
+use crate::filter::{Condition, Filter, OrderBy};
+use crate::page::Page;
+use crate::request::{Capability, Operation, Request};
+use crate::resource::Resource;
+
+/// The server's cap: larger values are cut to it in silence.
+pub(crate) const MAX_PAGE_SIZE: u32 = 1_000;
+
+/// Conditions and order of a list of resource `R`.
+///
+/// ```
+/// use keystone_client::Query;
+/// use keystone_client::resources::{AllocationRequest, RequestStatus};
+///
+/// let expiring = Query::<AllocationRequest>::new()
+///     .filter(|r| r.status.eq(RequestStatus::Approved))
+///     .filter(|r| r.expire.lt(jiff::civil::date(2026, 12, 31)))
+///     .order_by(|r| r.expire.asc());
+/// assert_eq!(expiring.to_string(), "status=AP&expire__lt=2026-12-31&_order=expire");
+/// ```
+#[must_use = "a query does nothing until a client sends it"]
+pub struct Query<R> {
+    pub(crate) conditions: Vec<Condition>,
+    pub(crate) order: Vec<OrderBy<R>>,
+    pub(crate) page_size: u32,
+    resource: PhantomData<fn() -> R>,
+}
+
+impl<R> Clone for Query<R> {
+    fn clone(&self) -> Self {
+        Self {
+            conditions: self.conditions.clone(),
+            order: self.order.clone(),
+            page_size: self.page_size,
+            resource: PhantomData,
+        }
+    }
+}
+
+impl<R> PartialEq for Query<R> {
+    fn eq(&self, other: &Self) -> bool {
+        self.conditions == other.conditions
+            && self.order == other.order
+            && self.page_size == other.page_size
+    }
+}
+
+impl<R> Eq for Query<R> {}
+
+impl<R: Resource> Default for Query<R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R> fmt::Debug for Query<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Query({self})")
+    }
+}
+
+/// The query string.
+impl<R> fmt::Display for Query<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut pairs = form_urlencoded::Serializer::new(String::new());
+        for condition in &self.conditions {
+            if let Ok(Some(value)) = condition.value() {
+                pairs.append_pair(&condition.parameter(), value);
+            }
+        }
+        if !self.order.is_empty() {
+            pairs.append_pair("_order", &self.order_value());
+        }
+        f.write_str(&pairs.finish())
+    }
+}
+
+impl<R> Query<R> {
+    fn order_value(&self) -> String {
+        self.order
+            .iter()
+            .map(OrderBy::to_string)
+            .collect::<Vec<_>>()
+            .join(",")
+    }
+}
+
+impl<R: Resource> Query<R> {
+    /// All records, in the order of their keys.
+    pub fn new() -> Self {
+        Self {
+            conditions: Vec::new(),
+            order: Vec::new(),
+            page_size: MAX_PAGE_SIZE,
+            resource: PhantomData,
+        }
+    }
+
+    /// Keeps the records for which the condition holds, and all conditions before.
+    pub fn filter(mut self, condition: impl FnOnce(&R::Fields) -> Filter<R>) -> Self {
+        self.conditions
+            .extend(condition(&R::FIELDS).into_conditions());
+        self
+    }
+
+    /// Keeps the records for which a filter made elsewhere holds.
+    pub fn matching(mut self, filter: Filter<R>) -> Self {
+        self.conditions.extend(filter.into_conditions());
+        self
+    }
+
+    /// Orders the records by one field, after the fields named before.
+    pub fn order_by(mut self, key: impl FnOnce(&R::Fields) -> OrderBy<R>) -> Self {
+        self.order.push(key(&R::FIELDS));
+        self
+    }
+
+    /// Sets how many records travel in one response, 1 to 1,000; other values are brought into
+    /// that range. Default: 1,000.
+    pub fn page_size(mut self, records: u32) -> Self {
+        self.page_size = records.clamp(1, MAX_PAGE_SIZE);
+        self
+    }
+
+    pub(crate) fn matches_nothing(&self) -> bool {
+        self.conditions.iter().any(Condition::matches_nothing)
+    }
+
+    /// The request for at most `limit` records from a place in the list on.
+    pub(crate) fn page_request(
+        &self,
+        limit: u32,
+        start: Start,
+    ) -> Result<Request<Page<R::Model>>, Error> {
+        let operation = Operation::new("list", R::NAME);
+        let invalid = |problem: String| {
+            Error::new(ErrorKind::InvalidRequest, operation).with_explanation(problem)
+        };
+        let mut request = Request::new(
+            operation,
+            Method::GET,
+            format!("{}/", R::PATH),
+            |response| Page::read(response, 0),
+        );
+        let mut names: Vec<String> = Vec::with_capacity(self.conditions.len());
+        for condition in &self.conditions {
+            let name = condition.parameter();
+            let value = condition
+                .value()
+                .map_err(|problem| invalid(format!("filter `{name}`: {problem}")))?;
+            if names.contains(&name) {
+                return Err(invalid(format!(
+                    "filter `{name}` is given twice; the server would use the last only"
+                )));
+            }
+            if condition.lookup.is_negated() {
+                request = request.needing(Capability::NegatedLookups);
+            }
+            // A walk continues from behind the caller's own bound, which the key replaces.
+            let replaced = matches!(start, Start::AfterKey(_)) && name == AFTER_KEY;
+            if let (Some(value), false) = (value, replaced) {
+                request = request.with_query(name.clone(), value);
+            }
+            names.push(name);
+        }
+        if !self.order.is_empty() {
+            request = request.needing(Capability::Order);
+        }
+        // Without a unique key last, the server may place records differently on each page.
+        let mut order: Vec<String> = self.order.iter().map(ToString::to_string).collect();
+        if R::HAS_ID && !self.order.iter().any(|key| key.field == "id") {
+            order.push("id".to_owned());
+        }
+        if !order.is_empty() {
+            request = request.with_query("_order", order.join(","));
+        }
+        request = request.with_query("_limit", limit.to_string());
+        Ok(match start {
+            Start::Beginning => request,
+            Start::AfterKey(key) => request.with_query(AFTER_KEY, key.to_string()),
+            Start::Offset(offset) => {
+                request
+                    .with_query("_offset", offset.to_string())
+                    .adapt(move |response, decode| {
+                        decode(response).map(|page| Page { offset, ..page })
+                    })
+            }
+        })
+    }
+}
+
+const AFTER_KEY: &str = "id__gt";
+
+/// Where in a list a page begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    Beginning,
+    AfterKey(u64),
+    Offset(u64),
+}

@@ -1,0 +1,307 @@
+//! A call as a value: what to ask of the server, and how to read the answer.
+
+mod response;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::form_urlencoded;
+
+pub(crate) use self::response::Origin;
+pub use self::response::{Response, ResponseMeta, WithMeta};
+use crate::body::Body;
+use crate::error::{Error, ErrorKind};
+
+/// What a call is about, in words: `create cluster`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Operation {
+    verb: &'static str,
+    object: &'static str,
+}
+
+impl Operation {
+    /// The operation that does `verb` to `object`.
+    pub const fn new(verb: &'static str, object: &'static str) -> Self {
+        Self { verb, object }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.object {
+            "" => f.write_str(self.verb),
+            object => write!(f, "{} {object}", self.verb),
+        }
+    }
+}
+
+/// Things that not every server can do. A call that needs one of them is refused before it is
+/// sent to a server known to lack it, because old servers ignore unknown parameters in silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Capability {
+    /// `_order`: servers since 0.5.9.
+    Order,
+    /// `_limit` and `_offset`: servers since 0.7.4.
+    Paging,
+    /// Negated lookups: servers since 0.9.3 and 0.10.7.
+    NegatedLookups,
+}
+
+/// The part of a [`Request`] that does not depend on the type of its answer.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestParts {
+    pub(crate) operation: Operation,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: Vec<(Cow<'static, str>, String)>,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) body: Body,
+    pub(crate) idempotent: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) needs: Vec<Capability>,
+}
+
+impl RequestParts {
+    /// The query as it travels, without the question mark.
+    pub(crate) fn query_string(&self) -> String {
+        form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&self.query)
+            .finish()
+    }
+}
+
+/// A call: operation, method, path, query, body, and the type `T` of its answer.
+///
+/// Verbs of [`Crud`](crate::Crud) build requests; nothing is sent until a client sends them. A
+/// request of your own is for endpoints that this crate does not know:
+///
+/// ```
+/// use http::Method;
+/// use keystone_client::request::{Operation, Request};
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Quota {
+///     used: u64,
+/// }
+///
+/// let request: Request<Quota> =
+///     Request::json(Operation::new("retrieve", "quota"), Method::GET, "site/quota/")
+///         .with_query("team", "7");
+/// assert_eq!(request.path(), "site/quota/");
+/// assert_eq!(request.query_string(), "team=7");
+/// ```
+#[must_use = "a request does nothing until a client sends it"]
+pub struct Request<T> {
+    pub(crate) parts: RequestParts,
+    decode: Decode<T>,
+}
+
+enum Decode<T> {
+    Plain(fn(Response) -> Result<T, Error>),
+    // Shared rather than owned so that requests can be cloned.
+    Adapted(Arc<dyn Fn(Response) -> Result<T, Error> + Send + Sync>),
+}
+
+impl<T> Clone for Decode<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Plain(decode) => Self::Plain(*decode),
+            Self::Adapted(decode) => Self::Adapted(Arc::clone(decode)),
+        }
+    }
+}
+
+impl<T> Clone for Request<T> {
+    fn clone(&self) -> Self {
+        Self {
+            parts: self.parts.clone(),
+            decode: self.decode.clone(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Request<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Bodies may hold passwords.
+        f.debug_struct("Request")
+            .field("operation", &self.parts.operation)
+            .field("method", &self.parts.method)
+            .field("path", &self.parts.path)
+            .field("query", &self.parts.query_string())
+            .field("body_bytes", &self.parts.body.bytes().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> Request<T> {
+    /// A request whose answer is read by `decode`, which also sees answers that are not successes.
+    ///
+    /// `path` is relative to the base URL and sent as given, slashes included.
+    pub fn new(
+        operation: Operation,
+        method: Method,
+        path: impl Into<String>,
+        decode: fn(Response) -> Result<T, Error>,
+    ) -> Self {
+        let idempotent = method.is_idempotent();
+        Self {
+            parts: RequestParts {
+                operation,
+                method,
+                path: path.into(),
+                query: Vec::new(),
+                headers: Vec::new(),
+                body: Body::Empty,
+                idempotent,
+                timeout: None,
+                needs: Vec::new(),
+            },
+            decode: Decode::Plain(decode),
+        }
+    }
+
+    /// Adds a query parameter; a name may be given more than once.
+    pub fn with_query(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<String>,
+    ) -> Self {
+        self.parts.query.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a header. Authentication headers are added when the request is sent.
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.parts.headers.push((name, value));
+        self
+    }
+
+    /// Sets the body.
+    pub fn with_body(mut self, body: Body) -> Self {
+        self.parts.body = body;
+        self
+    }
+
+    /// Sets `value`, serialised as JSON, as the body.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidRequest`] when `value` has no JSON form.
+    pub fn with_json<V: Serialize + ?Sized>(self, value: &V) -> Result<Self, Error> {
+        match Body::json(value) {
+            Ok(body) => Ok(self.with_body(body)),
+            Err(error) => Err(Error::new(ErrorKind::InvalidRequest, self.parts.operation)
+                .with_explanation("the body cannot be written as JSON")
+                .with_source(error)),
+        }
+    }
+
+    /// Says whether sending twice does no harm, which lets a call be repeated after a failure in
+    /// which the server may have carried it out. Default: true of GET, HEAD, PUT and DELETE.
+    pub fn with_idempotent(mut self, idempotent: bool) -> Self {
+        self.parts.idempotent = idempotent;
+        self
+    }
+
+    /// Bounds each attempt, in place of the client's own time-out.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.parts.timeout = Some(timeout);
+        self
+    }
+
+    pub(crate) fn needing(mut self, capability: Capability) -> Self {
+        self.parts.needs.push(capability);
+        self
+    }
+
+    /// What the call is about.
+    pub fn operation(&self) -> Operation {
+        self.parts.operation
+    }
+
+    /// The HTTP method.
+    pub fn method(&self) -> &Method {
+        &self.parts.method
+    }
+
+    /// The path relative to the base URL.
+    pub fn path(&self) -> &str {
+        &self.parts.path
+    }
+
+    /// The query as it travels, without the question mark.
+    pub fn query_string(&self) -> String {
+        self.parts.query_string()
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Body {
+        &self.parts.body
+    }
+
+    /// Reads a response to this request.
+    ///
+    /// # Errors
+    ///
+    /// What the response says went wrong, or that it could not be read.
+    pub fn decode(&self, response: Response) -> Result<T, Error> {
+        match &self.decode {
+            Decode::Plain(decode) => decode(response),
+            Decode::Adapted(decode) => decode(response),
+        }
+    }
+
+    /// The same request with its answer read differently: `adapt` gets the response and the
+    /// present way to read it.
+    pub(crate) fn adapt<U>(
+        self,
+        adapt: impl Fn(Response, &dyn Fn(Response) -> Result<T, Error>) -> Result<U, Error>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Request<U>
+    where
+        T: 'static,
+    {
+        let decode = self.decode;
+        let decode = move |response| match &decode {
+            Decode::Plain(decode) => adapt(response, decode),
+            Decode::Adapted(decode) => adapt(response, decode.as_ref()),
+        };
+        Request {
+            parts: self.parts,
+            decode: Decode::Adapted(Arc::new(decode)),
+        }
+    }
+}
+
+impl<T: DeserializeOwned> Request<T> {
+    /// A request whose successful answer is JSON.
+    pub fn json(operation: Operation, method: Method, path: impl Into<String>) -> Self {
+        Self::new(operation, method, path, |response| {
+            response.error_for_status()?.json()
+        })
+    }
+}
+
+impl Request<()> {
+    /// A request whose successful answer says nothing more.
+    pub fn empty(operation: Operation, method: Method, path: impl Into<String>) -> Self {
+        Self::new(operation, method, path, |response| {
+            response.error_for_status().map(drop)
+        })
+    }
+}
+
+impl Request<Response> {
+    /// A request whose answer is the response itself, whatever its status.
+    pub fn raw(operation: Operation, method: Method, path: impl Into<String>) -> Self {
+        Self::new(operation, method, path, Ok)
+    }
+}

@@ -1,0 +1,220 @@
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::Operation;
+use crate::error::{Credentials, Error, ErrorKind, Explanation};
+
+/// Where a response comes from: what its errors are about.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    pub(crate) operation: Operation,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) attempts: u32,
+    pub(crate) correlation_id: Uuid,
+    pub(crate) credentials: Credentials,
+    /// Whether the server may have carried out an earlier attempt.
+    pub(crate) in_doubt: bool,
+}
+
+/// What the server answered: status, headers and bytes.
+///
+/// ```
+/// # use keystone_client::{KeystoneClient, sandbox::Sandbox};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> { pollster::block_on(async {
+/// # let client = Sandbox::new().client()?;
+/// client.login("admin", "admin-password").await?;
+/// let response = client.http_get("users/users").query("username", "admin").await?;
+/// assert_eq!(response.status(), 200);
+/// let page: serde_json::Value = response.json()?;
+/// assert_eq!(page["count"], 1);
+/// # Ok(()) }) }
+/// ```
+#[derive(Clone)]
+pub struct Response {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    pub(crate) origin: Box<Origin>,
+}
+
+impl Response {
+    pub(crate) fn new(response: http::Response<Bytes>, origin: Origin) -> Self {
+        let (parts, body) = response.into_parts();
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+            origin: Box::new(origin),
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The response headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body as it came.
+    pub fn bytes(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The body as text.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Decode`] when the body is not UTF-8.
+    pub fn text(&self) -> Result<&str, Error> {
+        std::str::from_utf8(&self.body).map_err(|error| {
+            self.error(ErrorKind::Decode)
+                .with_explanation("the body is not UTF-8 text")
+                .with_source(error)
+        })
+    }
+
+    /// The body read as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Decode`] when the body is not JSON of this shape; the error names the place.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(|error| self.decode_error::<T>(error))
+    }
+
+    /// The response itself if its status is a success.
+    ///
+    /// # Errors
+    ///
+    /// The error that the status and body stand for.
+    pub fn error_for_status(self) -> Result<Self, Error> {
+        if self.status.is_success() {
+            Ok(self)
+        } else {
+            Err(self.into_error())
+        }
+    }
+
+    /// Whether the server says that there is no such record. An unknown path is something else:
+    /// it is answered with an HTML page.
+    pub(crate) fn is_missing_record(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND && self.is_json()
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.content_type()
+            .is_some_and(|value| value.contains("json"))
+    }
+
+    fn content_type(&self) -> Option<&str> {
+        self.headers.get(header::CONTENT_TYPE)?.to_str().ok()
+    }
+
+    pub(crate) fn meta(&self) -> ResponseMeta {
+        ResponseMeta {
+            status: self.status,
+            headers: self.headers.clone(),
+            correlation_id: self.origin.correlation_id,
+            attempts: self.origin.attempts,
+        }
+    }
+
+    pub(crate) fn explanation(&self) -> Explanation {
+        Explanation::read(&self.body, self.is_json())
+    }
+
+    /// An error about this response.
+    pub(crate) fn error(&self, kind: ErrorKind) -> Error {
+        Error::new(kind, self.origin.operation)
+            .with_origin(&self.origin)
+            .with_status(self.status)
+    }
+
+    fn into_error(self) -> Error {
+        Error::from_response(&self)
+    }
+
+    // Reading a second time with the path recorded costs nothing where reading succeeds.
+    #[cold]
+    fn decode_error<T: DeserializeOwned>(&self, plain: serde_json::Error) -> Error {
+        let error = self.error(ErrorKind::Decode);
+        let expected = std::any::type_name::<T>();
+        if !self.is_json() && plain.is_syntax() {
+            let found = self.content_type().unwrap_or("no content type").to_owned();
+            return error
+                .with_explanation(format!("expected JSON, the server sent {found}"))
+                .with_source(plain);
+        }
+        let deserializer = &mut serde_json::Deserializer::from_slice(&self.body);
+        match serde_path_to_error::deserialize::<_, T>(deserializer) {
+            Err(located) if located.path().iter().next().is_some() => {
+                let path = located.path().to_string();
+                error
+                    .with_explanation(format!("cannot read `{path}` of {expected}"))
+                    .with_source(located.into_inner())
+            }
+            _ => error
+                .with_explanation(format!("cannot read {expected}"))
+                .with_source(plain),
+        }
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither headers nor bodies are shown: both may hold credentials.
+        f.debug_struct("Response")
+            .field("operation", &self.origin.operation)
+            .field("status", &self.status)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What came with an answer.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ResponseMeta {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The response headers.
+    pub headers: HeaderMap,
+    /// The correlation id under which the server logged the call.
+    pub correlation_id: Uuid,
+    /// How often the call was sent, 1 for a call without retries.
+    pub attempts: u32,
+}
+
+impl fmt::Debug for ResponseMeta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseMeta")
+            .field("status", &self.status)
+            .field("correlation_id", &self.correlation_id)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A value and what came with it; see [`Call::with_meta`](crate::Call::with_meta).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct WithMeta<T> {
+    /// The answer.
+    pub value: T,
+    /// Status, headers, correlation id.
+    pub meta: ResponseMeta,
+}
+
+impl<T> WithMeta<T> {
+    pub(crate) fn new(value: T, meta: ResponseMeta) -> Self {
+        Self { value, meta }
+    }
+}

@@ -1,0 +1,131 @@
+//! What a resource is, and what can be done with it.
+//!
+//! A resource is a type; each thing the server allows to be done with it is a trait beside it. A
+//! verb that the server lacks does not exist: calling it is a compile error. Resources outside
+//! this crate are made with [`resource!`](crate::resource!) or by implementing the traits by hand.
+
+mod define;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::id::Id;
+
+/// A kind of record that the server keeps under one path.
+///
+/// The model type is normally its own resource (`type Model = Self`); a marker type works as well.
+///
+/// ```
+/// use keystone_client::field::{Field, ReadOnly, ReadWrite};
+/// use keystone_client::resource::{Resource, Retrieve, Update};
+/// use keystone_client::{Id, blocking, sandbox::Sandbox};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// A narrow view of a cluster, written by hand.
+/// #[derive(Debug, Serialize, Deserialize)]
+/// struct ClusterName {
+///     id: Id<ClusterName>,
+///     name: String,
+/// }
+///
+/// struct ClusterNameFields {
+///     id: Field<ClusterName, Id<ClusterName>, ReadOnly>,
+///     name: Field<ClusterName, String, ReadWrite>,
+/// }
+///
+/// impl Resource for ClusterName {
+///     type Model = Self;
+///     type Fields = ClusterNameFields;
+///     const NAME: &'static str = "cluster";
+///     const PATH: &'static str = "allocations/clusters";
+///     const FIELDS: ClusterNameFields =
+///         ClusterNameFields { id: Field::new("id"), name: Field::new("name") };
+///
+///     fn id(model: &Self) -> Option<Id<Self>> {
+///         Some(model.id)
+///     }
+/// }
+/// impl Retrieve for ClusterName {}
+/// impl Update for ClusterName {}
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sandbox = Sandbox::new();
+/// sandbox.insert("allocations/clusters", serde_json::json!({ "name": "atlas" }))?;
+/// let client = sandbox.blocking_client()?;
+/// client.login("admin", "admin-password")?;
+///
+/// let clusters = client.resource::<ClusterName>();
+/// let atlas = clusters.list().filter(|c| c.name.eq("atlas")).all()?.remove(0);
+/// let renamed = clusters.update(atlas.id, |c| [c.name.set("atlas-2")]).send()?;
+/// assert_eq!(renamed.name, "atlas-2");
+/// # Ok(()) }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a Keystone resource",
+    label = "not a resource",
+    note = "define one with `keystone_client::resource!` or implement `Resource` by hand"
+)]
+pub trait Resource: Sized + 'static {
+    /// The record as the server returns it.
+    type Model: DeserializeOwned + Send + Sync + 'static;
+
+    /// The table of fields: what can be compared, ordered by, and set.
+    type Fields: 'static;
+
+    /// The resource in a sentence, singular and lower case: `"allocation request"`.
+    const NAME: &'static str;
+
+    /// The list path relative to the base URL, without outer slashes: `"allocations/requests"`.
+    const PATH: &'static str;
+
+    /// The value of the table of fields.
+    const FIELDS: Self::Fields;
+
+    /// Whether records have an integer `id` by which a list can be walked. Where it is `false`
+    /// lists are walked by offset.
+    const HAS_ID: bool = true;
+
+    /// The primary key of a record; `None` where [`HAS_ID`](Self::HAS_ID) is `false`.
+    fn id(model: &Self::Model) -> Option<Id<Self>>;
+}
+
+/// Single records can be read: `GET {path}/{id}/`.
+#[diagnostic::on_unimplemented(
+    message = "the server has no way to retrieve a single `{Self}`",
+    label = "this resource can only be listed"
+)]
+pub trait Retrieve: Resource {}
+
+/// Records can be created: `POST {path}/`.
+#[diagnostic::on_unimplemented(
+    message = "the server has no way to create a `{Self}`",
+    label = "this resource cannot be created through the API"
+)]
+pub trait Create: Resource {
+    /// The body of the request.
+    type New: Serialize;
+}
+
+/// Records can be changed in part: `PATCH {path}/{id}/`.
+#[diagnostic::on_unimplemented(
+    message = "the server has no way to update a `{Self}`",
+    label = "this resource is read-only"
+)]
+pub trait Update: Resource {}
+
+/// Records can be written whole: `PUT {path}/{id}/`.
+///
+/// The server demands the required fields and keeps the present value of every optional field
+/// that is left out, so this is an update that repeats the required fields; prefer [`Update`].
+#[diagnostic::on_unimplemented(
+    message = "the server has no way to replace a `{Self}`",
+    label = "this resource does not accept PUT"
+)]
+pub trait Replace: Create {}
+
+/// Records can be deleted: `DELETE {path}/{id}/`.
+#[diagnostic::on_unimplemented(
+    message = "the server has no way to delete a `{Self}`",
+    label = "this resource cannot be deleted through the API"
+)]
+pub trait Delete: Resource {}

@@ -1,0 +1,227 @@
+/// Defines a resource from one table: the model, the body for creating it, and its fields.
+///
+/// The table reads like the struct that it makes. Each block says who may write its fields:
+///
+/// | block | in the model | in `New…` | as field |
+/// |---|---|---|---|
+/// | `read_only` | yes | no | compare, order |
+/// | `create_only` | yes | required | compare, order |
+/// | `required` | yes | required | compare, order, set |
+/// | `optional` | yes | by a setter; not sent if not set | compare, order, set |
+/// | `write_only` | no | required | set; never shown |
+/// | `computed` | yes | no | none: the server neither compares nor orders by it |
+///
+/// Blocks come in this order; those without fields are left out. A resource has a field `id` of
+/// type [`Id`](crate::Id) in `read_only`. In brackets behind a type stand options for serde, such
+/// as a default for servers that do not send the field. The line `new` is left out where the
+/// server cannot create records; `verbs` names the other traits of
+/// [`resource`](crate::resource) that apply.
+///
+/// ```
+/// use keystone_client::{Id, sandbox::Sandbox};
+///
+/// keystone_client::resource! {
+///     /// A cluster, as far as this program is interested.
+///     pub struct Machine("machine", "allocations/clusters");
+///     fields MachineFields;
+///     new NewMachine;
+///     verbs [Retrieve, Update, Delete];
+///
+///     read_only {
+///         /// Primary key.
+///         id: Id<Machine>,
+///     }
+///     required {
+///         /// Unique name.
+///         name: String,
+///     }
+///     optional {
+///         /// What the machine is for.
+///         description: Option<String>,
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Sandbox::new().blocking_client()?;
+/// client.login("admin", "admin-password")?;
+/// let machines = client.resource::<Machine>();
+/// let machine = machines.create(NewMachine::new("atlas").description("CPU only")).send()?;
+/// assert_eq!(machine.description.as_deref(), Some("CPU only"));
+/// # Ok(()) }
+/// ```
+#[macro_export]
+macro_rules! resource {
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $model:ident($name:literal, $path:literal);
+        fields $fields:ident;
+        new $new:ident;
+        verbs [$($verb:ident),* $(,)?];
+        $($blocks:tt)*
+    ) => {
+        $crate::resource!(@model [$(#[$meta])*] [$vis] $model $name $fields $($blocks)*);
+        $crate::resource!(@new [$vis] $model $name $new $($blocks)*);
+        $crate::resource!(@resource $model $name $path $fields [$($verb)*]);
+
+        impl $crate::resource::Create for $model {
+            type New = $new;
+        }
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $model:ident($name:literal, $path:literal);
+        fields $fields:ident;
+        verbs [$($verb:ident),* $(,)?];
+        $($blocks:tt)*
+    ) => {
+        $crate::resource!(@model [$(#[$meta])*] [$vis] $model $name $fields $($blocks)*);
+        $crate::resource!(@resource $model $name $path $fields [$($verb)*]);
+    };
+
+    (@resource $model:ident $name:literal $path:literal $fields:ident [$($verb:ident)*]) => {
+        impl $crate::resource::Resource for $model {
+            type Model = Self;
+            type Fields = $fields;
+            const NAME: &'static str = $name;
+            const PATH: &'static str = $path;
+            const FIELDS: $fields = $fields::HANDLES;
+
+            fn id(model: &Self) -> ::core::option::Option<$crate::Id<Self>> {
+                ::core::option::Option::Some(model.id)
+            }
+        }
+
+        $(impl $crate::resource::$verb for $model {})*
+    };
+
+    (@model [$(#[$meta:meta])*] [$vis:vis] $model:ident $name:literal $fields:ident
+        $(read_only { $(
+            $(#[doc = $ro_doc:expr])* $ro:ident: $ro_type:ty $([$($ro_serde:tt)*])?
+        ),* $(,)? })?
+        $(create_only { $(
+            $(#[doc = $co_doc:expr])* $co:ident: $co_type:ty $([$($co_serde:tt)*])?
+        ),* $(,)? })?
+        $(required { $(
+            $(#[doc = $re_doc:expr])* $re:ident: $re_type:ty $([$($re_serde:tt)*])?
+        ),* $(,)? })?
+        $(optional { $(
+            $(#[doc = $op_doc:expr])* $op:ident: $op_type:ty $([$($op_serde:tt)*])?
+        ),* $(,)? })?
+        $(write_only { $(
+            $(#[doc = $wo_doc:expr])* $wo:ident: $wo_type:ty
+        ),* $(,)? })?
+        $(computed { $(
+            $(#[doc = $cp_doc:expr])* $cp:ident: $cp_type:ty $([$($cp_serde:tt)*])?
+        ),* $(,)? })?
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq)]
+        #[derive($crate::__private::serde::Serialize, $crate::__private::serde::Deserialize)]
+        #[serde(crate = "keystone_client::__private::serde")]
+        #[non_exhaustive]
+        $vis struct $model {
+            $($($(#[doc = $ro_doc])* $(#[serde($($ro_serde)*)])? pub $ro: $ro_type,)*)?
+            $($($(#[doc = $co_doc])* $(#[serde($($co_serde)*)])? pub $co: $co_type,)*)?
+            $($($(#[doc = $re_doc])* $(#[serde($($re_serde)*)])? pub $re: $re_type,)*)?
+            $($($(#[doc = $op_doc])* $(#[serde($($op_serde)*)])? pub $op: $op_type,)*)?
+            $($($(#[doc = $cp_doc])* $(#[serde($($cp_serde)*)])? pub $cp: $cp_type,)*)?
+        }
+
+        #[doc = concat!("The fields of a ", $name, ".")]
+        #[derive(Debug, Clone, Copy)]
+        #[non_exhaustive]
+        $vis struct $fields {
+            $($($(#[doc = $ro_doc])*
+            pub $ro: $crate::field::Field<$model, $ro_type, $crate::field::ReadOnly>,)*)?
+            $($($(#[doc = $co_doc])*
+            pub $co: $crate::field::Field<$model, $co_type, $crate::field::ReadOnly>,)*)?
+            $($($(#[doc = $re_doc])*
+            pub $re: $crate::field::Field<$model, $re_type, $crate::field::ReadWrite>,)*)?
+            $($($(#[doc = $op_doc])*
+            pub $op: $crate::field::Field<$model, $op_type, $crate::field::ReadWrite>,)*)?
+            $($($(#[doc = $wo_doc])*
+            pub $wo: $crate::field::Field<$model, $wo_type, $crate::field::WriteOnly>,)*)?
+        }
+
+        impl $fields {
+            const HANDLES: Self = Self {
+                $($($ro: $crate::__private::field(stringify!($ro)),)*)?
+                $($($co: $crate::__private::field(stringify!($co)),)*)?
+                $($($re: $crate::__private::field(stringify!($re)),)*)?
+                $($($op: $crate::__private::field(stringify!($op)),)*)?
+                $($($wo: $crate::__private::field(stringify!($wo)),)*)?
+            };
+        }
+    };
+
+    (@new [$vis:vis] $model:ident $name:literal $new:ident
+        $(read_only { $($ignored_ro:tt)* })?
+        $(create_only { $(
+            $(#[doc = $co_doc:expr])* $co:ident: $co_type:ty $([$($co_serde:tt)*])?
+        ),* $(,)? })?
+        $(required { $(
+            $(#[doc = $re_doc:expr])* $re:ident: $re_type:ty $([$($re_serde:tt)*])?
+        ),* $(,)? })?
+        $(optional { $(
+            $(#[doc = $op_doc:expr])* $op:ident: $op_type:ty $([$($op_serde:tt)*])?
+        ),* $(,)? })?
+        $(write_only { $(
+            $(#[doc = $wo_doc:expr])* $wo:ident: $wo_type:ty
+        ),* $(,)? })?
+        $(computed { $($ignored_cp:tt)* })?
+    ) => {
+        #[doc = concat!("What it takes to create a ", $name, ".")]
+        ///
+        /// Optional fields that are not set are not sent; the server's defaults apply.
+        #[derive(Clone, PartialEq)]
+        #[derive($crate::__private::serde::Serialize)]
+        #[serde(crate = "keystone_client::__private::serde")]
+        #[non_exhaustive]
+        $vis struct $new {
+            $($($(#[doc = $co_doc])* pub $co: $co_type,)*)?
+            $($($(#[doc = $re_doc])* pub $re: $re_type,)*)?
+            $($($(#[doc = $wo_doc])* pub $wo: $wo_type,)*)?
+            $($($(#[doc = $op_doc])*
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub $op: ::core::option::Option<$op_type>,)*)?
+        }
+
+        impl $new {
+            /// With the required fields.
+            #[must_use]
+            pub fn new(
+                $($($co: impl $crate::field::IntoValue<$co_type>,)*)?
+                $($($re: impl $crate::field::IntoValue<$re_type>,)*)?
+                $($($wo: impl $crate::field::IntoValue<$wo_type>,)*)?
+            ) -> Self {
+                Self {
+                    $($($co: $crate::field::IntoValue::into_value($co),)*)?
+                    $($($re: $crate::field::IntoValue::into_value($re),)*)?
+                    $($($wo: $crate::field::IntoValue::into_value($wo),)*)?
+                    $($($op: ::core::option::Option::None,)*)?
+                }
+            }
+
+            $($($(#[doc = $op_doc])*
+            #[must_use]
+            pub fn $op(mut self, value: impl $crate::field::IntoValue<$op_type>) -> Self {
+                self.$op = ::core::option::Option::Some(
+                    $crate::field::IntoValue::into_value(value),
+                );
+                self
+            })*)?
+        }
+
+        // Written out because write-only fields are secrets.
+        impl ::core::fmt::Debug for $new {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut fields = f.debug_struct(stringify!($new));
+                $($(fields.field(stringify!($co), &self.$co);)*)?
+                $($(fields.field(stringify!($re), &self.$re);)*)?
+                $($(fields.field(stringify!($wo), &"[redacted]");)*)?
+                $($(fields.field(stringify!($op), &self.$op);)*)?
+                fields.finish()
+            }
+        }
+    };
+}

@@ -1,0 +1,30 @@
+//! The resources of Keystone, one module for each group of the server's paths.
+//!
+//! Fields whose names begin with an underscore on the wire are read-only expansions of other
+//! fields. Here `_team` is `team_summary`, `_membership` is `memberships` and `_history` is
+//! `history`; servers before 0.6 do not send them.
+
+pub mod allocations;
+mod codes;
+mod history;
+pub mod legacy;
+pub mod research;
+mod summaries;
+pub mod users;
+
+pub use self::allocations::{
+    AccessMode, Allocation, AllocationFields, AllocationRequest, AllocationRequestFields, Cluster,
+    ClusterFields, NewAllocation, NewAllocationRequest, NewCluster, RequestStatus,
+};
+pub use self::history::{HistoryChanges, HistoryEntry};
+pub use self::research::{
+    Grant, GrantFields, NewGrant, NewPublication, Publication, PublicationFields,
+};
+pub use self::summaries::{
+    AllocationSummary, AttachmentSummary, ClusterSummary, CommentSummary, GrantSummary,
+    PublicationSummary, RequestSummary, TeamRole, TeamSummary, UserRole, UserSummary,
+};
+pub use self::users::{
+    Membership, MembershipFields, MembershipRole, NewMembership, NewTeam, NewUser, Team,
+    TeamFields, User, UserFields,
+};

@@ -1,0 +1,183 @@
+//! `/allocations/`: clusters, requests for computing time, and what is granted on each cluster.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::codes::codes;
+use super::{
+    AllocationSummary, AttachmentSummary, ClusterSummary, CommentSummary, Grant, GrantSummary,
+    HistoryEntry, Publication, PublicationSummary, RequestSummary, Team, TeamSummary, User,
+    UserSummary,
+};
+use crate::id::Id;
+
+codes! {
+    /// Where an allocation request stands.
+    pub enum RequestStatus {
+        /// Waits for a decision.
+        Pending = "PD",
+        /// Granted.
+        Approved = "AP",
+        /// Refused.
+        Declined = "DC",
+        /// Sent back to its team.
+        ChangesRequested = "CR",
+    }
+}
+
+codes! {
+    /// Who may request time on a cluster.
+    #[derive(Default)]
+    pub enum AccessMode {
+        /// Every team.
+        #[default]
+        Open = "OP",
+        /// The teams listed.
+        Whitelist = "WL",
+        /// All teams but those listed.
+        Blacklist = "BL",
+    }
+}
+
+crate::resource! {
+    /// A cluster on which time is granted.
+    ///
+    /// `GET POST /allocations/clusters/`, `GET PUT PATCH DELETE /allocations/clusters/{id}/`. Any
+    /// user may read, staff write. A cluster with allocations cannot be deleted: the server
+    /// answers 500.
+    pub struct Cluster("cluster", "allocations/clusters");
+    fields ClusterFields;
+    new NewCluster;
+    verbs [Retrieve, Update, Replace, Delete];
+
+    read_only {
+        /// Primary key.
+        id: Id<Cluster>,
+    }
+    required {
+        /// Unique name, at most 50 characters.
+        name: String,
+    }
+    optional {
+        /// Description, at most 150 characters.
+        description: Option<String>,
+        /// Whether the cluster is in use.
+        enabled: bool,
+        /// Who may request time. Servers since 0.8.2; before that every cluster is open.
+        access_mode: AccessMode [default],
+        /// The teams that the access mode is about. The server cannot filter by it.
+        access_teams: Vec<Id<Team>> [default],
+    }
+    computed {
+        /// The teams that the access mode is about, in full.
+        access_team_summaries: Vec<TeamSummary> [rename = "_access_teams", default],
+        /// Changes, newest first.
+        history: Vec<HistoryEntry> [rename = "_history", default],
+    }
+}
+
+crate::resource! {
+    /// A team's request for computing time. Servers since 0.5.0; before that see
+    /// [`legacy::AllocationRequest`](super::legacy::AllocationRequest).
+    ///
+    /// `GET POST /allocations/requests/`, `GET PUT PATCH DELETE /allocations/requests/{id}/`.
+    /// Members of the team may read, its owners and admins create, staff do everything. Deleting
+    /// a request deletes its allocations, reviews, comments and attachments.
+    pub struct AllocationRequest("allocation request", "allocations/requests");
+    fields AllocationRequestFields;
+    new NewAllocationRequest;
+    verbs [Retrieve, Update, Replace, Delete];
+
+    read_only {
+        /// Primary key.
+        id: Id<AllocationRequest>,
+        /// When the request was made.
+        submitted: Timestamp,
+    }
+    required {
+        /// Title, at most 250 characters.
+        title: String,
+        /// What the time is for, at most 20,000 characters.
+        description: String,
+        /// Who makes the request; anyone may be named.
+        submitter: Id<User>,
+        /// The team in whose name it is made.
+        team: Id<Team>,
+    }
+    optional {
+        /// Where the request stands; pending at first.
+        status: RequestStatus,
+        /// First day of the award.
+        active: Option<Date>,
+        /// Last day of the award. The server does not check that it comes after the first.
+        expire: Option<Date>,
+        /// The staff who look after the request. The server cannot filter by it.
+        assignees: Vec<Id<User>>,
+        /// Publications that support the request. The server cannot filter by it.
+        publications: Vec<Id<Publication>> [default],
+        /// Grants that support the request. The server cannot filter by it.
+        grants: Vec<Id<Grant>> [default],
+    }
+    computed {
+        /// Who makes the request, in full.
+        submitter_summary: Option<UserSummary> [rename = "_submitter"],
+        /// The team, in full.
+        team_summary: Option<TeamSummary> [rename = "_team"],
+        /// The staff who look after the request, in full.
+        assignee_summaries: Vec<UserSummary> [rename = "_assignees", default],
+        /// Publications that support the request, in full, by title.
+        publication_summaries: Vec<PublicationSummary> [rename = "_publications", default],
+        /// Grants that support the request, in full, by title.
+        grant_summaries: Vec<GrantSummary> [rename = "_grants", default],
+        /// What is asked for and granted, by cluster name.
+        allocation_summaries: Vec<AllocationSummary> [rename = "_allocations", default],
+        /// Files.
+        attachment_summaries: Vec<AttachmentSummary> [rename = "_attachments", default],
+        /// Comments, oldest first; private ones are shown to staff only.
+        comment_summaries: Vec<CommentSummary> [rename = "_comments", default],
+        /// Changes, newest first.
+        history: Vec<HistoryEntry> [rename = "_history", default],
+    }
+}
+
+crate::resource! {
+    /// Service units on one cluster, asked for by one request.
+    ///
+    /// `GET POST /allocations/allocations/`, `GET PUT PATCH DELETE
+    /// /allocations/allocations/{id}/`. Members of the team may read, its owners and admins
+    /// create, staff do everything. A request may hold several allocations on one cluster.
+    ///
+    /// Service units are whole numbers from 0; the largest is 2⁶³−1 on servers with SQLite and
+    /// 2³¹−1 on PostgreSQL.
+    pub struct Allocation("allocation", "allocations/allocations");
+    fields AllocationFields;
+    new NewAllocation;
+    verbs [Retrieve, Update, Replace, Delete];
+
+    read_only {
+        /// Primary key.
+        id: Id<Allocation>,
+    }
+    required {
+        /// Service units asked for.
+        requested: u64,
+        /// The cluster.
+        cluster: Id<Cluster>,
+        /// The request.
+        request: Id<AllocationRequest>,
+    }
+    optional {
+        /// Service units granted; `None` before a decision.
+        awarded: Option<u64>,
+        /// Service units used in the end; `None` before the award has expired.
+        r#final: Option<u64>,
+    }
+    computed {
+        /// The cluster in full.
+        cluster_summary: Option<ClusterSummary> [rename = "_cluster"],
+        /// The request in full.
+        request_summary: Option<RequestSummary> [rename = "_request"],
+        /// Changes, newest first.
+        history: Vec<HistoryEntry> [rename = "_history", default],
+    }
+}

@@ -1,0 +1,96 @@
+//! `/research/`: grants and publications.
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+use super::{HistoryEntry, Team, TeamSummary};
+use crate::id::Id;
+
+crate::resource! {
+    /// A grant that a team holds.
+    ///
+    /// `GET POST /research/grants/`, `GET PUT PATCH DELETE /research/grants/{id}/`. Staff and all
+    /// members of the team may do everything.
+    pub struct Grant("grant", "research/grants");
+    fields GrantFields;
+    new NewGrant;
+    verbs [Retrieve, Update, Replace, Delete];
+
+    read_only {
+        /// Primary key.
+        id: Id<Grant>,
+    }
+    required {
+        /// Title, at most 250 characters.
+        title: String,
+        /// Funding agency, at most 100 characters.
+        agency: String,
+        /// Amount in the centre's currency: two decimal places, 14 digits in all. May be negative.
+        amount: Decimal,
+        /// First day.
+        start_date: Date,
+        /// The team that holds the grant.
+        team: Id<Team>,
+    }
+    optional {
+        /// Principal investigator, at most 100 characters. Servers since 0.10.6.
+        pi: Option<String>,
+        /// The agency's number, at most 250 characters.
+        grant_number: Option<String>,
+        /// Last day. The server does not check that it comes after the first.
+        end_date: Option<Date>,
+        /// Description. Servers since 0.8.2.
+        description: Option<String>,
+    }
+    computed {
+        /// The team in full.
+        team_summary: Option<TeamSummary> [rename = "_team"],
+        /// Changes, newest first.
+        history: Vec<HistoryEntry> [rename = "_history", default],
+    }
+}
+
+crate::resource! {
+    /// A publication of a team.
+    ///
+    /// `GET POST /research/publications/`, `GET PUT PATCH DELETE /research/publications/{id}/`.
+    /// Staff and all members of the team may do everything.
+    pub struct Publication("publication", "research/publications");
+    fields PublicationFields;
+    new NewPublication;
+    verbs [Retrieve, Update, Replace, Delete];
+
+    read_only {
+        /// Primary key.
+        id: Id<Publication>,
+    }
+    required {
+        /// Title, at most 250 characters.
+        title: String,
+        /// The team that published.
+        team: Id<Team>,
+    }
+    optional {
+        /// Abstract.
+        r#abstract: Option<String>,
+        /// Day of submission.
+        submitted: Option<Date>,
+        /// Day of publication.
+        published: Option<Date>,
+        /// Journal, at most 100 characters.
+        journal: Option<String>,
+        /// Digital object identifier, at most 50 characters, unique. Leave an unknown one null:
+        /// empty text counts as a value.
+        doi: Option<String>,
+        /// Volume, at most 20 characters.
+        volume: Option<String>,
+        /// Issue, at most 20 characters.
+        issue: Option<String>,
+    }
+    computed {
+        /// The team in full.
+        team_summary: Option<TeamSummary> [rename = "_team"],
+        /// Changes, newest first.
+        history: Vec<HistoryEntry> [rename = "_history", default],
+    }
+}

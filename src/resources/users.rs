@@ -1,0 +1,152 @@
+//! `/users/`: users, teams and memberships.
+
+use jiff::Timestamp;
+
+use super::codes::codes;
+use super::{HistoryEntry, TeamRole, TeamSummary, UserRole, UserSummary};
+use crate::id::Id;
+
+codes! {
+    /// What a member may do in a team.
+    pub enum MembershipRole {
+        /// Owns the team.
+        Owner = "OW",
+        /// Manages the team for its owner.
+        Admin = "AD",
+        /// Takes part.
+        Member = "MB",
+    }
+}
+
+crate::resource! {
+    /// A user account.
+    ///
+    /// `GET POST /users/users/`, `GET PUT PATCH DELETE /users/users/{id}/`. Any user may read,
+    /// staff and oneself may update, staff create and delete. A PUT needs the password again, so
+    /// prefer an update.
+    pub struct User("user", "users/users");
+    fields UserFields;
+    new NewUser;
+    verbs [Retrieve, Update, Replace, Delete];
+
+    read_only {
+        /// Primary key.
+        id: Id<User>,
+        /// When the account was made.
+        date_joined: Timestamp,
+        /// When the user last logged in; `None` for never.
+        last_login: Option<Timestamp>,
+    }
+    required {
+        /// Login name, unique, case-sensitive, at most 150 letters, digits and `@ . + - _`.
+        username: String,
+    }
+    optional {
+        /// First name, at most 150 characters.
+        first_name: Option<String>,
+        /// Last name, at most 150 characters.
+        last_name: Option<String>,
+        /// E-mail address, at most 254 characters.
+        email: Option<String>,
+        /// Department, at most 1,000 characters.
+        department: Option<String>,
+        /// What the person does, in words, at most 1,000 characters.
+        role: Option<String>,
+        /// Whether the user may log in. Only staff may set it; from others it is ignored.
+        is_active: bool,
+        /// Whether the user is staff. Only staff may set it; from others it is ignored.
+        is_staff: bool,
+        /// Whether LDAP keeps the account. Only staff may set it; from others it is ignored.
+        is_ldap_user: bool,
+        /// Whether the user is a superuser of the web site; means nothing to the API.
+        is_superuser: bool,
+        /// Permission groups of the web site. The server cannot filter by it.
+        groups: Vec<u64> [default],
+        /// Permissions on the web site. The server cannot filter by it.
+        user_permissions: Vec<u64> [default],
+    }
+    write_only {
+        /// At least 8 characters, not common, not all digits, no blanks at either end.
+        password: String,
+    }
+    computed {
+        /// First and last name if both are set, else the first name, else the user name. Empty on
+        /// servers before 0.8.7.
+        display_name: String [default],
+        /// Initials. Empty on servers before 0.8.7.
+        abbreviation: String [default],
+        /// The teams that the user belongs to.
+        memberships: Vec<TeamRole> [rename = "_membership", default],
+        /// Changes, newest first.
+        history: Vec<HistoryEntry> [rename = "_history", default],
+    }
+}
+
+crate::resource! {
+    /// A team of users, in whose name time is requested. Servers since 0.5.0; before that see
+    /// [`ResearchGroup`](super::legacy::ResearchGroup).
+    ///
+    /// `GET POST /users/teams/`, `GET PUT PATCH DELETE /users/teams/{id}/`. Any user may create a
+    /// team but does not become a member by it. Staff, owners and admins may update and delete.
+    /// Deleting a team deletes its requests, grants, publications and memberships.
+    pub struct Team("team", "users/teams");
+    fields TeamFields;
+    new NewTeam;
+    verbs [Retrieve, Update, Replace, Delete];
+
+    read_only {
+        /// Primary key.
+        id: Id<Team>,
+        /// The name in a form fit for URLs; may be empty. Servers since 0.8.0.
+        slug: String [default],
+        /// The members. Change it through memberships; the server cannot filter by it.
+        users: Vec<Id<super::User>> [default],
+    }
+    create_only {
+        /// Unique name, at most 255 characters. It cannot be changed later.
+        name: String,
+    }
+    optional {
+        /// Whether the team is in use. A replace without it sets it to true.
+        is_active: bool,
+    }
+    computed {
+        /// The members with their roles.
+        memberships: Vec<UserRole> [rename = "_membership", default],
+        /// Changes, newest first.
+        history: Vec<HistoryEntry> [rename = "_history", default],
+    }
+}
+
+crate::resource! {
+    /// The membership of a user in a team.
+    ///
+    /// `GET POST /users/memberships/`, `GET PUT PATCH DELETE /users/memberships/{id}/`. A user has
+    /// one membership in a team at most. Staff, owners and admins of the team may write, and
+    /// anybody may delete their own.
+    pub struct Membership("membership", "users/memberships");
+    fields MembershipFields;
+    new NewMembership;
+    verbs [Retrieve, Update, Replace, Delete];
+
+    read_only {
+        /// Primary key.
+        id: Id<Membership>,
+    }
+    required {
+        /// The member.
+        user: Id<super::User>,
+        /// The team.
+        team: Id<super::Team>,
+        /// What the member may do.
+        role: MembershipRole,
+    }
+    computed {
+        /// The member in full.
+        user_summary: Option<UserSummary> [rename = "_user"],
+        /// The team in full.
+        team_summary: Option<TeamSummary> [rename = "_team"],
+        /// Changes, newest first.
+        history: Vec<HistoryEntry> [rename = "_history", default],
+    }
+}
