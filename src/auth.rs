@@ -129,17 +129,8 @@ pub(crate) enum Turn {
 
 impl Authenticator {
     pub(crate) fn new(dialect: Option<Dialect>, credential: Credential) -> Self {
-        let state = State {
-            epoch: 0,
-            dialect,
-            credential,
-            refreshes: 0,
-            failure: None,
-        };
-        Self {
-            state: RwLock::new(state),
-            gate: Mutex::new(()),
-        }
+        let state = State { epoch: 0, dialect, credential, refreshes: 0, failure: None };
+        Self { state: RwLock::new(state), gate: Mutex::new(()) }
     }
 
     // A panic elsewhere cannot leave the state half written: every write is one assignment.

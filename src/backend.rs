@@ -5,12 +5,27 @@
 //! by clause in `docs/backends.md`; each clause is a test of the public conformance suite
 //! ([`testing::conformance`](crate::testing::conformance), feature `testing`).
 
+pub(crate) mod exchange;
+#[cfg(feature = "isahc")]
+mod isahc;
+#[cfg(feature = "reqwest")]
+pub(crate) mod reqwest;
+#[cfg(feature = "ureq")]
+mod ureq;
+
 use std::error::Error as StdError;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+
+#[cfg(feature = "isahc")]
+pub use self::isahc::IsahcBackend;
+#[cfg(feature = "reqwest")]
+pub use self::reqwest::ReqwestBackend;
+#[cfg(feature = "ureq")]
+pub use self::ureq::UreqBackend;
 
 /// Carries HTTP requests for the async client.
 ///
@@ -95,15 +110,9 @@ pub struct Now {
 
 impl Now {
     /// Reads the clocks of this machine.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the one place where the clocks are read"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "the one place where the clocks are read")]
     pub fn system() -> Self {
-        Self {
-            wall: SystemTime::now(),
-            monotonic: Instant::now(),
-        }
+        Self { wall: SystemTime::now(), monotonic: Instant::now() }
     }
 }
 
@@ -242,11 +251,7 @@ impl BackendError {
     pub fn new(kind: BackendErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let may_have_been_sent =
             !matches!(kind, BackendErrorKind::Request | BackendErrorKind::Connect);
-        Self {
-            kind,
-            may_have_been_sent,
-            source: source.into(),
-        }
+        Self { kind, may_have_been_sent, source: source.into() }
     }
 
     /// States that no byte of the request left this machine, as with a time-out while connecting.

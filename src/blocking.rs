@@ -17,6 +17,8 @@
 //! ```
 
 mod backend;
+#[cfg(all(feature = "reqwest", feature = "blocking"))]
+mod reqwest;
 
 use std::fmt;
 use std::future::{Future, ready};
@@ -28,6 +30,8 @@ use bytes::Bytes;
 use secrecy::SecretString;
 
 pub use self::backend::HttpBackend;
+#[cfg(all(feature = "reqwest", feature = "blocking"))]
+pub use self::reqwest::ReqwestBackend;
 use crate::backend::{BackendError, ExecuteResult, Now, TransportSettings};
 use crate::call::Call;
 use crate::client::{Client, ClientBuilder, client_methods};
@@ -71,10 +75,7 @@ impl KeystoneClient {
         username: impl Into<String>,
         password: impl Into<SecretString>,
     ) -> Result<(), Error> {
-        let login = Login {
-            username: username.into(),
-            password: password.into(),
-        };
+        let login = Login { username: username.into(), password: password.into() };
         run(self.inner.core.login(&self.effects(), &login))
     }
 
@@ -105,47 +106,44 @@ client_methods!(KeystoneClient);
 
 impl fmt::Debug for KeystoneClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeystoneClient")
-            .field("base_url", &self.base_url())
-            .finish_non_exhaustive()
+        f.debug_struct("KeystoneClient").field("base_url", &self.base_url()).finish_non_exhaustive()
     }
 }
 
 impl Client for KeystoneClient {
     type Backend = Box<dyn HttpBackend>;
 
+    const TRANSPORT_FEATURES: &'static str = "`ureq`, `isahc`, or `reqwest` and `blocking`";
+
     fn assemble(core: Core, backend: Self::Backend) -> Self {
-        Self {
-            inner: Arc::new(Inner { core, backend }),
-        }
+        Self { inner: Arc::new(Inner { core, backend }) }
     }
 
-    #[allow(
-        unused_variables,
-        reason = "without a transport feature there is no default"
-    )]
-    fn default_backend(settings: &TransportSettings) -> Result<Self::Backend, BackendError> {
+    #[allow(unused_variables, reason = "without a transport feature there is no default")]
+    fn default_backend(
+        settings: &TransportSettings,
+    ) -> Option<Result<Self::Backend, BackendError>> {
         #[cfg(all(feature = "reqwest", feature = "blocking"))]
-        return Ok(Box::new(ReqwestBackend::with_settings(settings)?));
+        return Some(ReqwestBackend::with_settings(settings).map(|backend| Box::new(backend) as _));
         #[cfg(all(feature = "isahc", not(all(feature = "reqwest", feature = "blocking"))))]
-        return Ok(Box::new(crate::backend::IsahcBackend::with_settings(
-            settings,
-        )?));
+        return Some(
+            crate::backend::IsahcBackend::with_settings(settings)
+                .map(|backend| Box::new(backend) as _),
+        );
         #[cfg(all(
             feature = "ureq",
             not(any(all(feature = "reqwest", feature = "blocking"), feature = "isahc"))
         ))]
-        return Ok(Box::new(crate::backend::UreqBackend::with_settings(
-            settings,
-        )?));
+        return Some(
+            crate::backend::UreqBackend::with_settings(settings)
+                .map(|backend| Box::new(backend) as _),
+        );
         #[cfg(not(any(
             all(feature = "reqwest", feature = "blocking"),
             feature = "isahc",
             feature = "ureq"
         )))]
-        return Err(crate::client::default_backend_missing(
-            "`ureq`, `isahc`, or `reqwest` and `blocking`",
-        ));
+        return None;
     }
 
     fn core(&self) -> &Core {
@@ -196,11 +194,7 @@ impl<T> Call<T, KeystoneClient> {
     /// What is wrong with the call, what happened on the way, or what the server refused.
     pub fn send(self) -> Result<T, Error> {
         let request = self.request?;
-        run(self
-            .client
-            .inner
-            .core
-            .send(&self.client.effects(), &request))
+        run(self.client.inner.core.send(&self.client.effects(), &request))
     }
 }
 
@@ -255,9 +249,7 @@ impl<R: Resource> Iterator for Rows<R> {
 
 impl<R: Resource> fmt::Debug for Rows<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows")
-            .field("resource", &R::NAME)
-            .finish_non_exhaustive()
+        f.debug_struct("Rows").field("resource", &R::NAME).finish_non_exhaustive()
     }
 }
 

@@ -95,10 +95,7 @@ impl<T, C> Call<T, C> {
     }
 
     fn map<U>(self, change: impl FnOnce(Request<T>) -> Request<U>) -> Call<U, C> {
-        Call {
-            client: self.client,
-            request: self.request.map(change),
-        }
+        Call { client: self.client, request: self.request.map(change) }
     }
 }
 
@@ -111,10 +108,7 @@ impl<C> Call<Response, C> {
 
     /// Sends `value` as JSON body.
     pub fn json<V: Serialize + ?Sized>(self, value: &V) -> Self {
-        Self {
-            client: self.client,
-            request: self.request.and_then(|r| r.with_json(value)),
-        }
+        Self { client: self.client, request: self.request.and_then(|r| r.with_json(value)) }
     }
 
     /// Adds a header, in place of the client's own header of that name.

@@ -14,10 +14,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use secrecy::SecretString;
 
+pub(crate) use self::builder::Client;
 pub use self::builder::ClientBuilder;
-pub(crate) use self::builder::{Client, default_backend_missing};
 pub(crate) use self::methods::{client_methods, raw_request, resource_methods};
 pub use self::rows::Rows;
+#[cfg(all(feature = "isahc", not(feature = "reqwest")))]
+use crate::backend::IsahcBackend;
+#[cfg(feature = "reqwest")]
+use crate::backend::ReqwestBackend;
 use crate::backend::{
     BackendError, BoxFuture, DynHttpBackend, ExecuteResult, HttpBackend, Now, TransportSettings,
 };
@@ -86,10 +90,7 @@ impl KeystoneClient {
         username: impl Into<String>,
         password: impl Into<SecretString>,
     ) -> Result<(), Error> {
-        let login = Login {
-            username: username.into(),
-            password: password.into(),
-        };
+        let login = Login { username: username.into(), password: password.into() };
         self.inner.core.login(&self.effects(), &login).await
     }
 
@@ -121,36 +122,29 @@ client_methods!(KeystoneClient);
 
 impl fmt::Debug for KeystoneClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeystoneClient")
-            .field("base_url", &self.base_url())
-            .finish_non_exhaustive()
+        f.debug_struct("KeystoneClient").field("base_url", &self.base_url()).finish_non_exhaustive()
     }
 }
 
 impl Client for KeystoneClient {
     type Backend = Box<dyn DynHttpBackend>;
 
+    const TRANSPORT_FEATURES: &'static str = "`reqwest` or `isahc`";
+
     fn assemble(core: Core, backend: Self::Backend) -> Self {
-        Self {
-            inner: Arc::new(Inner { core, backend }),
-        }
+        Self { inner: Arc::new(Inner { core, backend }) }
     }
 
-    #[allow(
-        unused_variables,
-        reason = "without a transport feature there is no default"
-    )]
-    fn default_backend(settings: &TransportSettings) -> Result<Self::Backend, BackendError> {
+    #[allow(unused_variables, reason = "without a transport feature there is no default")]
+    fn default_backend(
+        settings: &TransportSettings,
+    ) -> Option<Result<Self::Backend, BackendError>> {
         #[cfg(feature = "reqwest")]
-        return Ok(Box::new(crate::backend::ReqwestBackend::with_settings(
-            settings,
-        )?));
+        return Some(ReqwestBackend::with_settings(settings).map(|backend| Box::new(backend) as _));
         #[cfg(all(feature = "isahc", not(feature = "reqwest")))]
-        return Ok(Box::new(crate::backend::IsahcBackend::with_settings(
-            settings,
-        )?));
+        return Some(IsahcBackend::with_settings(settings).map(|backend| Box::new(backend) as _));
         #[cfg(not(any(feature = "reqwest", feature = "isahc")))]
-        return Err(default_backend_missing("`reqwest` or `isahc`"));
+        return None;
     }
 
     fn core(&self) -> &Core {
@@ -233,12 +227,8 @@ impl<R: Resource> List<R, KeystoneClient> {
     pub async fn all(self) -> Result<Vec<R::Model>, Error> {
         let mut walk = Walk::new(self.query);
         let mut records = Vec::new();
-        while let Some(page) = self
-            .client
-            .inner
-            .core
-            .next_page(&self.client.effects(), &mut walk)
-            .await
+        while let Some(page) =
+            self.client.inner.core.next_page(&self.client.effects(), &mut walk).await
         {
             records.append(&mut page?);
         }

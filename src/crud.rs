@@ -40,10 +40,7 @@ pub struct Crud<R, C> {
 
 impl<R: Resource, C: Clone> Crud<R, C> {
     pub(crate) fn new(client: C) -> Self {
-        Self {
-            client,
-            resource: PhantomData,
-        }
+        Self { client, resource: PhantomData }
     }
 
     fn operation(verb: &'static str) -> Operation {
@@ -71,11 +68,7 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     where
         R: Retrieve,
     {
-        self.call(Ok(Request::json(
-            Self::operation("retrieve"),
-            Method::GET,
-            record_path(id),
-        )))
+        self.call(Ok(Request::json(Self::operation("retrieve"), Method::GET, record_path(id))))
     }
 
     /// Changes the fields that are set, leaves all others alone, and returns the whole record:
@@ -112,11 +105,7 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     where
         R: Delete,
     {
-        self.call(Ok(Request::empty(
-            Self::operation("delete"),
-            Method::DELETE,
-            record_path(id),
-        )))
+        self.call(Ok(Request::empty(Self::operation("delete"), Method::DELETE, record_path(id))))
     }
 
     /// All records, to be narrowed by [`List::filter`] and ordered by [`List::order_by`].

@@ -179,9 +179,7 @@ impl Error {
             BackendErrorKind::TooLarge => ErrorKind::TooLarge,
             _ => ErrorKind::Transport,
         };
-        Self::new(kind, origin.operation)
-            .with_origin(origin)
-            .with_source(error)
+        Self::new(kind, origin.operation).with_origin(origin).with_source(error)
     }
 
     pub(crate) fn with_origin(mut self, origin: &Origin) -> Self {
@@ -269,11 +267,7 @@ impl Error {
     /// What the server has against each field, `non_field_errors` for rules over several fields.
     /// Nested fields are joined with dots.
     pub fn field_errors(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.0
-            .explanation
-            .fields()
-            .iter()
-            .map(|(name, list)| (name.as_str(), list.as_slice()))
+        self.0.explanation.fields().iter().map(|(name, list)| (name.as_str(), list.as_slice()))
     }
 
     /// The server's explanation as JSON, whatever its shape.
@@ -294,10 +288,7 @@ impl Error {
 
     /// A login would help: there is none, or it has ended.
     pub fn is_unauthenticated(&self) -> bool {
-        matches!(
-            self.kind(),
-            ErrorKind::NotLoggedIn | ErrorKind::SessionExpired
-        )
+        matches!(self.kind(), ErrorKind::NotLoggedIn | ErrorKind::SessionExpired)
     }
 
     /// The user may not do this.
@@ -325,9 +316,7 @@ impl Error {
         matches!(
             self.kind(),
             ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Transport | ErrorKind::Throttled
-        ) || self
-            .status()
-            .is_some_and(|status| matches!(status.as_u16(), 502..=504))
+        ) || self.status().is_some_and(|status| matches!(status.as_u16(), 502..=504))
     }
 }
 

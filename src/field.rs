@@ -82,10 +82,7 @@ pub struct Field<R, V, A = ReadWrite> {
 impl<R, V, A> Field<R, V, A> {
     /// The handle of the field that is called `name` on the wire.
     pub const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            types: PhantomData,
-        }
+        Self { name, types: PhantomData }
     }
 
     /// The name on the wire.
@@ -184,15 +181,13 @@ impl<R, V: Column<Scalar: Listable>, A: Readable> Field<R, V, A> {
     where
         I: IntoIterator<Item: IntoValue<V::Scalar>>,
     {
-        let values = values
-            .into_iter()
-            .map(|value| value.into_value().to_parameter());
+        let values = values.into_iter().map(|value| value.into_value().to_parameter());
         Filter::new(Condition::list(self.name, lookup, values))
     }
 }
 
 macro_rules! lookups {
-    ($bound:ident: $($(#[$doc:meta])* $method:ident => $lookup:ident;)+) => {
+    ($bound:path: $($(#[$doc:meta])* $method:ident => $lookup:ident;)+) => {
         /// Lookups that depend on the type of the values.
         impl<R, V: Column<Scalar: $bound>, A: Readable> Field<R, V, A> {
             $($(#[$doc])*
@@ -203,7 +198,7 @@ macro_rules! lookups {
     };
 }
 
-lookups! { Ordered:
+lookups! { Ordered<R>:
     /// Less than `value`. Null never is.
     lt => Less;
     /// Less than or equal to `value`. Null never is.

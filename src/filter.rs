@@ -105,11 +105,7 @@ impl Condition {
             Some(problem) => Comparand::Invalid(problem),
             None => Comparand::Parameter(parameter),
         };
-        Self {
-            field,
-            lookup,
-            value,
-        }
+        Self { field, lookup, value }
     }
 
     pub(crate) fn list(
@@ -137,11 +133,7 @@ impl Condition {
             (None, 0, _) => Comparand::Nothing,
             _ => Comparand::Parameter(joined),
         };
-        Self {
-            field,
-            lookup,
-            value,
-        }
+        Self { field, lookup, value }
     }
 
     /// The name of the query parameter.
@@ -197,10 +189,7 @@ pub struct Filter<R> {
 
 impl<R> Filter<R> {
     pub(crate) fn new(condition: Condition) -> Self {
-        Self {
-            conditions: vec![condition],
-            resource: PhantomData,
-        }
+        Self { conditions: vec![condition], resource: PhantomData }
     }
 
     /// Records for which this and `other` hold.
@@ -216,10 +205,7 @@ impl<R> Filter<R> {
 
 impl<R> Clone for Filter<R> {
     fn clone(&self) -> Self {
-        Self {
-            conditions: self.conditions.clone(),
-            resource: PhantomData,
-        }
+        Self { conditions: self.conditions.clone(), resource: PhantomData }
     }
 }
 
@@ -260,11 +246,7 @@ pub struct OrderBy<R> {
 
 impl<R> OrderBy<R> {
     pub(crate) fn new(field: &'static str, descending: bool) -> Self {
-        Self {
-            field,
-            descending,
-            resource: PhantomData,
-        }
+        Self { field, descending, resource: PhantomData }
     }
 }
 
@@ -311,12 +293,7 @@ pub struct Change<R> {
 impl<R> Change<R> {
     pub(crate) fn new(field: &'static str, value: &impl Serialize, secret: bool) -> Self {
         let value = serde_json::to_value(value).map_err(|error| error.to_string());
-        Self {
-            field,
-            value,
-            secret,
-            resource: PhantomData,
-        }
+        Self { field, value, secret, resource: PhantomData }
     }
 
     /// The name of the field on the wire.
@@ -360,9 +337,7 @@ impl<R> Changes<R> {
     pub(crate) fn repeated_field(&self) -> Option<&'static str> {
         self.0.iter().enumerate().find_map(|(index, change)| {
             let earlier = self.0.iter().take(index);
-            earlier
-                .map(|other| other.field)
-                .find(|field| *field == change.field)
+            earlier.map(|other| other.field).find(|field| *field == change.field)
         })
     }
 }

@@ -96,9 +96,8 @@ impl Core {
             }
         }
         loop {
-            let response = self
-                .exchange(effects, parts, &snapshot.credential, started.monotonic)
-                .await?;
+            let response =
+                self.exchange(effects, parts, &snapshot.credential, started.monotonic).await?;
             self.auth.absorb(&snapshot, response.headers());
             match snapshot.credential.verdict(&response) {
                 // A 401 comes before anything is executed, so writes may be repeated after it.

@@ -37,10 +37,7 @@ pub struct Id<R: ?Sized> {
 impl<R: ?Sized> Id<R> {
     /// The key with this integer value.
     pub const fn new(value: u64) -> Self {
-        Self {
-            value,
-            resource: PhantomData,
-        }
+        Self { value, resource: PhantomData }
     }
 
     /// The integer on the wire.

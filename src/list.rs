@@ -44,34 +44,22 @@ impl<R: Resource, C> List<R, C> {
 
     /// Keeps the records for which the condition holds, and all conditions before.
     pub fn filter(self, condition: impl FnOnce(&R::Fields) -> Filter<R>) -> Self {
-        Self {
-            query: self.query.filter(condition),
-            ..self
-        }
+        Self { query: self.query.filter(condition), ..self }
     }
 
     /// Keeps the records for which a filter made elsewhere holds.
     pub fn matching(self, filter: Filter<R>) -> Self {
-        Self {
-            query: self.query.matching(filter),
-            ..self
-        }
+        Self { query: self.query.matching(filter), ..self }
     }
 
     /// Orders the records by one field, after the fields named before.
     pub fn order_by(self, key: impl FnOnce(&R::Fields) -> OrderBy<R>) -> Self {
-        Self {
-            query: self.query.order_by(key),
-            ..self
-        }
+        Self { query: self.query.order_by(key), ..self }
     }
 
     /// Sets how many records travel in one response, 1 to 1,000. Default: 1,000.
     pub fn page_size(self, records: u32) -> Self {
-        Self {
-            query: self.query.page_size(records),
-            ..self
-        }
+        Self { query: self.query.page_size(records), ..self }
     }
 
     /// The query by itself.
@@ -89,10 +77,8 @@ impl<R: Resource, C> List<R, C> {
                 .page_request(limit, Start::Offset(offset))
                 .map(|request| request.needing(Capability::Paging))
         } else {
-            Err(
-                Error::new(ErrorKind::InvalidRequest, Operation::new("list", R::NAME))
-                    .with_explanation("the limit of a page is between 1 and 1,000"),
-            )
+            Err(Error::new(ErrorKind::InvalidRequest, Operation::new("list", R::NAME))
+                .with_explanation("the limit of a page is between 1 and 1,000"))
         };
         Call::new(self.client, request)
     }

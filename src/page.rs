@@ -44,34 +44,17 @@ impl<T: DeserializeOwned> Page<T> {
     /// Reads a list response of any server version. The offset is what the request asked for.
     pub(crate) fn read(response: Response, offset: u64) -> Result<Self, Error> {
         let response = response.error_for_status()?;
-        let first = response
-            .bytes()
-            .iter()
-            .find(|byte| !byte.is_ascii_whitespace());
+        let first = response.bytes().iter().find(|byte| !byte.is_ascii_whitespace());
         if first == Some(&b'[') {
             let total = total_header(response.headers());
-            return Ok(Self {
-                items: response.json()?,
-                total,
-                offset,
-            });
+            return Ok(Self { items: response.json()?, total, offset });
         }
         let Envelope { count, results } = response.json()?;
-        Ok(Self {
-            items: results,
-            total: Some(count),
-            offset,
-        })
+        Ok(Self { items: results, total: Some(count), offset })
     }
 }
 
 /// Servers 0.7.4 and 0.7.5 send one page as a bare array and say so in headers.
 fn total_header(headers: &HeaderMap) -> Option<u64> {
-    headers
-        .get("x-total-count")?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+    headers.get("x-total-count")?.to_str().ok()?.trim().parse().ok()
 }

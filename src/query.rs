@@ -86,11 +86,7 @@ impl<R> fmt::Display for Query<R> {
 
 impl<R> Query<R> {
     fn order_value(&self) -> String {
-        self.order
-            .iter()
-            .map(OrderBy::to_string)
-            .collect::<Vec<_>>()
-            .join(",")
+        self.order.iter().map(OrderBy::to_string).collect::<Vec<_>>().join(",")
     }
 }
 
@@ -107,8 +103,7 @@ impl<R: Resource> Query<R> {
 
     /// Keeps the records for which the condition holds, and all conditions before.
     pub fn filter(mut self, condition: impl FnOnce(&R::Fields) -> Filter<R>) -> Self {
-        self.conditions
-            .extend(condition(&R::FIELDS).into_conditions());
+        self.conditions.extend(condition(&R::FIELDS).into_conditions());
         self
     }
 
@@ -145,12 +140,10 @@ impl<R: Resource> Query<R> {
         let invalid = |problem: String| {
             Error::new(ErrorKind::InvalidRequest, operation).with_explanation(problem)
         };
-        let mut request = Request::new(
-            operation,
-            Method::GET,
-            format!("{}/", R::PATH),
-            |response| Page::read(response, 0),
-        );
+        let mut request =
+            Request::new(operation, Method::GET, format!("{}/", R::PATH), |response| {
+                Page::read(response, 0)
+            });
         let mut names: Vec<String> = Vec::with_capacity(self.conditions.len());
         for condition in &self.conditions {
             let name = condition.parameter();
@@ -188,11 +181,9 @@ impl<R: Resource> Query<R> {
             Start::Beginning => request,
             Start::AfterKey(key) => request.with_query(AFTER_KEY, key.to_string()),
             Start::Offset(offset) => {
-                request
-                    .with_query("_offset", offset.to_string())
-                    .adapt(move |response, decode| {
-                        decode(response).map(|page| Page { offset, ..page })
-                    })
+                request.with_query("_offset", offset.to_string()).adapt(move |response, decode| {
+                    decode(response).map(|page| Page { offset, ..page })
+                })
             }
         })
     }

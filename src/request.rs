@@ -69,9 +69,7 @@ pub(crate) struct RequestParts {
 impl RequestParts {
     /// The query as it travels, without the question mark.
     pub(crate) fn query_string(&self) -> String {
-        form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(&self.query)
-            .finish()
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish()
     }
 }
 
@@ -119,10 +117,7 @@ impl<T> Clone for Decode<T> {
 
 impl<T> Clone for Request<T> {
     fn clone(&self) -> Self {
-        Self {
-            parts: self.parts.clone(),
-            decode: self.decode.clone(),
-        }
+        Self { parts: self.parts.clone(), decode: self.decode.clone() }
     }
 }
 
@@ -274,28 +269,21 @@ impl<T> Request<T> {
             Decode::Plain(decode) => adapt(response, decode),
             Decode::Adapted(decode) => adapt(response, decode.as_ref()),
         };
-        Request {
-            parts: self.parts,
-            decode: Decode::Adapted(Arc::new(decode)),
-        }
+        Request { parts: self.parts, decode: Decode::Adapted(Arc::new(decode)) }
     }
 }
 
 impl<T: DeserializeOwned> Request<T> {
     /// A request whose successful answer is JSON.
     pub fn json(operation: Operation, method: Method, path: impl Into<String>) -> Self {
-        Self::new(operation, method, path, |response| {
-            response.error_for_status()?.json()
-        })
+        Self::new(operation, method, path, |response| response.error_for_status()?.json())
     }
 }
 
 impl Request<()> {
     /// A request whose successful answer says nothing more.
     pub fn empty(operation: Operation, method: Method, path: impl Into<String>) -> Self {
-        Self::new(operation, method, path, |response| {
-            response.error_for_status().map(drop)
-        })
+        Self::new(operation, method, path, |response| response.error_for_status().map(drop))
     }
 }
 

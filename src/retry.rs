@@ -48,10 +48,7 @@ impl Default for RetryPolicy {
 impl RetryPolicy {
     /// One attempt, whatever happens.
     pub fn never() -> Self {
-        Self {
-            max_attempts: 1,
-            ..Self::default()
-        }
+        Self { max_attempts: 1, ..Self::default() }
     }
 
     /// Sets the number of attempts, the first included; 0 counts as 1.
@@ -102,20 +99,14 @@ impl RetryPolicy {
         {
             return None;
         }
-        let wait = failure
-            .asked_to_wait
-            .unwrap_or_else(|| self.backoff(attempt.number, random));
+        let wait = failure.asked_to_wait.unwrap_or_else(|| self.backoff(attempt.number, random));
         (attempt.elapsed.saturating_add(wait) < self.total).then_some(wait)
     }
 
     fn backoff(&self, attempt: u32, random: f64) -> Duration {
         let factor = 2_u32.saturating_pow(attempt.saturating_sub(1));
         let full = self.base_delay.saturating_mul(factor).min(self.max_delay);
-        if self.jitter {
-            full.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
-        } else {
-            full
-        }
+        if self.jitter { full.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0) } else { full }
     }
 }
 
@@ -182,11 +173,7 @@ mod tests {
     }
 
     fn attempt(number: u32, idempotent: bool) -> Attempt {
-        Attempt {
-            number,
-            idempotent,
-            elapsed: Duration::ZERO,
-        }
+        Attempt { number, idempotent, elapsed: Duration::ZERO }
     }
 
     fn policy() -> RetryPolicy {
@@ -197,10 +184,7 @@ mod tests {
     fn a_write_in_doubt_is_not_repeated() {
         let doubt = Failure::of_backend(&BackendError::new(BackendErrorKind::Closed, "gone"));
         assert_eq!(policy().wait(&doubt, &attempt(1, false), 0.0), None);
-        assert_eq!(
-            policy().wait(&doubt, &attempt(1, true), 0.0),
-            Some(Duration::from_millis(250))
-        );
+        assert_eq!(policy().wait(&doubt, &attempt(1, true), 0.0), Some(Duration::from_millis(250)));
         let connect = Failure::of_backend(&BackendError::new(BackendErrorKind::Connect, "refused"));
         assert!(policy().wait(&connect, &attempt(1, false), 0.0).is_some());
     }
@@ -217,11 +201,7 @@ mod tests {
             .collect();
         assert_eq!(
             waits,
-            [1, 2, 4, 5, 5, 5, 5, 5]
-                .into_iter()
-                .map(Some)
-                .chain([None])
-                .collect::<Vec<_>>()
+            [1, 2, 4, 5, 5, 5, 5, 5].into_iter().map(Some).chain([None]).collect::<Vec<_>>()
         );
     }
 
@@ -230,24 +210,14 @@ mod tests {
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         let status = StatusCode::TOO_MANY_REQUESTS;
         let seconds = Failure::of_response(status, &headers("37"), wall).unwrap();
-        assert_eq!(
-            policy().wait(&seconds, &attempt(1, false), 0.0),
-            Some(Duration::from_secs(37))
-        );
+        assert_eq!(policy().wait(&seconds, &attempt(1, false), 0.0), Some(Duration::from_secs(37)));
 
         let date = httpdate::fmt_http_date(wall + Duration::from_secs(20));
         let date = Failure::of_response(status, &headers(&date), wall).unwrap();
-        assert_eq!(
-            policy().wait(&date, &attempt(1, false), 0.0),
-            Some(Duration::from_secs(20))
-        );
+        assert_eq!(policy().wait(&date, &attempt(1, false), 0.0), Some(Duration::from_secs(20)));
 
         let day = Failure::of_response(status, &headers("86400"), wall).unwrap();
-        assert_eq!(
-            policy().wait(&day, &attempt(1, false), 0.0),
-            None,
-            "longer than the total"
-        );
+        assert_eq!(policy().wait(&day, &attempt(1, false), 0.0), None, "longer than the total");
     }
 
     #[test]

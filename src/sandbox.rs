@@ -1,1 +1,239 @@
+//! A Keystone server in memory.
+//!
+//! A [`Sandbox`] is a whole server as a value: it has users and roles, stores records, validates,
+//! filters, sorts and pages like the real one, and speaks either of its two dialects. It needs no
+//! network and no runtime: [`Sandbox::handle`] takes a request and returns the response. With the
+//! feature `sandbox-server` it can also listen on a loopback socket, for any HTTP client.
+//!
+//! Its tables are its own and follow the behaviour of real servers (0.10.9 and 0.3.26), so that a
+//! mistake in a client shows.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::Request;
+//! use keystone_client::sandbox::Sandbox;
+//!
+//! let sandbox = Sandbox::new();
+//! let request = Request::get("http://localhost/version/").body(Bytes::new()).unwrap();
+//! assert_eq!(sandbox.handle(request).into_body(), "0.10.9");
+//! ```
 
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+
+use crate::sandbox::incoming::{Incoming, Input};
+use crate::sandbox::json::Json;
+use crate::sandbox::reply::Reply;
+use crate::sandbox::server::Server;
+use crate::sandbox::validate::Mode;
+
+mod access;
+mod authentication;
+mod backend;
+mod builder;
+mod cell;
+mod clock;
+mod filter_values;
+mod filters;
+mod form;
+mod history;
+mod incoming;
+mod insert_error;
+mod json;
+mod json_parser;
+mod lists;
+mod recorded;
+mod records;
+mod reply;
+mod resources;
+mod routes;
+mod rules;
+mod schema;
+mod server;
+mod sessions;
+mod store;
+mod system;
+mod tables;
+mod tokens;
+mod validate;
+mod values;
+mod writes;
+
+#[cfg(feature = "sandbox-server")]
+mod listen;
+
+pub use builder::SandboxBuilder;
+pub use insert_error::InsertError;
+#[cfg(feature = "sandbox-server")]
+pub use listen::SandboxServer;
+pub use recorded::RecordedRequest;
+
+/// The two protocols that Keystone servers speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// Session cookies with CSRF tokens, and API tokens: as servers of version 0.10.9.
+    Session,
+    /// Pairs of JSON Web Tokens: as servers of version 0.3.26.
+    Jwt,
+}
+
+/// A Keystone server in memory.
+///
+/// A clone is another handle to the same server. All methods can be called from many threads.
+#[derive(Clone)]
+pub struct Sandbox {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    server: Mutex<Server>,
+    requests: Mutex<Vec<RecordedRequest>>,
+    /// Settled when built, so that no lock is needed to read them.
+    prefix: String,
+    https: bool,
+}
+
+/// A lock whose holder panicked is taken over: each request leaves the server in a usable state.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Sandbox {
+    /// A server of the session dialect with one staff user, `admin`, password `admin-password`.
+    pub fn new() -> Self {
+        Self::builder().staff("admin", "admin-password").build()
+    }
+
+    /// Starts to describe a server.
+    pub fn builder() -> SandboxBuilder {
+        SandboxBuilder::new()
+    }
+
+    fn from_server(server: Server) -> Self {
+        let (prefix, https) = (server.config.prefix.clone(), server.config.https);
+        let requests = Mutex::default();
+        Self { shared: Arc::new(Shared { server: Mutex::new(server), requests, prefix, https }) }
+    }
+
+    fn server(&self) -> MutexGuard<'_, Server> {
+        lock(&self.shared.server)
+    }
+
+    /// Answers a request.
+    ///
+    /// Only the path and the query of the URI decide what is meant; its authority, or the `Host`
+    /// header, appears in the links of the answer. Whatever the request, there is a response: an
+    /// unknown path gets the 404 page of the real server. A body announced by
+    /// `Transfer-Encoding` is read as empty, as the real server does.
+    pub fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let head = request.method() == Method::HEAD;
+        let reply = match Incoming::new(&request, &self.shared.prefix, self.shared.https) {
+            Some(incoming) => self.server().answer(&incoming),
+            None => Reply::unknown_route(),
+        };
+        let response = reply.into_response(head);
+        lock(&self.shared.requests).push(RecordedRequest::new(request, response.status()));
+        response
+    }
+
+    /// Moves the clock of the server forward.
+    ///
+    /// Sessions and tokens expire by this clock, and new records bear its time.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use keystone_client::sandbox::Sandbox;
+    /// let sandbox = Sandbox::new();
+    /// let before = sandbox.now();
+    /// sandbox.advance(Duration::from_secs(3600));
+    /// assert!(sandbox.now() >= before + Duration::from_secs(3600));
+    /// ```
+    pub fn advance(&self, by: Duration) {
+        self.server().clock.advance(by);
+    }
+
+    /// The time of the server: the real time, moved by all calls of [`Sandbox::advance`].
+    pub fn now(&self) -> SystemTime {
+        self.server().clock.now()
+    }
+
+    /// The requests so far, in the order in which they were answered.
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        lock(&self.shared.requests).clone()
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_requests(&self) {
+        lock(&self.shared.requests).clear();
+    }
+
+    /// Stores a record, whoever may do so through the API, and returns its id.
+    ///
+    /// `resource` is the path of the list, such as `users/teams`; slashes at either end do not
+    /// matter. Columns that the API does not let one write, such as `id` or `submitted`, can be
+    /// given; those that are left out get their defaults. A user without `password` cannot log
+    /// in.
+    ///
+    /// # Errors
+    ///
+    /// The resource does not exist, or the server would not store these values: the error names
+    /// the columns and the reasons in the words of the server.
+    ///
+    /// ```
+    /// # use keystone_client::sandbox::Sandbox;
+    /// use serde_json::json;
+    ///
+    /// let sandbox = Sandbox::new();
+    /// let team = sandbox.insert("users/teams", json!({"name": "Stars"}))?;
+    /// assert_eq!(team, 1);
+    /// let error = sandbox.insert("users/teams", json!({"name": "Stars"})).unwrap_err();
+    /// assert_eq!(error.to_string(), "name: team with this name already exists.");
+    /// # Ok::<(), keystone_client::sandbox::InsertError>(())
+    /// ```
+    pub fn insert(&self, resource: &str, record: serde_json::Value) -> Result<i64, InsertError> {
+        let mut server = self.server();
+        let path = resource.trim_matches('/');
+        let found =
+            server.schema.tables.iter().copied().find(|table| {
+                path.split_once('/').is_some_and(|it| it == (table.group, table.name))
+            });
+        let table = found.ok_or_else(|| InsertError::unknown_resource(resource))?;
+        let input = Input::Json(Json::from(&record));
+        let create = |server: &mut Server| server.pen(None).create(table, &input, Mode::Seed);
+        server.transaction(create).map_err(InsertError::refused)
+    }
+
+    /// Ends all sessions, as the passing of their lifetime does.
+    pub fn expire_sessions(&self) {
+        self.server().sessions.clear();
+    }
+
+    /// Makes all access tokens invalid, as the passing of their lifetime does. Refresh tokens
+    /// stay valid.
+    pub fn expire_access_tokens(&self) {
+        self.server().tokens.expire_access();
+    }
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let server = self.server();
+        formatter
+            .debug_struct("Sandbox")
+            .field("dialect", &server.schema.dialect)
+            .field("version", &server.config.version)
+            .field("path_prefix", &self.shared.prefix)
+            .finish_non_exhaustive()
+    }
+}

@@ -26,11 +26,7 @@ pub(crate) struct Walk<R> {
 impl<R: Resource> Walk<R> {
     pub(crate) fn new(query: Query<R>) -> Self {
         let next = (!query.matches_nothing()).then_some(Start::Beginning);
-        Self {
-            query,
-            next,
-            seen: HashSet::new(),
-        }
+        Self { query, next, seen: HashSet::new() }
     }
 
     /// The request for the next page; `None` at the end.
@@ -89,9 +85,7 @@ impl<R: Resource> Walk<R> {
 
     fn accept_by_offset(&mut self, page: Page<R::Model>) -> Vec<R::Model> {
         if !page.is_last() {
-            self.next = Some(Start::Offset(
-                page.offset.saturating_add(page.items.len() as u64),
-            ));
+            self.next = Some(Start::Offset(page.offset.saturating_add(page.items.len() as u64)));
         }
         let mut records = page.items;
         records.retain(|record| R::id(record).is_none_or(|id| self.seen.insert(id.get())));

@@ -52,11 +52,7 @@ impl SessionCookies {
         if self.csrf_token == csrf_token.value() {
             return None;
         }
-        Self::new(
-            self.session_id.to_str().ok()?,
-            csrf_token.value(),
-            self.expires,
-        )
+        Self::new(self.session_id.to_str().ok()?, csrf_token.value(), self.expires)
     }
 
     pub(crate) fn authorize(&self, is_unsafe: bool, referer: &RefererHeaders, to: &mut HeaderMap) {
@@ -92,9 +88,7 @@ fn find_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<Cookie<'h>> {
 }
 
 fn make_csrf_token() -> String {
-    std::iter::repeat_with(fastrand::alphanumeric)
-        .take(CSRF_TOKEN_LENGTH)
-        .collect()
+    std::iter::repeat_with(fastrand::alphanumeric).take(CSRF_TOKEN_LENGTH).collect()
 }
 
 #[cfg(test)]
@@ -115,10 +109,7 @@ mod tests {
     ];
 
     fn referer() -> RefererHeaders {
-        RefererHeaders {
-            referer: HeaderValue::from_static("https://host/"),
-            origin: None,
-        }
+        RefererHeaders { referer: HeaderValue::from_static("https://host/"), origin: None }
     }
 
     #[test]
@@ -168,13 +159,7 @@ mod tests {
 
     #[test]
     fn no_session_no_login() {
-        for cookie in [
-            "csrftoken=AAA",
-            "sessionid=\"\"; Max-Age=0",
-            "sessionid=",
-            "=",
-            "",
-        ] {
+        for cookie in ["csrftoken=AAA", "sessionid=\"\"; Max-Age=0", "sessionid=", "=", ""] {
             let session = SessionCookies::from_login(&headers(&[cookie]), SystemTime::UNIX_EPOCH);
             assert!(session.is_none(), "{cookie}");
         }

@@ -30,9 +30,7 @@ impl TokenPair {
             authorization: bearer("Bearer", access)?,
             refresh,
             user_id: claims.user_id(),
-            refresh_at: claims
-                .expires()
-                .and_then(|expires| refresh_at(expires, wall)),
+            refresh_at: claims.expires().and_then(|expires| refresh_at(expires, wall)),
             refresh_expires: refresh_claims.expires(),
         })
     }
@@ -44,11 +42,7 @@ impl TokenPair {
         refresh: Option<SecretString>,
         wall: SystemTime,
     ) -> Option<Self> {
-        Self::new(
-            access,
-            refresh.unwrap_or_else(|| self.refresh.clone()),
-            wall,
-        )
+        Self::new(access, refresh.unwrap_or_else(|| self.refresh.clone()), wall)
     }
 
     pub(crate) fn authorize(&self, to: &mut HeaderMap) {
@@ -104,10 +98,7 @@ fn bearer(scheme: &str, token: &str) -> Option<HeaderValue> {
 fn refresh_at(expires: SystemTime, wall: SystemTime) -> Option<SystemTime> {
     // A token that seems to be born expired means that the clocks disagree; then only the server
     // can say when it is time.
-    let life = expires
-        .duration_since(wall)
-        .ok()
-        .filter(|life| !life.is_zero())?;
+    let life = expires.duration_since(wall).ok().filter(|life| !life.is_zero())?;
     expires.checked_sub(REFRESH_MARGIN.min(life / 5))
 }
 
@@ -181,15 +172,7 @@ mod tests {
 
     #[test]
     fn anything_may_be_a_token() {
-        for text in [
-            "",
-            "...",
-            "abc",
-            "a.b.c",
-            "a.e30.c",
-            "a.W10.c",
-            "a.eyJleHAiOi0xfQ.c",
-        ] {
+        for text in ["", "...", "abc", "a.b.c", "a.e30.c", "a.W10.c", "a.eyJleHAiOi0xfQ.c"] {
             assert!(!pair(text, 1000).wants_refresh(at(1_000_000)), "{text}");
         }
         assert!(TokenPair::new("line\nbreak", String::new().into(), at(0)).is_none());
@@ -205,9 +188,6 @@ mod tests {
     fn debug_shows_no_secret() {
         let access = token(r#"{"exp":1300}"#);
         let shown = format!("{:?}", pair(&access, 1000));
-        assert!(
-            !shown.contains(&access) && !shown.contains("c2ln"),
-            "{shown}"
-        );
+        assert!(!shown.contains(&access) && !shown.contains("c2ln"), "{shown}");
     }
 }

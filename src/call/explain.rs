@@ -37,17 +37,13 @@ impl<T, C: Client> Call<T, C> {
         let request = self.request?;
         let core = self.client.core();
         let credential = core.auth.snapshot().credential;
-        core.http_request(&request.parts, &credential, Duration::ZERO)
-            .map(|http| curl(&http))
+        core.http_request(&request.parts, &credential, Duration::ZERO).map(|http| curl(&http))
     }
 }
 
 fn curl(request: &http::Request<Bytes>) -> String {
-    let mut line = format!(
-        "curl --request {} {}",
-        request.method(),
-        quoted(&request.uri().to_string())
-    );
+    let mut line =
+        format!("curl --request {} {}", request.method(), quoted(&request.uri().to_string()));
     for (name, value) in request.headers() {
         let value = match value.to_str() {
             Ok(value) if !value.is_empty() && !is_sensitive(request, name) => value,
@@ -63,11 +59,7 @@ fn curl(request: &http::Request<Bytes>) -> String {
 }
 
 fn is_sensitive(request: &http::Request<Bytes>, name: &http::HeaderName) -> bool {
-    request
-        .headers()
-        .get_all(name)
-        .iter()
-        .any(http::HeaderValue::is_sensitive)
+    request.headers().get_all(name).iter().any(http::HeaderValue::is_sensitive)
 }
 
 fn body(bytes: &Bytes) -> String {

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::auth::{ApiToken, Authenticator, Credential, Dialect, RefererHeaders};
-use crate::backend::{BackendError, BackendErrorKind, Now, TransportSettings};
+use crate::backend::{BackendError, Now, TransportSettings};
 use crate::base_url::BaseUrl;
 use crate::error::{Error, ErrorKind};
 use crate::flow::{Core, Settings};
@@ -19,25 +19,17 @@ pub(crate) trait Client: Clone {
     /// A backend of this colour.
     type Backend;
 
+    /// The features of which any brings a default backend, for people to read.
+    const TRANSPORT_FEATURES: &'static str;
+
     fn assemble(core: Core, backend: Self::Backend) -> Self;
-    fn default_backend(settings: &TransportSettings) -> Result<Self::Backend, BackendError>;
+
+    /// The backend of a client that is not given one; `None` in a build without a transport.
+    fn default_backend(settings: &TransportSettings)
+    -> Option<Result<Self::Backend, BackendError>>;
+
     fn core(&self) -> &Core;
     fn now(&self) -> Now;
-}
-
-/// What a build without a transport says.
-#[allow(
-    dead_code,
-    reason = "used by the builds in which a colour has no transport"
-)]
-pub(crate) fn default_backend_missing(features: &str) -> BackendError {
-    BackendError::new(
-        BackendErrorKind::Request,
-        format!(
-            "this build has no transport: enable feature {features} of keystone-client, or give \
-             the builder a backend"
-        ),
-    )
 }
 
 /// Settings of a client to be, the same for both clients.
@@ -166,11 +158,7 @@ impl<C: Client> ClientBuilder<C> {
         };
         let referer = RefererHeaders {
             referer: header(base.as_str())?,
-            origin: if self.send_origin {
-                Some(header(base.origin())?)
-            } else {
-                None
-            },
+            origin: if self.send_origin { Some(header(base.origin())?) } else { None },
         };
         let correlation_id = self.correlation_id.unwrap_or_else(random_id);
         let correlation_header = header(&correlation_id.to_string())?;
@@ -182,9 +170,17 @@ impl<C: Client> ClientBuilder<C> {
         let transport = self.transport.unwrap_or_default();
         let backend = match self.backend {
             Some(backend) => backend,
-            None => C::default_backend(&transport).map_err(|error| {
-                invalid("the transport cannot be set up".into()).with_source(error)
-            })?,
+            None => C::default_backend(&transport)
+                .ok_or_else(|| {
+                    invalid(format!(
+                        "this build has no transport: enable feature {} of keystone-client, or \
+                         give the builder a backend",
+                        C::TRANSPORT_FEATURES,
+                    ))
+                })?
+                .map_err(|error| {
+                    invalid("the transport cannot be set up".into()).with_source(error)
+                })?,
         };
         let settings = Settings {
             retry: self.retry,
@@ -195,14 +191,7 @@ impl<C: Client> ClientBuilder<C> {
             referer,
         };
         let auth = Authenticator::new(self.dialect, credential);
-        Ok(C::assemble(
-            Core {
-                base,
-                settings,
-                auth,
-            },
-            backend,
-        ))
+        Ok(C::assemble(Core { base, settings, auth }, backend))
     }
 }
 

@@ -45,9 +45,7 @@ macro_rules! client_methods {
             /// nobody; [`whoami`](Self::whoami) asks the server.
             pub fn is_authenticated(&self) -> bool {
                 let now = $crate::client::Client::now(self);
-                $crate::client::Client::core(self)
-                    .auth
-                    .is_authenticated(now.wall)
+                $crate::client::Client::core(self).auth.is_authenticated(now.wall)
             }
 
             /// The way in which this server wants to be told who is asking; `None` before the
@@ -252,7 +250,5 @@ pub(crate) fn raw_request(method: Method, endpoint: &str) -> Result<Request<Resp
             .with_explanation(format!("`{endpoint}`: {problem}"))
     })?;
     let request = Request::raw(operation, method, path);
-    Ok(query.into_iter().fold(request, |request, (name, value)| {
-        request.with_query(name, value)
-    }))
+    Ok(query.into_iter().fold(request, |request, (name, value)| request.with_query(name, value)))
 }

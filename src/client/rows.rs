@@ -44,11 +44,7 @@ enum State<R: Resource> {
 
 impl<R: Resource> Rows<R> {
     pub(super) fn new(client: KeystoneClient, query: Query<R>) -> Self {
-        Self {
-            client,
-            page: Vec::new().into_iter(),
-            state: State::Ready(Walk::new(query)),
-        }
+        Self { client, page: Vec::new().into_iter(), state: State::Ready(Walk::new(query)) }
     }
 
     /// The next record; `None` at the end.
@@ -100,8 +96,6 @@ impl<R: Resource> Stream for Rows<R> {
 
 impl<R: Resource> fmt::Debug for Rows<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows")
-            .field("resource", &R::NAME)
-            .finish_non_exhaustive()
+        f.debug_struct("Rows").field("resource", &R::NAME).finish_non_exhaustive()
     }
 }

@@ -37,12 +37,7 @@ impl Explanation {
             }
             _ => {
                 let head = body.get(..body.len().min(TEXT_LIMIT * 4)).unwrap_or(body);
-                Self::Text(
-                    String::from_utf8_lossy(head)
-                        .chars()
-                        .take(TEXT_LIMIT)
-                        .collect(),
-                )
+                Self::Text(String::from_utf8_lossy(head).chars().take(TEXT_LIMIT).collect())
             }
         }
     }
@@ -118,11 +113,8 @@ fn collect(value: &Value, path: &str, into: &mut Vec<(String, Vec<String>)>) {
             }
         }
         Value::Array(items) => {
-            let messages: Vec<String> = items
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect();
+            let messages: Vec<String> =
+                items.iter().filter_map(Value::as_str).map(str::to_owned).collect();
             if !messages.is_empty() {
                 into.push((path.to_owned(), messages));
             }

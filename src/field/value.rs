@@ -35,12 +35,12 @@ impl<S: Scalar> Column for Option<S> {
     type Scalar = S;
 }
 
-/// Values with an order on the server: integers, decimals, dates and times. Foreign keys have
-/// none.
+/// Values that the server orders in a column of resource `R`: integers, decimals, dates, times,
+/// and the key of `R` itself. Keys of other resources, which are foreign keys, it does not.
 #[diagnostic::on_unimplemented(
     message = "the server has no order on values of type `{Self}`, so `lt` and its kin do not exist"
 )]
-pub trait Ordered: Scalar {}
+pub trait Ordered<R>: Scalar {}
 
 /// Values that `is_in` can list: all but booleans, for which the server fails.
 #[diagnostic::on_unimplemented(message = "the server cannot look up lists of `{Self}`")]
@@ -73,19 +73,27 @@ macro_rules! scalars {
 
 scalars! {
     bool: ;
-    u8: Ordered Listable;
-    u16: Ordered Listable;
-    u32: Ordered Listable;
-    u64: Ordered Listable;
-    i32: Ordered Listable;
-    i64: Ordered Listable;
-    Decimal: Ordered Listable;
+    u8: Listable;
+    u16: Listable;
+    u32: Listable;
+    u64: Listable;
+    i32: Listable;
+    i64: Listable;
+    Decimal: Listable;
     String: Listable Textual;
-    Date: Ordered Listable Dated;
+    Date: Listable Dated;
     // Printed with `Z`, which needs no percent-encoding that a proxy might undo.
-    Timestamp: Ordered Listable Dated Timed;
+    Timestamp: Listable Dated Timed;
     uuid::Uuid: Listable Textual;
 }
+
+macro_rules! ordered {
+    ($($type:ty),+ $(,)?) => {
+        $(impl<R> Ordered<R> for $type {})+
+    };
+}
+
+ordered!(u8, u16, u32, u64, i32, i64, Decimal, Date, Timestamp, Id<R>);
 
 impl<R> Scalar for Id<R> {
     fn to_parameter(&self) -> String {

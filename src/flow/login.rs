@@ -26,9 +26,7 @@ pub(crate) struct Login {
 
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login")
-            .field("username", &self.username)
-            .finish_non_exhaustive()
+        f.debug_struct("Login").field("username", &self.username).finish_non_exhaustive()
     }
 }
 
@@ -115,9 +113,7 @@ impl Core {
             Dialect::Jwt => &Credential::None,
         };
         let started = effects.now().monotonic;
-        let response = self
-            .exchange(effects, &call.parts, credential, started)
-            .await?;
+        let response = self.exchange(effects, &call.parts, credential, started).await?;
         match Error::from_response(&response) {
             _ if response.status().is_success() => Ok(()),
             // It was over already.
@@ -190,11 +186,7 @@ impl Core {
         let response = response.error_for_status()?;
         let renewed: Renewed = response.json()?;
         tokens
-            .renewed(
-                renewed.access.expose_secret(),
-                renewed.refresh,
-                effects.now().wall,
-            )
+            .renewed(renewed.access.expose_secret(), renewed.refresh, effects.now().wall)
             .map(Credential::Tokens)
             .ok_or_else(|| not_keystone(&response, "the access token is no header value"))
     }
@@ -206,8 +198,7 @@ impl Core {
         request: &Request<T>,
     ) -> Result<Response, Error> {
         let started = effects.now().monotonic;
-        self.exchange(effects, &request.parts, &Credential::None, started)
-            .await
+        self.exchange(effects, &request.parts, &Credential::None, started).await
     }
 }
 
@@ -218,9 +209,7 @@ struct RefreshBody<'a> {
 
 impl<'a> RefreshBody<'a> {
     fn of(tokens: &'a TokenPair) -> Self {
-        Self {
-            refresh: tokens.refresh_token().expose_secret(),
-        }
+        Self { refresh: tokens.refresh_token().expose_secret() }
     }
 }
 
@@ -239,10 +228,7 @@ fn check_login(dialect: Dialect, response: Response) -> Result<Response, Error> 
         return Err(Error::from_response(&response).with_kind(ErrorKind::InvalidCredentials));
     }
     if status.is_success() && !response.is_json() {
-        return Err(not_keystone(
-            &response,
-            "the login endpoint answers with a page",
-        ));
+        return Err(not_keystone(&response, "the login endpoint answers with a page"));
     }
     response.error_for_status()
 }
@@ -259,7 +245,5 @@ fn read_tokens(response: &Response, wall: std::time::SystemTime) -> Result<Token
 }
 
 fn not_keystone(response: &Response, note: &'static str) -> Error {
-    response
-        .error(ErrorKind::NotKeystone)
-        .with_explanation(note)
+    response.error(ErrorKind::NotKeystone).with_explanation(note)
 }

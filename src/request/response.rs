@@ -45,12 +45,7 @@ pub struct Response {
 impl Response {
     pub(crate) fn new(response: http::Response<Bytes>, origin: Origin) -> Self {
         let (parts, body) = response.into_parts();
-        Self {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-            origin: Box::new(origin),
-        }
+        Self { status: parts.status, headers: parts.headers, body, origin: Box::new(origin) }
     }
 
     /// The HTTP status.
@@ -96,11 +91,7 @@ impl Response {
     ///
     /// The error that the status and body stand for.
     pub fn error_for_status(self) -> Result<Self, Error> {
-        if self.status.is_success() {
-            Ok(self)
-        } else {
-            Err(self.into_error())
-        }
+        if self.status.is_success() { Ok(self) } else { Err(self.into_error()) }
     }
 
     /// Whether the server says that there is no such record. An unknown path is something else:
@@ -110,8 +101,7 @@ impl Response {
     }
 
     pub(crate) fn is_json(&self) -> bool {
-        self.content_type()
-            .is_some_and(|value| value.contains("json"))
+        self.content_type().is_some_and(|value| value.contains("json"))
     }
 
     fn content_type(&self) -> Option<&str> {
@@ -133,9 +123,7 @@ impl Response {
 
     /// An error about this response.
     pub(crate) fn error(&self, kind: ErrorKind) -> Error {
-        Error::new(kind, self.origin.operation)
-            .with_origin(&self.origin)
-            .with_status(self.status)
+        Error::new(kind, self.origin.operation).with_origin(&self.origin).with_status(self.status)
     }
 
     fn into_error(self) -> Error {
@@ -161,9 +149,7 @@ impl Response {
                     .with_explanation(format!("cannot read `{path}` of {expected}"))
                     .with_source(located.into_inner())
             }
-            _ => error
-                .with_explanation(format!("cannot read {expected}"))
-                .with_source(plain),
+            _ => error.with_explanation(format!("cannot read {expected}")).with_source(plain),
         }
     }
 }

@@ -28,11 +28,7 @@ pub struct Exchange {
 
 #[derive(Debug, Clone)]
 enum Answer {
-    Response {
-        status: StatusCode,
-        headers: HeaderMap,
-        body: Bytes,
-    },
+    Response { status: StatusCode, headers: HeaderMap, body: Bytes },
     Failure(BackendErrorKind),
 }
 
@@ -84,20 +80,14 @@ impl Exchange {
 
     /// Answers with this status and text.
     pub fn reply(mut self, status: StatusCode, body: impl Into<Bytes>) -> Self {
-        self.answer = Answer::Response {
-            status,
-            headers: HeaderMap::new(),
-            body: body.into(),
-        };
+        self.answer = Answer::Response { status, headers: HeaderMap::new(), body: body.into() };
         self
     }
 
     /// Answers with this status and JSON.
     pub fn reply_json(self, status: StatusCode, body: &Value) -> Self {
-        self.reply(status, body.to_string()).reply_header(
-            http::header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        )
+        self.reply(status, body.to_string())
+            .reply_header(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
     }
 
     /// Adds a header to the answer.
@@ -128,9 +118,8 @@ impl Exchange {
             differ("path", &self.path, &request.uri().path());
         }
         let query = request.uri().query().unwrap_or_default();
-        let mut seen: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect();
+        let mut seen: Vec<(String, String)> =
+            form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let mut expected = self.query.clone();
         seen.sort();
         expected.sort();
@@ -138,12 +127,7 @@ impl Exchange {
             differ("query", &expected, &seen);
         }
         for (name, value) in &self.headers {
-            if !request
-                .headers()
-                .get_all(name)
-                .iter()
-                .any(|seen| seen == value)
-            {
+            if !request.headers().get_all(name).iter().any(|seen| seen == value) {
                 differ(name.as_str(), value, &request.headers().get(name));
             }
         }
@@ -199,16 +183,8 @@ struct Play {
 impl Scripted {
     /// The script of these exchanges.
     pub fn new(exchanges: impl IntoIterator<Item = Exchange>) -> Self {
-        let play = Play {
-            exchanges: exchanges.into_iter().collect(),
-            ..Play::default()
-        };
-        Self {
-            state: Arc::new(State {
-                started: Now::system(),
-                play: Mutex::new(play),
-            }),
-        }
+        let play = Play { exchanges: exchanges.into_iter().collect(), ..Play::default() };
+        Self { state: Arc::new(State { started: Now::system(), play: Mutex::new(play) }) }
     }
 
     /// The waits so far, in order.
@@ -240,21 +216,14 @@ impl Scripted {
     fn read_clock(&self) -> Now {
         let slept: Duration = self.state.play().sleeps.iter().sum();
         let started = self.state.started;
-        Now {
-            wall: started.wall + slept,
-            monotonic: started.monotonic + slept,
-        }
+        Now { wall: started.wall + slept, monotonic: started.monotonic + slept }
     }
 }
 
 impl Answer {
     fn into_result(self) -> Result<http::Response<Bytes>, BackendError> {
         match self {
-            Self::Response {
-                status,
-                headers,
-                body,
-            } => {
+            Self::Response { status, headers, body } => {
                 let mut response = http::Response::new(body);
                 *response.status_mut() = status;
                 *response.headers_mut() = headers;
@@ -272,10 +241,7 @@ impl State {
 }
 
 impl Drop for State {
-    #[allow(
-        clippy::panic,
-        reason = "a script that was not followed has to fail the test"
-    )]
+    #[allow(clippy::panic, reason = "a script that was not followed has to fail the test")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             return;
@@ -286,10 +252,7 @@ impl Drop for State {
         }
         if let Some(next) = play.exchanges.front() {
             let left = play.exchanges.len();
-            panic!(
-                "{left} requests did not come, the first is {} {}",
-                next.method, next.path
-            );
+            panic!("{left} requests did not come, the first is {} {}", next.method, next.path);
         }
     }
 }

@@ -352,23 +352,11 @@ both_colours! {
 fn an_api_token_goes_with_every_request_and_needs_no_login() {
     let backend = script([
         Exchange::get("/authentication/whoami/")
-            .with_header(
-                header::AUTHORIZATION,
-                HeaderValue::from_static("Token abc123"),
-            )
-            .reply_json(
-                StatusCode::UNAUTHORIZED,
-                &json!({ "detail": "Invalid token." }),
-            ),
+            .with_header(header::AUTHORIZATION, HeaderValue::from_static("Token abc123"))
+            .reply_json(StatusCode::UNAUTHORIZED, &json!({ "detail": "Invalid token." })),
         Exchange::new(http::Method::DELETE, "/allocations/clusters/1/")
-            .with_header(
-                header::AUTHORIZATION,
-                HeaderValue::from_static("Token abc123"),
-            )
-            .reply_json(
-                StatusCode::UNAUTHORIZED,
-                &json!({ "detail": "Invalid token." }),
-            ),
+            .with_header(header::AUTHORIZATION, HeaderValue::from_static("Token abc123"))
+            .reply_json(StatusCode::UNAUTHORIZED, &json!({ "detail": "Invalid token." })),
     ]);
     let client = keystone_client::blocking::KeystoneClient::builder("http://keystone.test")
         .api_token("abc123".to_owned())
@@ -376,14 +364,7 @@ fn an_api_token_goes_with_every_request_and_needs_no_login() {
         .build()
         .unwrap();
     assert!(client.is_authenticated());
-    assert_eq!(
-        client.whoami().unwrap_err().kind(),
-        ErrorKind::InvalidCredentials
-    );
-    let error = client
-        .resource::<Cluster>()
-        .delete(Id::new(1))
-        .send()
-        .unwrap_err();
+    assert_eq!(client.whoami().unwrap_err().kind(), ErrorKind::InvalidCredentials);
+    let error = client.resource::<Cluster>().delete(Id::new(1)).send().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidCredentials);
 }

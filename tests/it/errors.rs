@@ -16,10 +16,7 @@ fn one() -> Exchange {
 fn html(exchange: Exchange, status: StatusCode) -> Exchange {
     exchange
         .reply(status, "<html><body>secret page</body></html>")
-        .reply_header(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/html; charset=utf-8"),
-        )
+        .reply_header(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
 }
 
 both_colours! {
@@ -183,12 +180,7 @@ both_colours! {
 
 #[test]
 fn addresses_that_are_none_are_refused() {
-    for address in [
-        "",
-        "keystone.example.edu",
-        "ftp://host",
-        "https://user:hunter2@host",
-    ] {
+    for address in ["", "keystone.example.edu", "ftp://host", "https://user:hunter2@host"] {
         let error = KeystoneClient::new(address).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{address}");
         assert!(!format!("{error} {error:?}").contains("hunter2"));

@@ -1,7 +1,12 @@
 //! The integration tests, in one binary so that they link once.
 
 mod auth;
+mod custom_resource;
 mod errors;
+mod journey;
+mod layers;
+mod lists;
 mod mock;
+mod recordings;
 mod requests;
 mod support;

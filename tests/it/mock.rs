@@ -43,10 +43,7 @@ fn the_async_backend() {
         .returning(|_| Ok(Response::new(Bytes::from_static(b"0.10.9\n"))));
     backend.expect_sleep().never();
     let client = KeystoneClient::with_backend("http://keystone.test", backend).unwrap();
-    assert_eq!(
-        pollster::block_on(client.version().send()).unwrap(),
-        "0.10.9"
-    );
+    assert_eq!(pollster::block_on(client.version().send()).unwrap(), "0.10.9");
 }
 
 #[test]

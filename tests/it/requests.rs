@@ -22,34 +22,18 @@ fn line<T>(call: Call<T, KeystoneClient>) -> String {
     let query = request.query_string();
     let mark = if query.is_empty() { "" } else { "?" };
     let body = String::from_utf8(request.body().bytes().to_vec()).unwrap();
-    format!(
-        "{} {}{mark}{query} {body}",
-        request.method(),
-        request.path()
-    )
-    .trim_end()
-    .to_owned()
+    format!("{} {}{mark}{query} {body}", request.method(), request.path()).trim_end().to_owned()
 }
 
 #[test]
 fn verbs() {
     let client = client();
     assert_eq!(
-        line(
-            client
-                .clusters()
-                .create(NewCluster::new("atlas").access_mode(AccessMode::Whitelist))
-        ),
+        line(client.clusters().create(NewCluster::new("atlas").access_mode(AccessMode::Whitelist))),
         r#"POST allocations/clusters/ {"name":"atlas","access_mode":"WL"}"#
     );
-    assert_eq!(
-        line(client.teams().retrieve(Id::new(7))),
-        "GET users/teams/7/"
-    );
-    assert_eq!(
-        line(client.retrieve(Id::<Grant>::new(7))),
-        "GET research/grants/7/"
-    );
+    assert_eq!(line(client.teams().retrieve(Id::new(7))), "GET users/teams/7/");
+    assert_eq!(line(client.retrieve(Id::<Grant>::new(7))), "GET research/grants/7/");
     assert_eq!(
         line(client.requests().update(Id::new(7), |r| [
             r.status.set(RequestStatus::Approved),
@@ -60,25 +44,15 @@ fn verbs() {
         "PATCH allocations/requests/7/ \
          {\"status\":\"AP\",\"expire\":null,\"active\":\"2026-01-31\",\"assignees\":[1,2]}"
     );
-    assert_eq!(
-        line(client.users().update(Id::new(7), |_| [])),
-        "PATCH users/users/7/ {}"
-    );
+    assert_eq!(line(client.users().update(Id::new(7), |_| [])), "PATCH users/users/7/ {}");
     assert_eq!(
         line(client.memberships().replace(
             Id::new(7),
-            NewMembership::new(
-                Id::<User>::new(1),
-                Id::<Team>::new(2),
-                MembershipRole::Admin
-            ),
+            NewMembership::new(Id::<User>::new(1), Id::<Team>::new(2), MembershipRole::Admin),
         )),
         r#"PUT users/memberships/7/ {"user":1,"team":2,"role":"AD"}"#
     );
-    assert_eq!(
-        line(client.allocations().delete(Id::new(7))),
-        "DELETE allocations/allocations/7/"
-    );
+    assert_eq!(line(client.allocations().delete(Id::new(7))), "DELETE allocations/allocations/7/");
 }
 
 #[test]
@@ -92,27 +66,17 @@ fn dedicated_methods_are_the_verbs_by_another_name() {
         line(client.create_allocation(allocation())),
         line(client.allocations().create(allocation()))
     );
-    assert_eq!(
-        line(client.retrieve_user(Id::new(7))),
-        line(client.users().retrieve(Id::new(7)))
-    );
+    assert_eq!(line(client.retrieve_user(Id::new(7))), line(client.users().retrieve(Id::new(7))));
     assert_eq!(
         line(client.update_team(Id::new(7), |t| [t.is_active.set(false)])),
-        line(
-            client
-                .teams()
-                .update(Id::new(7), |t| [t.is_active.set(false)])
-        )
+        line(client.teams().update(Id::new(7), |t| [t.is_active.set(false)]))
     );
     assert_eq!(
         line(client.delete_research_group(Id::new(7))),
         line(client.research_groups().delete(Id::new(7)))
     );
     assert_eq!(
-        client
-            .retrieve_requests()
-            .filter(|r| r.title.eq("x"))
-            .into_query(),
+        client.retrieve_requests().filter(|r| r.title.eq("x")).into_query(),
         client.requests().filter(|r| r.title.eq("x")).into_query()
     );
 }
@@ -165,12 +129,7 @@ fn pages() {
         "GET users/users/?is_staff=true&_order=id&_limit=50&_offset=100"
     );
     for limit in [0, 1001] {
-        let error = client
-            .users()
-            .list()
-            .page(limit, 0)
-            .into_request()
-            .unwrap_err();
+        let error = client.users().list().page(limit, 0).into_request().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidRequest);
     }
 }
@@ -182,59 +141,32 @@ fn filters_as_the_server_wants_them() {
     let u = User::FIELDS;
     let g = Grant::FIELDS;
     for (filter, expected) in [
+        (r.status.eq(RequestStatus::ChangesRequested).to_string(), "status=CR"),
         (
-            r.status.eq(RequestStatus::ChangesRequested).to_string(),
-            "status=CR",
-        ),
-        (
-            r.status
-                .is_in([RequestStatus::Pending, RequestStatus::Approved])
-                .to_string(),
+            r.status.is_in([RequestStatus::Pending, RequestStatus::Approved]).to_string(),
             "status__in=PD,AP",
         ),
-        (
-            r.expire.lt(date(2026, 12, 1)).to_string(),
-            "expire__lt=2026-12-01",
-        ),
+        (r.expire.lt(date(2026, 12, 1)).to_string(), "expire__lt=2026-12-01"),
         (r.expire.is_null(true).to_string(), "expire__isnull=true"),
         (r.active.year(2026).to_string(), "active__year=2026"),
         (r.active.week_day(1).to_string(), "active__week_day=1"),
         (r.submitted.hour(8).to_string(), "submitted__hour=8"),
         (
             r.submitted
-                .gte(
-                    "2026-11-01T08:30:00.25-05:00"
-                        .parse::<jiff::Timestamp>()
-                        .unwrap(),
-                )
+                .gte("2026-11-01T08:30:00.25-05:00".parse::<jiff::Timestamp>().unwrap())
                 .to_string(),
             "submitted__gte=2026-11-01T13:30:00.25Z",
         ),
         (r.team.eq(Id::new(3)).to_string(), "team=3"),
-        (
-            r.team.not_in([Id::new(3), Id::new(4)]).to_string(),
-            "team__not_in=3,4",
-        ),
-        (
-            r.title.not_contains("test").to_string(),
-            "title__not_contains=test",
-        ),
+        (r.team.not_in([Id::new(3), Id::new(4)]).to_string(), "team__not_in=3,4"),
+        (r.title.not_contains("test").to_string(), "title__not_contains=test"),
         (a.awarded.gte(1000).to_string(), "awarded__gte=1000"),
         (a.r#final.is_null(false).to_string(), "final__isnull=false"),
         (u.is_active.eq(false).to_string(), "is_active=false"),
-        (
-            u.username.starts_with("adä&").to_string(),
-            "username__startswith=adä&",
-        ),
-        (
-            u.email.not_ends_with("edu").to_string(),
-            "email__not_endswith=edu",
-        ),
+        (u.username.starts_with("adä&").to_string(), "username__startswith=adä&"),
+        (u.email.not_ends_with("edu").to_string(), "email__not_endswith=edu"),
         (g.amount.gt(1000).to_string(), "amount__gt=1000"),
-        (
-            g.amount.lte(Decimal::new(1005, 1)).to_string(),
-            "amount__lte=100.5",
-        ),
+        (g.amount.lte(Decimal::new(1005, 1)).to_string(), "amount__lte=100.5"),
     ] {
         assert_eq!(filter, expected);
     }
@@ -243,13 +175,7 @@ fn filters_as_the_server_wants_them() {
 #[test]
 fn filters_that_the_server_would_misread_are_refused() {
     let refused = |query: Query<User>| {
-        client()
-            .users()
-            .query(query)
-            .page(1, 0)
-            .into_request()
-            .unwrap_err()
-            .to_string()
+        client().users().query(query).page(1, 0).into_request().unwrap_err().to_string()
     };
     let query = Query::<User>::new;
     for (query, reason) in [
@@ -257,12 +183,7 @@ fn filters_that_the_server_would_misread_are_refused() {
         (query().filter(|u| u.username.eq(" ada")), "trims"),
         (query().filter(|u| u.username.contains("a\0b")), "NUL"),
         (query().filter(|u| u.username.is_in(["a,b"])), "comma"),
-        (
-            query()
-                .filter(|u| u.username.eq("a"))
-                .filter(|u| u.username.eq("b")),
-            "twice",
-        ),
+        (query().filter(|u| u.username.eq("a")).filter(|u| u.username.eq("b")), "twice"),
     ] {
         let message = refused(query);
         assert!(message.contains(reason), "{message}");
@@ -286,29 +207,17 @@ fn generic_calls_take_endpoints_any_way_they_are_written() {
     let client = client();
     assert_eq!(line(client.http_get("/version")), "GET version/");
     assert_eq!(
-        line(
-            client
-                .http_get("users/users?username=ada")
-                .query("_limit", 5)
-        ),
+        line(client.http_get("users/users?username=ada").query("_limit", 5)),
         "GET users/users/?username=ada&_limit=5"
     );
     assert_eq!(
-        line(
-            client
-                .http_post("users/teams/")
-                .json(&json!({ "name": "x" }))
-        ),
+        line(client.http_post("users/teams/").json(&json!({ "name": "x" }))),
         r#"POST users/teams/ {"name":"x"}"#
     );
     assert_eq!(line(client.http_put("a")), "PUT a/");
     assert_eq!(line(client.http_patch("a")), "PATCH a/");
     assert_eq!(line(client.http_delete("a")), "DELETE a/");
-    let explained = client
-        .http_get("users/users")
-        .query("q", "a b")
-        .explain()
-        .unwrap();
+    let explained = client.http_get("users/users").query("q", "a b").explain().unwrap();
     assert!(
         explained.starts_with("curl --request GET 'https://keystone.test/api/users/users/?q=a+b'")
     );
@@ -316,13 +225,9 @@ fn generic_calls_take_endpoints_any_way_they_are_written() {
 
 #[test]
 fn setting_a_field_twice_is_refused() {
-    let call = client()
-        .clusters()
-        .update(Id::new(1), |c| [c.enabled.set(true), c.enabled.set(false)]);
-    assert_eq!(
-        call.into_request().unwrap_err().kind(),
-        ErrorKind::InvalidRequest
-    );
+    let call =
+        client().clusters().update(Id::new(1), |c| [c.enabled.set(true), c.enabled.set(false)]);
+    assert_eq!(call.into_request().unwrap_err().kind(), ErrorKind::InvalidRequest);
 }
 
 /// Names the bound that generic code needs; it compiles, which is the test.

@@ -101,10 +101,7 @@ pub(crate) fn probe_present(path: &str) -> Exchange {
 pub(crate) fn probe_absent(path: &str) -> Exchange {
     Exchange::get(path)
         .reply(StatusCode::NOT_FOUND, "<html>Not Found</html>")
-        .reply_header(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/html; charset=utf-8"),
-        )
+        .reply_header(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))
 }
 
 /// The exchanges of a login at a session server.
@@ -144,10 +141,7 @@ pub(crate) fn jwt_login(access: &str, refresh: &str) -> [Exchange; 3] {
         probe_present("/authentication/new/"),
         Exchange::post("/authentication/new/")
             .with_json(json!({ "username": "ada", "password": "correct horse" }))
-            .reply_json(
-                StatusCode::OK,
-                &json!({ "access": access, "refresh": refresh }),
-            ),
+            .reply_json(StatusCode::OK, &json!({ "access": access, "refresh": refresh })),
     ]
 }
 

@@ -1,0 +1,260 @@
+//! The adapter for [`isahc`](https://docs.rs/isahc).
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::isahc::config::{Configurable, ExpectContinue, RedirectPolicy, VersionNegotiation};
+use ::isahc::error::ErrorKind;
+use ::isahc::{AsyncBody, Error, HttpClient};
+use bytes::Bytes;
+use futures_io::AsyncRead;
+use http::{HeaderValue, Method, header, request, response};
+
+use super::exchange::{self, BodyBuffer};
+use super::{BackendError, BackendErrorKind, HttpBackend, TransportSettings};
+use crate::blocking;
+
+/// Sends requests with `isahc`, that is with libcurl: async on any executor, and blocking.
+///
+/// All transfers run on one background thread, so neither Tokio nor another runtime is needed.
+///
+/// Clones share one connection pool. The proxy variables of the environment are not read. The
+/// certificate authorities that the operating system trusts are trusted. A `POST` without
+/// `Content-Type` gets `application/octet-stream`, which means the same; libcurl would call it a
+/// form.
+///
+/// ```
+/// use bytes::Bytes;
+/// use keystone_client::backend::{BackendErrorKind, HttpBackend, IsahcBackend};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let backend = IsahcBackend::new()?;
+/// let request = http::Request::get("ftp://keystone.example.edu/").body(Bytes::new())?;
+/// let error = pollster::block_on(backend.execute(request)).unwrap_err();
+/// assert_eq!(error.kind(), BackendErrorKind::Request);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct IsahcBackend {
+    /// Keeps connections.
+    client: HttpClient,
+    /// Keeps none, see [`may_repeat`].
+    single_use: HttpClient,
+    settings: Arc<TransportSettings>,
+}
+
+impl IsahcBackend {
+    /// A backend with the default [`TransportSettings`].
+    ///
+    /// # Errors
+    ///
+    /// [`BackendErrorKind::Request`] if libcurl cannot be initialised.
+    pub fn new() -> Result<Self, BackendError> {
+        Self::with_settings(&TransportSettings::default())
+    }
+
+    /// A backend with these settings. The idle time-out is rounded down to whole seconds; below
+    /// one second no connection is kept.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn with_settings(settings: &TransportSettings) -> Result<Self, BackendError> {
+        Ok(Self {
+            client: client(settings, settings.idle_timeout)?,
+            single_use: client(settings, Duration::ZERO)?,
+            settings: Arc::new(settings.clone()),
+        })
+    }
+
+    async fn exchange(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, BackendError> {
+        let (mut parts, body) = exchange::prepare(request)?;
+        check(&parts)?;
+        let method = parts.method.clone();
+        if method == Method::POST && !parts.headers.contains_key(header::CONTENT_TYPE) {
+            let unspecified = HeaderValue::from_static("application/octet-stream");
+            parts.headers.insert(header::CONTENT_TYPE, unspecified);
+        }
+        let client =
+            if may_repeat(&method) || !body.is_empty() { &self.client } else { &self.single_use };
+        let mut builder = http::Request::builder()
+            .timeout(exchange::timeout_of(&parts.extensions, &self.settings))
+            .method(parts.method)
+            .uri(parts.uri);
+        if let Some(headers) = builder.headers_mut() {
+            *headers = parts.headers;
+        }
+        let request = builder
+            .body(request_body(&method, body))
+            .map_err(|error| BackendError::new(BackendErrorKind::Request, error))?;
+
+        let (mut head, body) = client.send_async(request).await.map_err(failed)?.into_parts();
+        // Handles of isahc, among them the request's body, which must not be cloned.
+        head.extensions.clear();
+        let mut buffer = BodyBuffer::new(&method, &head, &self.settings)?;
+        read_to_end(body, &mut buffer).await?;
+        if is_cut_short(&method, &head, buffer.len()) {
+            let reason = "the connection was closed within the head of the response";
+            return Err(BackendError::new(BackendErrorKind::Closed, reason));
+        }
+        Ok(http::Response::from_parts(head, buffer.finish()))
+    }
+}
+
+impl HttpBackend for IsahcBackend {
+    async fn execute(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, BackendError> {
+        self.exchange(request).await
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        futures_timer::Delay::new(duration).await;
+    }
+}
+
+impl blocking::HttpBackend for IsahcBackend {
+    fn execute(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, BackendError> {
+        pollster::block_on(self.exchange(request))
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "an adapter is where waiting is done")]
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+}
+
+impl fmt::Debug for IsahcBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IsahcBackend").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+fn client(settings: &TransportSettings, idle: Duration) -> Result<HttpClient, BackendError> {
+    let builder = HttpClient::builder()
+        .connect_timeout(exchange::bounded(settings.connect_timeout))
+        .redirect_policy(RedirectPolicy::None)
+        .automatic_decompression(false)
+        .expect_continue(ExpectContinue::disabled())
+        .version_negotiation(VersionNegotiation::http11())
+        .metrics(false)
+        .proxy(None);
+    // libcurl counts in seconds, and to it zero seconds means no limit.
+    let builder = if idle < Duration::from_secs(1) {
+        builder.connection_cache_size(0)
+    } else {
+        builder.connection_cache_ttl(idle)
+    };
+    builder.build().map_err(failed)
+}
+
+/// Refuses what isahc panics at or libcurl would rewrite.
+fn check(parts: &request::Parts) -> Result<(), BackendError> {
+    for (name, value) in &parts.headers {
+        if value.to_str().is_err() {
+            let reason = format!("isahc cannot send the value of `{name}`, it is not ASCII");
+            return Err(exchange::refuse(reason));
+        }
+    }
+    if exchange::has_dot_segment(parts.uri.path()) {
+        return Err(exchange::refuse("libcurl would resolve the dot segments of this path"));
+    }
+    Ok(())
+}
+
+/// Whether a request with this method and no body may go over a kept connection.
+///
+/// If a kept connection turns out dead, libcurl repeats the request on a fresh one, whatever the
+/// method, and has no option against it. It cannot repeat a body that cannot be rewound, see
+/// [`request_body`]; for a `POST` without a body, it must not have a kept connection.
+fn may_repeat(method: &Method) -> bool {
+    method.is_idempotent()
+}
+
+/// The body as a reader, which libcurl cannot rewind and so not send twice.
+fn request_body(method: &Method, body: Bytes) -> AsyncBody {
+    if !exchange::sends_body(method, &body) {
+        return AsyncBody::empty();
+    }
+    let length = body.len() as u64;
+    AsyncBody::from_reader_sized(AsyncBody::from(Vec::from(body)), length)
+}
+
+async fn read_to_end(mut body: AsyncBody, buffer: &mut BodyBuffer) -> Result<(), BackendError> {
+    let mut chunk = vec![0; 16 * 1024];
+    loop {
+        let read = poll_fn(|context| Pin::new(&mut body).poll_read(context, &mut chunk)).await;
+        match read {
+            Ok(0) => return Ok(()),
+            Ok(length) => buffer.push(chunk.get(..length).unwrap_or_default())?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(Error::from(error))),
+        }
+    }
+}
+
+/// Whether the connection may have been closed within the head, which libcurl takes for its end.
+///
+/// So a head without any framing needs a body to be believed. What remains unseen is a head cut
+/// after its `Transfer-Encoding`, which comes out as an empty body.
+fn is_cut_short(method: &Method, head: &response::Parts, length: usize) -> bool {
+    match exchange::announced_length(method, head) {
+        Some(announced) => announced != length as u64,
+        None => {
+            length == 0
+                && !exchange::is_bodiless(method, head)
+                && !head.headers.contains_key(header::TRANSFER_ENCODING)
+        }
+    }
+}
+
+fn failed(error: Error) -> BackendError {
+    let curl = error.source().and_then(|source| source.downcast_ref::<curl::Error>());
+    let kind = match (error.kind(), curl) {
+        (ErrorKind::Timeout, Some(curl)) if is_connecting(curl) => {
+            return BackendError::new(BackendErrorKind::Timeout, error).not_sent();
+        }
+        (ErrorKind::Timeout, _) => BackendErrorKind::Timeout,
+        (
+            ErrorKind::ConnectionFailed
+            | ErrorKind::NameResolution
+            | ErrorKind::BadServerCertificate
+            | ErrorKind::BadClientCertificate
+            | ErrorKind::InvalidTlsConfiguration
+            | ErrorKind::TlsEngine,
+            _,
+        ) => BackendErrorKind::Connect,
+        (ErrorKind::InvalidRequest | ErrorKind::ClientInitialization, _) => {
+            BackendErrorKind::Request
+        }
+        (ErrorKind::ProtocolViolation, Some(curl)) if curl.is_got_nothing() => {
+            BackendErrorKind::Closed
+        }
+        (ErrorKind::ProtocolViolation | ErrorKind::InvalidContentEncoding, _) => {
+            BackendErrorKind::Protocol
+        }
+        (ErrorKind::Io, _) => BackendErrorKind::Closed,
+        _ => BackendErrorKind::Other,
+    };
+    BackendError::new(kind, error)
+}
+
+/// libcurl has one code for all time-outs; only its text tells the phase. An unknown text counts
+/// as sent, which is the safe side.
+fn is_connecting(error: &curl::Error) -> bool {
+    let text = error.extra_description().unwrap_or_default();
+    text.starts_with("Resolving timed out") || text.starts_with("Connection time")
+}

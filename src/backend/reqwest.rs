@@ -1,0 +1,194 @@
+//! The adapter for [`reqwest`](https://docs.rs/reqwest).
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::mem;
+use std::time::Duration;
+
+use ::reqwest::{Client, ClientBuilder, Request, Url, redirect, retry};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, Version, header, response};
+use tokio::runtime::Handle;
+
+use super::exchange::{self, BodyBuffer};
+use super::{BackendError, BackendErrorKind, HttpBackend, TransportSettings};
+
+/// Sends requests with the async client of `reqwest`; needs a Tokio runtime.
+///
+/// The runtime must have its I/O and time drivers enabled, as `#[tokio::main]` does. Without a
+/// runtime every request fails with [`BackendErrorKind::Request`] and nothing is sent.
+///
+/// Clones share one connection pool. The proxy variables of the environment are not read. The
+/// certificate authorities that the operating system trusts are trusted.
+///
+/// ```
+/// use bytes::Bytes;
+/// use keystone_client::backend::{BackendErrorKind, HttpBackend, ReqwestBackend};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let backend = ReqwestBackend::new()?;
+/// let request = http::Request::get("http://127.0.0.1:9/version").body(Bytes::new())?;
+///
+/// // Outside of a Tokio runtime there is an error, not a panic.
+/// let error = pollster::block_on(backend.execute(request)).unwrap_err();
+/// assert_eq!(error.kind(), BackendErrorKind::Request);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ReqwestBackend {
+    client: Client,
+    settings: TransportSettings,
+}
+
+impl ReqwestBackend {
+    /// A backend with the default [`TransportSettings`].
+    ///
+    /// # Errors
+    ///
+    /// [`BackendErrorKind::Request`] if TLS cannot be initialised, as where the operating system
+    /// has no certificate authorities.
+    pub fn new() -> Result<Self, BackendError> {
+        Self::with_settings(&TransportSettings::default())
+    }
+
+    /// A backend with these settings.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn with_settings(settings: &TransportSettings) -> Result<Self, BackendError> {
+        let client = client_builder(settings).build().map_err(failed)?;
+        Ok(Self { client, settings: settings.clone() })
+    }
+}
+
+impl HttpBackend for ReqwestBackend {
+    async fn execute(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, BackendError> {
+        if Handle::try_current().is_err() {
+            return Err(exchange::refuse(
+                "the reqwest backend needs a Tokio runtime: call it from one, as under \
+                 `#[tokio::main]`, or take `IsahcBackend`, which needs none",
+            ));
+        }
+        let (parts, body) = exchange::prepare(request)?;
+        let method = parts.method.clone();
+        let mut request = Request::new(parts.method.clone(), url_of(&parts.uri)?);
+        *request.timeout_mut() = Some(exchange::timeout_of(&parts.extensions, &self.settings));
+        *request.headers_mut() = parts.headers;
+        if !body.is_empty() {
+            *request.body_mut() = Some(body.into());
+        } else if exchange::sends_body(&method, &body) {
+            // Left to itself, reqwest takes an empty body for none.
+            request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(0));
+        }
+
+        let mut response = self.client.execute(request).await.map_err(failed)?;
+        let headers = mem::take(response.headers_mut());
+        let head = head_of(response.status(), response.version(), headers);
+        let mut buffer = BodyBuffer::new(&method, &head, &self.settings)?;
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            buffer.push(&chunk)?;
+        }
+        Ok(http::Response::from_parts(head, buffer.finish()))
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "an adapter is where waiting is done")]
+    async fn sleep(&self, duration: Duration) {
+        if Handle::try_current().is_ok() {
+            tokio::time::sleep(duration).await;
+        } else {
+            // No request gets through without a runtime, so there is hardly anything to hold up.
+            std::thread::sleep(duration);
+        }
+    }
+}
+
+impl fmt::Debug for ReqwestBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReqwestBackend").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// The set-up of the client, which the blocking one shares.
+pub(crate) fn client_builder(settings: &TransportSettings) -> ClientBuilder {
+    let builder = Client::builder()
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .no_proxy()
+        .http1_only()
+        .connect_timeout(exchange::bounded(settings.connect_timeout))
+        .pool_idle_timeout(settings.idle_timeout);
+    #[cfg(feature = "rustls")]
+    let builder = builder.tls_backend_rustls();
+    #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+    let builder = builder.tls_backend_native();
+    builder
+}
+
+/// `uri` as reqwest takes it; refused if its parser would send something else.
+pub(crate) fn url_of(uri: &http::Uri) -> Result<Url, BackendError> {
+    let url = Url::parse(&uri.to_string())
+        .map_err(|error| BackendError::new(BackendErrorKind::Request, error))?;
+    if url.path() != uri.path() || url.query() != uri.query() {
+        return Err(exchange::refuse("reqwest would rewrite this path or query"));
+    }
+    Ok(url)
+}
+
+pub(crate) fn head_of(status: StatusCode, version: Version, headers: HeaderMap) -> response::Parts {
+    let mut response = http::Response::new(());
+    *response.status_mut() = status;
+    *response.version_mut() = version;
+    *response.headers_mut() = headers;
+    response.into_parts().0
+}
+
+pub(crate) fn failed(error: ::reqwest::Error) -> BackendError {
+    // The URL may carry a query that is nobody's business in a log.
+    let error = error.without_url();
+    if error.is_timeout() {
+        let connecting = error.is_connect();
+        let error = BackendError::new(BackendErrorKind::Timeout, error);
+        return if connecting { error.not_sent() } else { error };
+    }
+    let kind = if error.is_builder() {
+        BackendErrorKind::Request
+    } else if error.is_connect() {
+        BackendErrorKind::Connect
+    } else {
+        kind_of_cause(&error)
+    };
+    BackendError::new(kind, error)
+}
+
+fn kind_of_cause(error: &::reqwest::Error) -> BackendErrorKind {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            if error.is_user() {
+                return BackendErrorKind::Request;
+            }
+            if error.is_parse() {
+                return BackendErrorKind::Protocol;
+            }
+            if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+                return BackendErrorKind::Closed;
+            }
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return match exchange::kind_of_io(error) {
+                // The connection was there: what fails now may have been sent.
+                BackendErrorKind::Connect => BackendErrorKind::Closed,
+                kind => kind,
+            };
+        }
+        cause = error.source();
+    }
+    BackendErrorKind::Other
+}

@@ -1,0 +1,123 @@
+use std::fmt;
+use std::io;
+use std::mem;
+use std::time::Duration;
+
+use ::reqwest::blocking::{Client, ClientBuilder, Request};
+use bytes::Bytes;
+use http::{HeaderValue, header};
+use tokio::runtime::Handle;
+
+use super::HttpBackend;
+use crate::backend::exchange::{self, BodyBuffer};
+use crate::backend::reqwest::{client_builder, failed, head_of, url_of};
+use crate::backend::{BackendError, BackendErrorKind, TransportSettings};
+
+/// Sends requests with the blocking client of `reqwest`.
+///
+/// That client runs a Tokio runtime of its own on a thread of its own. It must not be used where
+/// blocking would hold up another runtime: inside of one, `spawn_blocking` included, making a
+/// backend and executing a request fail with [`BackendErrorKind::Request`]. There, take
+/// [`backend::ReqwestBackend`](crate::backend::ReqwestBackend), or a blocking backend without a
+/// runtime: `UreqBackend`, `IsahcBackend`.
+///
+/// Clones share one connection pool. The proxy variables of the environment are not read. The
+/// certificate authorities that the operating system trusts are trusted.
+///
+/// ```
+/// use bytes::Bytes;
+/// use keystone_client::backend::BackendErrorKind;
+/// use keystone_client::blocking::{HttpBackend, ReqwestBackend};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let backend = ReqwestBackend::new()?;
+/// let request = http::Request::get("ftp://keystone.example.edu/").body(Bytes::new())?;
+/// assert_eq!(backend.execute(request).unwrap_err().kind(), BackendErrorKind::Request);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ReqwestBackend {
+    client: Client,
+    settings: TransportSettings,
+}
+
+impl ReqwestBackend {
+    /// A backend with the default [`TransportSettings`].
+    ///
+    /// # Errors
+    ///
+    /// [`BackendErrorKind::Request`] inside a Tokio runtime, or if TLS cannot be initialised, as
+    /// where the operating system has no certificate authorities.
+    pub fn new() -> Result<Self, BackendError> {
+        Self::with_settings(&TransportSettings::default())
+    }
+
+    /// A backend with these settings.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn with_settings(settings: &TransportSettings) -> Result<Self, BackendError> {
+        refuse_inside_runtime()?;
+        let builder = ClientBuilder::from(client_builder(settings)).timeout(None);
+        Ok(Self { client: builder.build().map_err(failed)?, settings: settings.clone() })
+    }
+}
+
+impl HttpBackend for ReqwestBackend {
+    fn execute(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, BackendError> {
+        refuse_inside_runtime()?;
+        let (parts, body) = exchange::prepare(request)?;
+        let method = parts.method.clone();
+        let mut request = Request::new(parts.method.clone(), url_of(&parts.uri)?);
+        *request.timeout_mut() = Some(exchange::timeout_of(&parts.extensions, &self.settings));
+        *request.headers_mut() = parts.headers;
+        if !body.is_empty() {
+            *request.body_mut() = Some(body.into());
+        } else if exchange::sends_body(&method, &body) {
+            // Left to itself, reqwest takes an empty body for none.
+            request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(0));
+        }
+
+        let mut response = self.client.execute(request).map_err(failed)?;
+        let headers = mem::take(response.headers_mut());
+        let head = head_of(response.status(), response.version(), headers);
+        let mut buffer = BodyBuffer::new(&method, &head, &self.settings)?;
+        exchange::read_to_end(&mut response, &mut buffer, read_failed)?;
+        Ok(http::Response::from_parts(head, buffer.finish()))
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "an adapter is where waiting is done")]
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+}
+
+impl fmt::Debug for ReqwestBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReqwestBackend").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// reqwest panics there in debug builds, and holds up the runtime in the others.
+fn refuse_inside_runtime() -> Result<(), BackendError> {
+    if Handle::try_current().is_ok() {
+        return Err(exchange::refuse(
+            "the blocking reqwest backend cannot be used inside a Tokio runtime: take the async \
+             client there, or `UreqBackend`, or call it from a thread of its own",
+        ));
+    }
+    Ok(())
+}
+
+/// While reading, reqwest hides its error in an I/O error.
+fn read_failed(error: io::Error) -> BackendError {
+    match error.downcast::<::reqwest::Error>() {
+        Ok(error) => failed(error),
+        Err(error) => BackendError::new(BackendErrorKind::Closed, error),
+    }
+}

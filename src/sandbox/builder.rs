@@ -1,0 +1,202 @@
+//! How a sandbox is described.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::sandbox::clock::Clock;
+use crate::sandbox::history::History;
+use crate::sandbox::incoming::Input;
+use crate::sandbox::json::Json;
+use crate::sandbox::schema::Resource;
+use crate::sandbox::server::{Config, Server};
+use crate::sandbox::sessions::{CookieOptions, Sessions};
+use crate::sandbox::store::Store;
+use crate::sandbox::tokens::Tokens;
+use crate::sandbox::validate::Mode;
+use crate::sandbox::writes::Secrets;
+use crate::sandbox::{Dialect, Sandbox, tables};
+
+/// Describes a [`Sandbox`]; made by [`Sandbox::builder`].
+///
+/// ```
+/// use keystone_client::sandbox::{Dialect, Sandbox};
+///
+/// let sandbox = Sandbox::builder()
+///     .dialect(Dialect::Jwt)
+///     .staff("admin", "admin-password")
+///     .user("researcher", "researcher-password")
+///     .build();
+/// # drop(sandbox);
+/// ```
+#[derive(Clone)]
+#[must_use = "nothing is set up before `build` is called"]
+pub struct SandboxBuilder {
+    dialect: Dialect,
+    version: Option<String>,
+    users: Vec<Account>,
+    api_tokens: Vec<(String, String)>,
+    config: Config,
+}
+
+#[derive(Clone)]
+struct Account {
+    username: String,
+    password: String,
+    staff: bool,
+}
+
+impl SandboxBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            dialect: Dialect::Session,
+            version: None,
+            users: Vec::new(),
+            api_tokens: Vec::new(),
+            config: Config {
+                version: String::new(),
+                prefix: String::new(),
+                https: false,
+                access_token_lifetime: Duration::from_secs(300),
+                refresh_token_lifetime: Duration::from_secs(86_400),
+                session_lifetime: Duration::from_secs(14 * 86_400),
+                allowed_hosts: Vec::new(),
+                trusted_origins: Vec::new(),
+                cookies: CookieOptions::default(),
+            },
+        }
+    }
+
+    /// The dialect the server speaks; [`Dialect::Session`] if not said.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// Adds a user without special rights. Users get their ids in the order they are added, from 1
+    /// on; of a repeated name the first counts.
+    pub fn user(self, username: impl Into<String>, password: impl Into<String>) -> Self {
+        self.account(username.into(), password.into(), false)
+    }
+
+    /// Adds a user who is staff.
+    pub fn staff(self, username: impl Into<String>, password: impl Into<String>) -> Self {
+        self.account(username.into(), password.into(), true)
+    }
+
+    fn account(mut self, username: String, password: String, staff: bool) -> Self {
+        self.users.push(Account { username, password, staff });
+        self
+    }
+
+    /// Gives a user an API token, for the header `Authorization: Token …`. Such tokens exist in the
+    /// session dialect only. The user may also be added later, by [`Sandbox::insert`].
+    pub fn api_token(mut self, username: impl Into<String>, token: impl Into<String>) -> Self {
+        self.api_tokens.push((username.into(), token.into()));
+        self
+    }
+
+    /// The version the server reports; that of the emulated server if not said.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// How long an access token is valid, counted in whole seconds; 300 s if not said.
+    pub fn access_token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.config.access_token_lifetime = lifetime;
+        self
+    }
+
+    /// How long a refresh token is valid, counted in whole seconds; a day if not said.
+    pub fn refresh_token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.config.refresh_token_lifetime = lifetime;
+        self
+    }
+
+    /// How long a session lasts from the login on; 14 days if not said.
+    pub fn session_lifetime(mut self, lifetime: Duration) -> Self {
+        self.config.session_lifetime = lifetime;
+        self
+    }
+
+    /// The path below which the server is mounted, such as `/keystone`. Other paths are unknown.
+    pub fn path_prefix(mut self, prefix: &str) -> Self {
+        let prefix = prefix.trim_matches('/');
+        self.config.prefix = if prefix.is_empty() { String::new() } else { format!("/{prefix}") };
+        self
+    }
+
+    /// Whether the server believes that requests reach it over HTTPS: its links say so, and writes
+    /// with a session need a matching `Referer` or `Origin`.
+    pub fn https(mut self, https: bool) -> Self {
+        self.config.https = https;
+        self
+    }
+
+    /// Whether cookies are marked `Secure`.
+    pub fn secure_cookies(mut self, secure: bool) -> Self {
+        self.config.cookies.secure = secure;
+        self
+    }
+
+    /// Adds a host name that the server answers to; with none it answers to all. Under another
+    /// name every path is a server error.
+    pub fn allowed_host(mut self, host: impl Into<String>) -> Self {
+        self.config.allowed_hosts.push(host.into());
+        self
+    }
+
+    /// Adds an origin, such as `https://portal.example.edu`, from which writes are accepted beside
+    /// the server's own.
+    pub fn trusted_origin(mut self, origin: impl Into<String>) -> Self {
+        self.config.trusted_origins.push(origin.into());
+        self
+    }
+
+    /// Sets the server up.
+    pub fn build(self) -> Sandbox {
+        let schema = tables::schema(self.dialect);
+        let version = self.version.unwrap_or_else(|| {
+            match self.dialect {
+                Dialect::Session => "0.10.9",
+                Dialect::Jwt => "0.3.26",
+            }
+            .to_owned()
+        });
+        let mut server = Server {
+            config: Config { version, ..self.config },
+            schema,
+            clock: Clock::default(),
+            store: Store::new(schema),
+            history: History::default(),
+            secrets: Secrets::default(),
+            sessions: Sessions::default(),
+            tokens: Tokens::default(),
+            api_tokens: self.api_tokens,
+        };
+        if let Some(table) = schema.table(Resource::Users) {
+            for account in self.users {
+                let input = Input::Json(Json::object([
+                    ("username", Json::Text(account.username)),
+                    ("password", Json::Text(account.password)),
+                    ("is_staff", Json::Boolean(account.staff)),
+                ]));
+                // A refused name, such as a repeated one, adds no user.
+                let _ = server.pen(None).create(table, &input, Mode::Seed);
+            }
+        }
+        Sandbox::from_server(server)
+    }
+}
+
+impl fmt::Debug for SandboxBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let users: Vec<&str> = self.users.iter().map(|user| user.username.as_str()).collect();
+        formatter
+            .debug_struct("SandboxBuilder")
+            .field("dialect", &self.dialect)
+            .field("users", &users)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

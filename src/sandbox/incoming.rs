@@ -1,0 +1,159 @@
+//! A request as the server understands it.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+
+use crate::sandbox::form::{self, Form};
+use crate::sandbox::json::Json;
+use crate::sandbox::json_parser::{self, JsonError};
+use crate::sandbox::reply::Failure;
+
+/// A request taken apart.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) method: Method,
+    /// Without the prefix the server is mounted at.
+    pub(crate) path: String,
+    pub(crate) prefix: String,
+    /// As sent, without the question mark.
+    pub(crate) raw_query: String,
+    /// Decoded, in the order sent.
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) host: String,
+    pub(crate) https: bool,
+}
+
+/// What a body says.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Json(Json),
+    Form(Form),
+}
+
+impl Incoming {
+    /// Takes a request apart; none if its path lies outside the prefix.
+    pub(crate) fn new(request: &Request<Bytes>, prefix: &str, https: bool) -> Option<Self> {
+        let headers = request.headers().clone();
+        let uri = request.uri();
+        let path = uri.path().strip_prefix(prefix)?;
+        if !prefix.is_empty() && !path.is_empty() && !path.starts_with('/') {
+            return None;
+        }
+        let raw_query = uri.query().unwrap_or_default().to_owned();
+        let host = headers
+            .get(header::HOST)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .or_else(|| uri.authority().map(ToString::to_string))
+            .unwrap_or_else(|| "localhost".to_owned());
+        // Without a Content-Length the server reads nothing.
+        let chunked = headers.contains_key(header::TRANSFER_ENCODING);
+        let body = if chunked { Bytes::new() } else { request.body().clone() };
+        Some(Self {
+            method: request.method().clone(),
+            path: path.to_owned(),
+            prefix: prefix.to_owned(),
+            query: url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect(),
+            raw_query,
+            headers,
+            body,
+            host,
+            https,
+        })
+    }
+
+    pub(crate) fn header(&self, name: impl header::AsHeaderName) -> Option<Cow<'_, str>> {
+        self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
+    }
+
+    /// A cookie's value; of repeated names the last.
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
+        let headers = self.headers.get_all(header::COOKIE).iter();
+        headers
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.split_once('='))
+            .filter(|(key, _)| key.trim() == name)
+            .map(|(_, value)| value.trim().trim_matches('"').to_owned())
+            .last()
+    }
+
+    /// A query parameter's value; of repeated names the last.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn is_unsafe(&self) -> bool {
+        !matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
+    }
+
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.https { "https" } else { "http" }
+    }
+
+    /// The absolute URL of a path of the server.
+    pub(crate) fn absolute(&self, path: &str) -> String {
+        format!("{}://{}{}{}", self.scheme(), self.host, self.prefix, path)
+    }
+
+    /// The content type: as sent, and without parameters in lower case.
+    fn content_type(&self) -> (String, String) {
+        let sent = self.header(header::CONTENT_TYPE).unwrap_or_default().into_owned();
+        let essence = sent.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        (sent, essence)
+    }
+
+    /// The value of a form field in a POST, where the CSRF token may be.
+    pub(crate) fn form_field(&self, name: &str) -> Option<String> {
+        if self.method != Method::POST {
+            return None;
+        }
+        match self.parse_form().ok().flatten() {
+            Some(form) => form.last(name).map(str::to_owned),
+            None => None,
+        }
+    }
+
+    fn parse_form(&self) -> Result<Option<Form>, Failure> {
+        let (sent, essence) = self.content_type();
+        match essence.as_str() {
+            "application/x-www-form-urlencoded" => form::parse_urlencoded(&self.body).map(Some),
+            "multipart/form-data" => form::parse_multipart(&sent, &self.body).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads the body by its content type.
+    pub(crate) fn input(&self) -> Result<Input, Failure> {
+        if self.body.is_empty() {
+            return Ok(Input::Json(Json::Object(Vec::new())));
+        }
+        if let Some(form) = self.parse_form()? {
+            return Ok(Input::Form(form));
+        }
+        let (sent, essence) = self.content_type();
+        if essence != "application/json" {
+            let text = format!("Unsupported media type \"{sent}\" in request.");
+            return Err(Failure::detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+        }
+        let syntax = |message: String| {
+            let text = format!("JSON parse error - {message}");
+            Failure::detail(StatusCode::BAD_REQUEST, text)
+        };
+        let text = std::str::from_utf8(&self.body).map_err(|error| {
+            let at = error.valid_up_to();
+            let byte = self.body.get(at).copied().unwrap_or_default();
+            syntax(format!(
+                "'utf-8' codec can't decode byte 0x{byte:02x} in position {at}: invalid start byte"
+            ))
+        })?;
+        match json_parser::parse(text) {
+            Ok(json) => Ok(Input::Json(json)),
+            Err(JsonError::Syntax(message)) => Err(syntax(message)),
+            Err(JsonError::TooDeep) => Err(Failure::ServerError),
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Lists: which rows, in which order, and which page of them.
+
+use std::cmp::Ordering;
+
+use crate::sandbox::access::{self, Caller};
+use crate::sandbox::cell::Cell;
+use crate::sandbox::filters::{self, Filter};
+use crate::sandbox::incoming::Incoming;
+use crate::sandbox::json::Json;
+use crate::sandbox::reply::Failure;
+use crate::sandbox::schema::{Condition, Kind, Search, Table};
+use crate::sandbox::store::{Row, Store};
+use crate::sandbox::{Dialect, json};
+
+const DEFAULT_LIMIT: usize = 100;
+const MAX_LIMIT: usize = 1000;
+
+/// What a query asks of a table.
+pub(crate) struct Query<'a> {
+    store: &'a Store,
+    table: &'static Table,
+    filters: Vec<Filter>,
+    terms: Vec<String>,
+    searched: &'static [&'static [&'static str]],
+}
+
+impl<'a> Query<'a> {
+    pub(crate) fn new(
+        store: &'a Store,
+        table: &'static Table,
+        incoming: &Incoming,
+    ) -> Result<Self, Failure> {
+        let filters = filters::parse(store, table, &incoming.query)?;
+        let words = incoming.parameter("_search").unwrap_or_default();
+        let (terms, searched) = match table.search {
+            Search::Ignored => (Vec::new(), &[][..]),
+            Search::Broken => {
+                if !search_terms(words)?.is_empty() {
+                    return Err(Failure::ServerError);
+                }
+                (Vec::new(), &[][..])
+            }
+            Search::Columns(columns) => (search_terms(words)?, columns),
+        };
+        Ok(Self { store, table, filters, terms, searched })
+    }
+
+    /// Whether a row passes the filters and the search.
+    pub(crate) fn admits(&self, row: &Row) -> bool {
+        self.filters.iter().all(|filter| filter.admits(row))
+            && self.terms.iter().all(|term| {
+                self.searched.iter().any(|path| self.reach(row, path).contains(term.as_str()))
+            })
+    }
+
+    /// The text a path of columns leads to, in lower case.
+    fn reach(&self, row: &Row, path: &[&str]) -> String {
+        let Some((last, path)) = path.split_last() else { return String::new() };
+        let (mut table, mut row) = (self.table, row);
+        for column in path {
+            match access::related(self.store, table, row, column) {
+                Some(next) => (table, row) = next,
+                None => return String::new(),
+            }
+        }
+        row.named(table, last).as_text().unwrap_or_default().to_lowercase()
+    }
+
+    /// The rows a caller gets, in no particular order.
+    fn rows(&self, caller: &Caller, scope: &[Condition]) -> Vec<&'a Row> {
+        let scoped =
+            |row: &&Row| caller.satisfies(self.store, self.table, row, scope) && self.admits(row);
+        let resource = self.table.resource;
+        if let Some(ids) = filters::candidates(self.store, self.table, &self.filters) {
+            let rows = ids.into_iter().filter_map(|id| self.store.get(resource, id));
+            return rows.filter(scoped).collect();
+        }
+        let (mut first, mut last) = (i64::MIN, i64::MAX);
+        for range in self.filters.iter().filter_map(Filter::id_range) {
+            first = first.max(*range.start());
+            last = last.min(*range.end());
+        }
+        self.store.range(resource, first..=last).filter(scoped).collect()
+    }
+
+    fn is_plain(&self, caller: &Caller, scope: &[Condition]) -> bool {
+        self.filters.is_empty() && self.terms.is_empty() && (caller.staff || scope.is_empty())
+    }
+}
+
+/// A page of rows, or all of them.
+pub(crate) struct Page<'a> {
+    pub(crate) rows: Vec<&'a Row>,
+    /// Present where the dialect wraps its lists.
+    pub(crate) envelope: Option<Envelope>,
+}
+
+/// What surrounds the rows of a page.
+pub(crate) struct Envelope {
+    count: usize,
+    next: Option<String>,
+    previous: Option<String>,
+}
+
+impl Envelope {
+    pub(crate) fn wrap(self, results: Vec<Json>) -> Json {
+        let link = |link: Option<String>| link.map_or(Json::Null, Json::Text);
+        json::Json::object([
+            ("count", Json::Integer(i128::try_from(self.count).unwrap_or_default())),
+            ("next", link(self.next)),
+            ("previous", link(self.previous)),
+            ("results", Json::List(results)),
+        ])
+    }
+}
+
+/// The rows a list answers with.
+pub(crate) fn list<'a>(
+    store: &'a Store,
+    table: &'static Table,
+    caller: &Caller,
+    incoming: &Incoming,
+) -> Result<Page<'a>, Failure> {
+    let query = Query::new(store, table, incoming)?;
+    let scope = table.access.list;
+    if store.schema.dialect == Dialect::Jwt {
+        return Ok(Page { rows: query.rows(caller, scope), envelope: None });
+    }
+    let keys = order_keys(table, incoming.parameter("_order").unwrap_or_default())?;
+    let limit = number(incoming.parameter("_limit"))
+        .filter(|&limit| limit > 0)
+        .unwrap_or(DEFAULT_LIMIT)
+        .min(MAX_LIMIT);
+    let offset = number(incoming.parameter("_offset")).unwrap_or_default();
+    let by_id = keys.is_empty() || matches!(keys.first(), Some(&(0, false)));
+    let (rows, count) = if by_id && query.is_plain(caller, scope) {
+        let rows = store.range(table.resource, i64::MIN..=i64::MAX).skip(offset).take(limit);
+        (rows.collect(), store.count(table.resource))
+    } else {
+        let rows = query.rows(caller, scope);
+        let count = rows.len();
+        let rows = if keys.is_empty() { rows } else { sorted(table, rows, &keys) };
+        (rows.into_iter().skip(offset).take(limit).collect(), count)
+    };
+    let next = (offset.saturating_add(limit) < count)
+        .then(|| link(incoming, limit, offset.saturating_add(limit)));
+    let previous = (offset > 0).then(|| link(incoming, limit, offset.saturating_sub(limit)));
+    Ok(Page { rows, envelope: Some(Envelope { count, next, previous }) })
+}
+
+/// A whole number that is not negative; one that is too large becomes the largest.
+fn number(text: Option<&str>) -> Option<usize> {
+    let text = text?.trim();
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some(digits.parse().unwrap_or(usize::MAX))
+}
+
+/// The URL of another page: all parameters again, sorted by name.
+fn link(incoming: &Incoming, limit: usize, offset: usize) -> String {
+    let mut pairs: Vec<(&str, String)> = incoming
+        .query
+        .iter()
+        .filter(|(name, _)| name != "_limit" && name != "_offset")
+        .map(|(name, value)| (name.as_str(), value.clone()))
+        .collect();
+    pairs.push(("_limit", limit.to_string()));
+    if offset > 0 {
+        pairs.push(("_offset", offset.to_string()));
+    }
+    pairs.sort_by(|left, right| left.0.cmp(right.0));
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(pairs);
+    format!("{}?{}", incoming.absolute(&incoming.path), query.finish())
+}
+
+/// The columns to sort by and whether they descend; unknown names are passed over.
+fn order_keys(table: &Table, text: &str) -> Result<Vec<(usize, bool)>, Failure> {
+    let mut keys = Vec::new();
+    for name in text.split(',').map(str::trim) {
+        let (name, descending) = match name.strip_prefix('-') {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
+        if table.broken_orders.contains(&name) {
+            return Err(Failure::ServerError);
+        }
+        let index = table.column_index(name);
+        let readable =
+            |&index: &usize| table.columns.get(index).is_some_and(|column| !column.write_only);
+        keys.extend(index.filter(readable).map(|index| (index, descending)));
+    }
+    if keys.is_empty() {
+        if let Some((name, descending)) = table.order {
+            keys.extend(table.column_index(name).map(|index| (index, descending)));
+        }
+    }
+    Ok(keys)
+}
+
+/// Sorts rows. A list of references repeats its row for every element, as a join does.
+fn sorted<'a>(table: &Table, rows: Vec<&'a Row>, keys: &[(usize, bool)]) -> Vec<&'a Row> {
+    let is_list = |index: usize| {
+        let column = table.columns.get(index);
+        column.is_some_and(|column| matches!(column.kind, Kind::References { .. }))
+    };
+    let mut entries: Vec<(&Row, Vec<Cell>)> = rows.into_iter().map(|row| (row, vec![])).collect();
+    for &(index, _) in keys.iter().filter(|(index, _)| is_list(*index)) {
+        entries = entries
+            .into_iter()
+            .flat_map(|(row, elements)| {
+                let ids = row.cell(index).as_ids();
+                let ids: Vec<Cell> = match ids {
+                    [] => vec![Cell::Null],
+                    ids => ids.iter().map(|&id| Cell::Integer(id)).collect(),
+                };
+                ids.into_iter().map(move |id| {
+                    let mut elements = elements.clone();
+                    elements.push(id);
+                    (row, elements)
+                })
+            })
+            .collect();
+    }
+    entries.sort_by(|(left, left_elements), (right, right_elements)| {
+        let mut lists = left_elements.iter().zip(right_elements);
+        let orders = keys.iter().map(|&(index, descending)| {
+            let order = if is_list(index) {
+                lists.next().map_or(Ordering::Equal, |(left, right)| left.compare(right))
+            } else {
+                left.cell(index).compare(right.cell(index))
+            };
+            if descending { order.reverse() } else { order }
+        });
+        orders.fold(Ordering::Equal, Ordering::then)
+    });
+    entries.into_iter().map(|(row, _)| row).collect()
+}
+
+/// The terms of a search: split at blanks and commas unless quoted, in lower case.
+fn search_terms(text: &str) -> Result<Vec<String>, Failure> {
+    if text.contains('\0') {
+        return Err(Failure::Messages(vec!["Null characters are not allowed.".to_owned()]));
+    }
+    let mut terms = Vec::new();
+    let mut term = String::new();
+    let mut quote = None;
+    for character in text.chars() {
+        match quote {
+            Some(open) if character == open => quote = None,
+            Some(_) => term.push(character),
+            None if term.is_empty() && matches!(character, '"' | '\'') => quote = Some(character),
+            None if character.is_whitespace() || character == ',' => {
+                terms.push(std::mem::take(&mut term));
+            }
+            None => term.push(character),
+        }
+    }
+    terms.push(term);
+    terms.retain(|term| !term.trim().is_empty());
+    Ok(terms.into_iter().map(|term| term.to_lowercase()).collect())
+}

@@ -1,0 +1,263 @@
+//! The way of a request through the server, in the order in which the server checks it.
+
+use std::time::Duration;
+
+use http::{HeaderName, Method, StatusCode, header};
+
+use crate::sandbox::access::Caller;
+use crate::sandbox::authentication::Identity;
+use crate::sandbox::clock::Clock;
+use crate::sandbox::history::History;
+use crate::sandbox::incoming::Incoming;
+use crate::sandbox::json::Json;
+use crate::sandbox::reply::{Body, Failure, Reply};
+use crate::sandbox::routes::{self, Endpoint, Route};
+use crate::sandbox::schema::Schema;
+use crate::sandbox::sessions::{CookieOptions, Sessions};
+use crate::sandbox::store::Store;
+use crate::sandbox::tokens::Tokens;
+use crate::sandbox::writes::{Pen, Secrets};
+use crate::sandbox::{Dialect, system};
+
+/// What is settled when a sandbox is built.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) version: String,
+    pub(crate) prefix: String,
+    pub(crate) https: bool,
+    pub(crate) access_token_lifetime: Duration,
+    pub(crate) refresh_token_lifetime: Duration,
+    pub(crate) session_lifetime: Duration,
+    pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) trusted_origins: Vec<String>,
+    pub(crate) cookies: CookieOptions,
+}
+
+/// The server with all its memory.
+pub(crate) struct Server {
+    pub(crate) config: Config,
+    pub(crate) schema: &'static Schema,
+    pub(crate) clock: Clock,
+    pub(crate) store: Store,
+    pub(crate) history: History,
+    pub(crate) secrets: Secrets,
+    pub(crate) sessions: Sessions,
+    pub(crate) tokens: Tokens,
+    /// Names of users and their API tokens.
+    pub(crate) api_tokens: Vec<(String, String)>,
+}
+
+impl Server {
+    pub(crate) fn pen<'a>(&'a mut self, caller: Option<&'a Caller>) -> Pen<'a> {
+        Pen {
+            now: self.clock.microseconds(),
+            store: &mut self.store,
+            history: &mut self.history,
+            secrets: &self.secrets,
+            caller,
+        }
+    }
+
+    /// Runs a write; all it did is taken back if it fails.
+    pub(crate) fn transaction<T>(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let logged = self.history.len();
+        self.store.begin();
+        let result = write(self);
+        if result.is_ok() {
+            self.store.commit();
+        } else {
+            self.store.roll_back();
+            self.history.truncate(logged);
+        }
+        result
+    }
+
+    /// Answers a request.
+    pub(crate) fn answer(&mut self, incoming: &Incoming) -> Reply {
+        let preflight = incoming.method == Method::OPTIONS
+            && incoming.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        if preflight {
+            return preflight_reply(self.schema.dialect);
+        }
+        if !self.is_allowed_host(&incoming.host) {
+            return Reply::server_error();
+        }
+        let (endpoint, id) = match routes::find(self.schema, &incoming.path) {
+            Route::To(endpoint, id) => (endpoint, id),
+            Route::Unknown => return with_common_headers(Reply::unknown_route()),
+            Route::AddSlash => {
+                let query = match incoming.raw_query.as_str() {
+                    "" => String::new(),
+                    query => format!("?{query}"),
+                };
+                let target = format!("{}{}/{query}", incoming.prefix, incoming.path);
+                return with_common_headers(Reply::moved(&target));
+            }
+        };
+        let reply = match endpoint.allow(self.schema.dialect) {
+            None => self.answer_page(endpoint, incoming),
+            Some(allow) => self.answer_api(endpoint, id.as_deref(), allow, incoming),
+        };
+        with_common_headers(reply)
+    }
+
+    fn is_allowed_host(&self, host: &str) -> bool {
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let allowed = &self.config.allowed_hosts;
+        allowed.is_empty() || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+    }
+
+    /// A page outside the API: without login, and with its own check of unsafe methods.
+    fn answer_page(&self, endpoint: Endpoint, incoming: &Incoming) -> Reply {
+        if incoming.is_unsafe() {
+            return Reply::csrf_page();
+        }
+        let version = &self.config.version;
+        let text = match endpoint {
+            Endpoint::Version => version.clone(),
+            _ => format!("Keystone API Version {version}"),
+        };
+        Reply::new(StatusCode::OK, Body::Text("text/html; charset=utf-8", text))
+    }
+
+    fn answer_api(
+        &mut self,
+        endpoint: Endpoint,
+        id: Option<&str>,
+        allow: &'static str,
+        incoming: &Incoming,
+    ) -> Reply {
+        let mut stale_session = false;
+        let result = self.checked(endpoint, id, allow, incoming, &mut stale_session);
+        let mut reply = result.unwrap_or_else(Reply::from);
+        if stale_session && !reply.headers.contains_key(header::SET_COOKIE) {
+            CookieOptions::delete_session(&mut reply);
+        }
+        if reply.status == StatusCode::UNAUTHORIZED {
+            let scheme = match self.schema.dialect {
+                Dialect::Session => "Token",
+                Dialect::Jwt => "Bearer realm=\"api\"",
+            };
+            reply.add(header::WWW_AUTHENTICATE, scheme);
+        }
+        if !is_html_error(&reply) {
+            reply.add(header::ALLOW, allow);
+        }
+        reply
+    }
+
+    fn checked(
+        &mut self,
+        endpoint: Endpoint,
+        id: Option<&str>,
+        allow: &'static str,
+        incoming: &Incoming,
+        stale_session: &mut bool,
+    ) -> Result<Reply, Failure> {
+        negotiate(endpoint, incoming)?;
+        let identity = if endpoint.ignores_credentials() {
+            Identity::default()
+        } else {
+            self.identify(incoming, stale_session)?
+        };
+        if identity.caller.is_none() && !endpoint.is_public() {
+            return Err(Failure::Unauthenticated(Json::object([(
+                "detail",
+                Json::text("Authentication credentials were not provided."),
+            )])));
+        }
+        let permitted = match (endpoint, &identity.caller) {
+            (Endpoint::List(table) | Endpoint::Detail(table), Some(caller)) => {
+                self.permit(table, caller, incoming)
+            }
+            _ => Ok(()),
+        };
+        permitted?;
+        self.throttle(&identity)?;
+        let method = incoming.method.as_str();
+        if !allow.split(", ").any(|allowed| allowed == method) {
+            return Err(Failure::method_not_allowed(method));
+        }
+        if incoming.method == Method::OPTIONS {
+            return Ok(system::description(endpoint));
+        }
+        match (endpoint, identity.caller) {
+            (Endpoint::List(table), Some(caller)) => self.at_list(table, &caller, incoming),
+            (Endpoint::Detail(table), Some(caller)) => {
+                self.at_detail(table, id.unwrap_or_default(), &caller, incoming)
+            }
+            (Endpoint::Login, _) => self.log_in(incoming, identity.session.as_deref()),
+            (Endpoint::Logout, _) => Ok(self.log_out(identity.session.as_deref())),
+            (Endpoint::Whoami, Some(caller)) => self.whoami(&caller),
+            (Endpoint::TokenNew, _) => self.new_tokens(incoming),
+            (Endpoint::TokenRefresh, _) => self.refresh_token(incoming),
+            (Endpoint::TokenBlacklist, _) => self.blacklist_token(incoming),
+            (endpoint, _) => system::answer(endpoint, &self.config, self.schema.dialect, incoming),
+        }
+    }
+
+    /// The place for the limit on requests per minute. There is none yet.
+    #[allow(clippy::unused_self, reason = "a limit will count in the server")]
+    fn throttle(&mut self, _identity: &Identity) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// Whether the answer can have the form that is asked for.
+fn negotiate(endpoint: Endpoint, incoming: &Incoming) -> Result<(), Failure> {
+    if incoming.parameter("format").is_some_and(|format| format != "json" && !format.is_empty()) {
+        return Err(Failure::not_found());
+    }
+    let is_text = matches!(endpoint, Endpoint::Version | Endpoint::Health(_));
+    let accepted = incoming.header(header::ACCEPT).is_none_or(|accept| {
+        accept.split(',').any(|range| {
+            let range = range.split(';').next().unwrap_or_default().trim();
+            matches!(range, "*/*" | "application/json" | "application/*")
+                || is_text && range.starts_with("text/")
+        })
+    });
+    if accepted {
+        return Ok(());
+    }
+    let text = "Could not satisfy the request Accept header.";
+    Err(Failure::detail(StatusCode::NOT_ACCEPTABLE, text))
+}
+
+fn is_html_error(reply: &Reply) -> bool {
+    reply.status.as_u16() >= 400
+        && matches!(reply.body, Body::Text(content_type, _) if content_type.starts_with("text/html"))
+}
+
+fn with_common_headers(mut reply: Reply) -> Reply {
+    let common = [
+        (header::VARY, "Cookie, origin"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    for (name, value) in common {
+        reply.add(name, value);
+    }
+    reply
+}
+
+fn preflight_reply(dialect: Dialect) -> Reply {
+    let headers = match dialect {
+        Dialect::Session => {
+            "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with, \
+             x-keystone-cid"
+        }
+        Dialect::Jwt => {
+            "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with"
+        }
+    };
+    Reply::new(StatusCode::OK, Body::EmptyPage)
+        .with(header::VARY, "origin")
+        .with(header::ACCESS_CONTROL_ALLOW_HEADERS, headers)
+        .with(header::ACCESS_CONTROL_ALLOW_METHODS, "DELETE, GET, OPTIONS, PATCH, POST, PUT")
+        .with(header::ACCESS_CONTROL_MAX_AGE, "86400")
+}

@@ -1,0 +1,95 @@
+//! The tables of both dialects: what the server stores, accepts, shows and permits.
+
+mod allocations;
+mod jwt;
+mod notifications;
+mod research;
+mod summaries;
+mod users;
+
+use crate::sandbox::Dialect;
+use crate::sandbox::schema::{Belonging, Choices, Resource, Schema};
+
+pub(crate) use summaries::USER as USER_SUMMARY;
+
+pub(crate) static REQUEST_STATUS: Choices =
+    &[("PD", "Pending"), ("AP", "Approved"), ("DC", "Declined"), ("CR", "Changes Requested")];
+pub(crate) static REVIEW_STATUS: Choices =
+    &[("AP", "Approved"), ("DC", "Declined"), ("CR", "Changes Requested")];
+pub(crate) static ACCESS_MODE: Choices =
+    &[("WL", "Whitelist"), ("BL", "Blacklist"), ("OP", "Open")];
+pub(crate) static ROLE: Choices = &[("OW", "Owner"), ("AD", "Admin"), ("MB", "Member")];
+pub(crate) static NOTIFICATION_TYPE: Choices = &[
+    ("GM", "General Message"),
+    ("RE", "Upcoming Request Expiration"),
+    ("RD", "Request Past Expiration"),
+];
+
+pub(crate) static SESSION: Schema = Schema {
+    dialect: Dialect::Session,
+    tables: &[
+        &users::USERS,
+        &users::TEAMS,
+        &users::MEMBERSHIPS,
+        &allocations::CLUSTERS,
+        &allocations::REQUESTS,
+        &allocations::ALLOCATIONS,
+        &allocations::REVIEWS,
+        &allocations::COMMENTS,
+        &research::GRANTS,
+        &research::PUBLICATIONS,
+        &notifications::PREFERENCES,
+        &notifications::NOTIFICATIONS,
+    ],
+    belonging: Belonging::Rows(Resource::Memberships),
+    groups: &[
+        (
+            "allocations",
+            &["allocations", "attachments", "clusters", "comments", "requests", "reviews"],
+        ),
+        ("logs", &["audit", "requests", "tasks"]),
+        ("notifications", &["notifications", "preferences"]),
+        ("research", &["grants", "publications"]),
+        ("users", &["memberships", "teams", "users"]),
+    ],
+    choices: &[
+        ("/allocations/request-choices/status/", REQUEST_STATUS),
+        ("/allocations/review-choices/status/", REVIEW_STATUS),
+        ("/allocations/cluster-choices/access-mode/", ACCESS_MODE),
+        ("/users/membership-choices/role/", ROLE),
+        ("/notifications/notification-choices/type/", NOTIFICATION_TYPE),
+    ],
+};
+
+pub(crate) static JWT: Schema = Schema {
+    dialect: Dialect::Jwt,
+    tables: &[
+        &jwt::USERS,
+        &jwt::RESEARCH_GROUPS,
+        &jwt::CLUSTERS,
+        &jwt::REQUESTS,
+        &jwt::ALLOCATIONS,
+        &jwt::REVIEWS,
+        &jwt::GRANTS,
+        &jwt::PUBLICATIONS,
+    ],
+    belonging: Belonging::Columns {
+        resource: Resource::ResearchGroups,
+        privileged: &["pi", "admins"],
+        members: &["members"],
+    },
+    groups: &[
+        ("allocations", &["clusters", "allocations", "requests", "reviews"]),
+        ("users", &["researchgroups", "users"]),
+        ("research", &["publications", "grants"]),
+        ("logs", &["apps", "requests", "tasks"]),
+    ],
+    choices: &[],
+};
+
+pub(crate) fn schema(dialect: Dialect) -> &'static Schema {
+    match dialect {
+        Dialect::Session => &SESSION,
+        Dialect::Jwt => &JWT,
+    }
+}

@@ -1,0 +1,216 @@
+//! Users, teams and memberships of the session dialect.
+
+use crate::sandbox::schema::{
+    Access, BodyRule, Column, Computation, Condition, Default, History, Kind, Methods, OnDelete,
+    Output, Resource, Rule, Search, Sorting, Standing, Table,
+};
+use crate::sandbox::tables::{ROLE, summaries};
+
+pub(super) static USERS: Table = Table {
+    resource: Resource::Users,
+    group: "users",
+    name: "users",
+    model: "User",
+    label: "user",
+    methods: Methods::All,
+    columns: &[
+        Column::id(),
+        Column::boolean("is_superuser", false),
+        Column::new("username", Kind::Username { max: 150 }).required().unique(),
+        Column::new("password", Kind::Password { max: 128 }).required().write_only(),
+        Column::text("first_name", 150).null().blank(),
+        Column::text("last_name", 150).null().blank(),
+        Column::new("email", Kind::Email { max: 254 }).null().blank(),
+        Column::text("department", 1000).null().blank(),
+        Column::text("role", 1000).null().blank(),
+        Column::boolean("is_active", true).staff_only(),
+        Column::boolean("is_staff", false).staff_only(),
+        Column::boolean("is_ldap_user", false).staff_only(),
+        Column::moment("date_joined").default(Default::Now),
+        Column::moment("last_login").null().not_logged(),
+        Column::references("groups", Resource::PermissionGroups),
+        Column::references("user_permissions", Resource::Permissions),
+    ],
+    record: &[
+        Output::Column("id"),
+        Output::Computed("display_name", Computation::DisplayName),
+        Output::Computed("abbreviation", Computation::Abbreviation),
+        Output::Children {
+            name: "_membership",
+            resource: Resource::Memberships,
+            column: "user",
+            of: summaries::TEAM_ROLE,
+            by: Sorting::Related("team", "slug"),
+            private: None,
+        },
+        Output::History,
+        Output::Column("is_superuser"),
+        Output::Column("username"),
+        Output::Column("first_name"),
+        Output::Column("last_name"),
+        Output::Column("email"),
+        Output::Column("department"),
+        Output::Column("role"),
+        Output::Column("is_active"),
+        Output::Column("is_staff"),
+        Output::Column("is_ldap_user"),
+        Output::Column("date_joined"),
+        Output::Column("last_login"),
+        Output::Column("groups"),
+        Output::Column("user_permissions"),
+    ],
+    rules: &[Rule::Password("password")],
+    access: Access {
+        list: &[Condition::True("is_active")],
+        visible: &[Condition::True("is_active")],
+        update: &[Condition::Caller("id")],
+        delete: &[Condition::Caller("id")],
+        ..Access::STAFF_WRITES
+    },
+    team: &[],
+    search: Search::Columns(&[
+        &["username"],
+        &["first_name"],
+        &["last_name"],
+        &["email"],
+        &["department"],
+        &["role"],
+    ]),
+    order: None,
+    broken_orders: &[],
+    history: Some(History {
+        relations: &[
+            ("membership", "users.Membership.None"),
+            ("submitted_allocationrequest_set", "allocations.AllocationRequest.None"),
+        ],
+    }),
+    fragile_create: false,
+    self_delete_fails: true,
+};
+
+pub(super) static TEAMS: Table = Table {
+    resource: Resource::Teams,
+    group: "users",
+    name: "teams",
+    model: "Team",
+    label: "team",
+    methods: Methods::All,
+    columns: &[
+        Column::id(),
+        Column::text("name", 255).required().unique().on_create_only(),
+        Column::text("slug", 255).blank().unique().read_only().default(Default::SlugOf("name")),
+        Column::boolean("is_active", true).default_on_put(),
+    ],
+    record: &[
+        Output::Column("id"),
+        Output::Column("slug"),
+        Output::Column("is_active"),
+        Output::Children {
+            name: "_membership",
+            resource: Resource::Memberships,
+            column: "team",
+            of: summaries::USER_ROLE,
+            by: Sorting::By("user"),
+            private: None,
+        },
+        Output::History,
+        Output::Column("name"),
+        Output::ChildIds {
+            name: "users",
+            resource: Resource::Memberships,
+            column: "team",
+            of: "user",
+        },
+    ],
+    rules: &[
+        Rule::UniqueSlug {
+            column: "slug",
+            of: "name",
+            message: "A team with this name already exists.",
+        },
+        Rule::StaffOnlyValue {
+            column: "is_active",
+            value: false,
+            create_only: true,
+            message: "This field cannot be set to False on new records by non-staff users.",
+        },
+    ],
+    access: Access {
+        list: &[Condition::True("is_active"), Condition::Member],
+        visible: &[Condition::True("is_active")],
+        create: true,
+        update: &[Condition::Privileged],
+        delete: &[Condition::Privileged],
+        ..Access::STAFF_WRITES
+    },
+    team: &["id"],
+    search: Search::Columns(&[&["name"]]),
+    order: None,
+    broken_orders: &[],
+    history: Some(History { relations: &[("membership", "users.Membership.None")] }),
+    fragile_create: false,
+    self_delete_fails: false,
+};
+
+pub(super) static MEMBERSHIPS: Table = Table {
+    resource: Resource::Memberships,
+    group: "users",
+    name: "memberships",
+    model: "Membership",
+    label: "membership",
+    methods: Methods::All,
+    columns: &[
+        Column::id(),
+        Column::code("role", ROLE).required(),
+        Column::reference("user", Resource::Users, OnDelete::Cascade).required(),
+        Column::reference("team", Resource::Teams, OnDelete::Cascade).required(),
+    ],
+    record: &[
+        Output::Column("id"),
+        Output::One { name: "_user", column: "user", of: summaries::USER },
+        Output::One { name: "_team", column: "team", of: summaries::TEAM },
+        Output::History,
+        Output::Column("role"),
+        Output::Column("user"),
+        Output::Column("team"),
+    ],
+    rules: &[Rule::UniqueTogether {
+        columns: &["user", "team"],
+        message: "The fields user, team must make a unique set.",
+    }],
+    access: Access {
+        list: MEMBERSHIP_ACTIVE,
+        visible: MEMBERSHIP_ACTIVE,
+        create: true,
+        create_body: BodyRule::Team {
+            column: "team",
+            standing: Standing::Privileged,
+            lenient: false,
+            fragile: true,
+        },
+        update: &[Condition::Privileged],
+        update_body: BodyRule::Team {
+            column: "team",
+            standing: Standing::Privileged,
+            lenient: true,
+            fragile: true,
+        },
+        delete: &[Condition::Any(&[Condition::Caller("user"), Condition::Privileged])],
+        ..Access::STAFF_WRITES
+    },
+    team: &["team"],
+    search: Search::Columns(&[
+        &["team", "name"],
+        &["user", "username"],
+        &["user", "first_name"],
+        &["user", "last_name"],
+    ]),
+    order: None,
+    broken_orders: &[],
+    history: Some(History { relations: &[] }),
+    fragile_create: false,
+    self_delete_fails: false,
+};
+
+static MEMBERSHIP_ACTIVE: &[Condition] =
+    &[Condition::RelatedTrue("team", "is_active"), Condition::RelatedTrue("user", "is_active")];

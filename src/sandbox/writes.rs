@@ -1,0 +1,314 @@
+//! Creating, changing and deleting rows.
+
+use std::hash::{BuildHasher, RandomState};
+
+use crate::sandbox::access::Caller;
+use crate::sandbox::cell::Cell;
+use crate::sandbox::history::History;
+use crate::sandbox::incoming::Input;
+use crate::sandbox::json::{Json, Name};
+use crate::sandbox::json_parser;
+use crate::sandbox::reply::{Failure, FieldErrors};
+use crate::sandbox::rules;
+use crate::sandbox::schema::{Column, Default, Kind, OnDelete, Resource, Table};
+use crate::sandbox::store::{Row, Store};
+use crate::sandbox::validate::{Given, Mode, Target};
+use crate::sandbox::values;
+
+/// What a write needs.
+pub(crate) struct Pen<'a> {
+    pub(crate) store: &'a mut Store,
+    pub(crate) history: &'a mut History,
+    pub(crate) secrets: &'a Secrets,
+    /// Microseconds since the epoch.
+    pub(crate) now: i64,
+    /// None for writes from the side of the test.
+    pub(crate) caller: Option<&'a Caller>,
+}
+
+impl Pen<'_> {
+    fn actor(&self) -> Option<i64> {
+        self.caller.and_then(|caller| caller.actor)
+    }
+
+    fn target(&self, table: &'static Table, row: Option<i64>, mode: Mode) -> Target<'_> {
+        Target {
+            store: self.store,
+            columns: table.columns,
+            table: Some((table.resource, table.label)),
+            row,
+            caller: self.caller,
+            mode,
+        }
+    }
+
+    /// Creates a row and returns its id.
+    pub(crate) fn create(
+        &mut self,
+        table: &'static Table,
+        input: &Input,
+        mode: Mode,
+    ) -> Result<i64, Failure> {
+        let given = self.target(table, None, mode).validate(input)?;
+        let mut row = self.blank(table);
+        self.fill(table, &mut row, given, mode);
+        let mut errors = FieldErrors::new();
+        for column in table.columns.iter().filter(|column| !column.null) {
+            let is_reference = matches!(column.kind, Kind::Reference { .. });
+            if is_reference && *row.named(table, column.name) == Cell::Null {
+                let message = "This field is required.".to_owned();
+                errors.push((Name::Borrowed(column.name), vec![message]));
+            }
+        }
+        if !errors.is_empty() {
+            return Err(Failure::Fields(errors));
+        }
+        rules::check(self.store, table, None, &row, self.caller)?;
+        self.seal(table, &mut row);
+        if row.id() == 0 {
+            let id = self.store.next_id(table.resource);
+            row.set(0, Cell::Integer(id));
+        } else if self.store.get(table.resource, row.id()).is_some() {
+            let text = format!("{} with this id already exists.", table.label);
+            return Err(Failure::field("id", text));
+        }
+        let id = row.id();
+        self.history.note(table, self.now, self.actor(), None, Some(&row));
+        self.store.put(table.resource, row);
+        Ok(id)
+    }
+
+    /// Changes a row.
+    pub(crate) fn update(
+        &mut self,
+        table: &'static Table,
+        id: i64,
+        input: &Input,
+        mode: Mode,
+    ) -> Result<(), Failure> {
+        let given = self.target(table, Some(id), mode).validate(input)?;
+        let before = self.store.get(table.resource, id).cloned().ok_or_else(Failure::not_found)?;
+        let mut row = before.clone();
+        if mode == Mode::Replace {
+            for (index, column) in table.columns.iter().enumerate() {
+                if column.default_on_put {
+                    row.set(index, self.default(column));
+                }
+            }
+        }
+        self.fill(table, &mut row, given, mode);
+        rules::check(self.store, table, Some(&before), &row, self.caller)?;
+        self.seal_changed(table, &before, &mut row);
+        self.history.note(table, self.now, self.actor(), Some(&before), Some(&row));
+        self.store.put(table.resource, row);
+        Ok(())
+    }
+
+    /// Deletes a row with all that hangs on it. The caller of this function rolls back on failure.
+    pub(crate) fn delete(&mut self, table: &'static Table, id: i64) -> Result<(), Failure> {
+        let schema = self.store.schema;
+        let Some(row) = self.store.get(table.resource, id).cloned() else { return Ok(()) };
+        for referring in schema.tables {
+            for (index, column) in referring.columns.iter().enumerate() {
+                match column.kind {
+                    Kind::Reference { to, on_delete } if to == table.resource => {
+                        self.let_go(referring, index, id, on_delete)?;
+                    }
+                    Kind::References { to } if to == table.resource => {
+                        self.strike(referring, index, id);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.history.note(table, self.now, self.actor(), Some(&row), None);
+        self.store.remove(table.resource, id);
+        Ok(())
+    }
+
+    /// Deals with the rows whose reference loses its target.
+    fn let_go(
+        &mut self,
+        table: &'static Table,
+        index: usize,
+        target: i64,
+        on_delete: OnDelete,
+    ) -> Result<(), Failure> {
+        let ids: Vec<i64> = self.store.referrers(table.resource, index, target).collect();
+        for id in ids {
+            match on_delete {
+                OnDelete::Cascade => self.delete(table, id)?,
+                OnDelete::Protect => return Err(Failure::ServerError),
+                OnDelete::SetNull => {
+                    let Some(mut row) = self.store.get(table.resource, id).cloned() else {
+                        continue;
+                    };
+                    row.set(index, Cell::Null);
+                    self.store.put(table.resource, row);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an id out of lists of references.
+    fn strike(&mut self, table: &'static Table, index: usize, target: i64) {
+        let ids: Vec<i64> = self.store.referrers(table.resource, index, target).collect();
+        for id in ids {
+            let Some(mut row) = self.store.get(table.resource, id).cloned() else { continue };
+            let kept = row.cell(index).as_ids().iter().copied().filter(|&id| id != target);
+            row.set(index, Cell::ids(kept.collect()));
+            self.store.put(table.resource, row);
+        }
+    }
+
+    /// A row of defaults.
+    fn blank(&self, table: &'static Table) -> Row {
+        let mut row = Row::new(table.columns.iter().map(|column| self.default(column)).collect());
+        row.set(0, Cell::Integer(0));
+        row
+    }
+
+    fn default(&self, column: &Column) -> Cell {
+        match column.default {
+            Default::Null | Default::SlugOf(_) => Cell::Null,
+            Default::Text(text) => Cell::text(text),
+            Default::Boolean(value) => Cell::Boolean(value),
+            Default::NoIds => Cell::ids(Vec::new()),
+            Default::Json(text) => {
+                Cell::Json(Box::new(json_parser::parse(text).unwrap_or(Json::Null)))
+            }
+            Default::Caller => self.caller.map_or(Cell::Null, |it| Cell::Integer(it.user)),
+            Default::Now | Default::NowOnSave => Cell::Moment(self.now),
+            Default::TodayOnSave => today(self.now),
+        }
+    }
+
+    /// Sets the given values and what follows from them.
+    fn fill(&self, table: &'static Table, row: &mut Row, given: Given, mode: Mode) {
+        let named: Vec<usize> = given.iter().map(|(index, _)| *index).collect();
+        for (index, cell) in given {
+            row.set(index, cell);
+        }
+        for (index, column) in table.columns.iter().enumerate() {
+            let seeded = mode == Mode::Seed && named.contains(&index);
+            match column.default {
+                Default::SlugOf(of) if !seeded => {
+                    let slug = slug(row.named(table, of).as_text().unwrap_or_default());
+                    row.set(index, Cell::text(&slug));
+                }
+                Default::NowOnSave | Default::TodayOnSave if !seeded => {
+                    row.set(index, self.default(column));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Puts digests in the place of new passwords.
+    fn seal(&self, table: &'static Table, row: &mut Row) {
+        for (index, column) in table.columns.iter().enumerate() {
+            if matches!(column.kind, Kind::Password { .. }) {
+                let digest = match row.cell(index) {
+                    Cell::Text(password) => self.secrets.digest(password),
+                    // No password fits.
+                    _ => format!("!{}", random_text(40)),
+                };
+                row.set(index, Cell::text(&digest));
+            }
+        }
+    }
+
+    fn seal_changed(&self, table: &'static Table, before: &Row, row: &mut Row) {
+        for (index, column) in table.columns.iter().enumerate() {
+            if !matches!(column.kind, Kind::Password { .. })
+                || row.cell(index) == before.cell(index)
+            {
+                continue;
+            }
+            if let Cell::Text(password) = row.cell(index) {
+                let digest = self.secrets.digest(password);
+                row.set(index, Cell::text(&digest));
+            }
+        }
+    }
+
+    /// Sets the time of the last login, which is no change worth an entry in the log.
+    pub(crate) fn note_login(&mut self, user: i64) {
+        let Some(table) = self.store.schema.table(Resource::Users) else { return };
+        let Some(index) = table.column_index("last_login") else { return };
+        let Some(mut row) = self.store.get(Resource::Users, user).cloned() else { return };
+        row.set(index, Cell::Moment(self.now));
+        self.store.put(Resource::Users, row);
+    }
+}
+
+/// Turns passwords into digests, so that none is kept.
+#[derive(Default)]
+pub(crate) struct Secrets {
+    keys: [RandomState; 4],
+}
+
+impl Secrets {
+    fn digest(&self, password: &str) -> String {
+        self.salted(&random_text(22), password)
+    }
+
+    fn salted(&self, salt: &str, password: &str) -> String {
+        let parts = self.keys.iter().map(|key| format!("{:016x}", key.hash_one((salt, password))));
+        format!("sandbox${salt}${}", parts.collect::<String>())
+    }
+
+    /// Whether a password belongs to a digest.
+    pub(crate) fn fits(&self, password: &str, digest: &str) -> bool {
+        let salt = digest.strip_prefix("sandbox$").and_then(|rest| rest.split_once('$'));
+        salt.is_some_and(|(salt, _)| self.salted(salt, password) == digest)
+    }
+}
+
+/// Random letters and digits.
+pub(crate) fn random_text(length: usize) -> String {
+    std::iter::repeat_with(fastrand::alphanumeric).take(length).collect()
+}
+
+fn today(microseconds: i64) -> Cell {
+    let day = crate::sandbox::cell::moment_text(microseconds);
+    day.get(..10).and_then(values::parse_date).map_or(Cell::Null, Cell::Date)
+}
+
+/// The short form of a name: lower-case ASCII letters and digits, joined by hyphens.
+pub(crate) fn slug(name: &str) -> String {
+    let mut slug = String::new();
+    for character in name.chars().flat_map(plain) {
+        match character {
+            'a'..='z' | '0'..='9' | '_' => slug.push(character),
+            ' ' | '-' | '\t' | '\n' if !slug.ends_with('-') => slug.push('-'),
+            _ => {}
+        }
+    }
+    slug.trim_matches(['-', '_']).to_owned()
+}
+
+/// Letters without their accents, in lower case.
+fn plain(character: char) -> impl Iterator<Item = char> {
+    const ACCENTED: &[(&str, &str)] = &[
+        ("àáâãäåāă", "a"),
+        ("çćč", "c"),
+        ("ďđ", "d"),
+        ("èéêëēěę", "e"),
+        ("ìíîïī", "i"),
+        ("ñńň", "n"),
+        ("òóôõöō", "o"),
+        ("řŕ", "r"),
+        ("śšş", "s"),
+        ("ťţ", "t"),
+        ("ùúûüūů", "u"),
+        ("ýÿ", "y"),
+        ("źžż", "z"),
+        ("№", "no"),
+    ];
+    let lower: String = character.to_lowercase().collect();
+    let found = ACCENTED.iter().find(|(letters, _)| letters.contains(lower.as_str()));
+    let plain = found.map_or(lower.clone(), |(_, plain)| (*plain).to_owned());
+    plain.chars().collect::<Vec<_>>().into_iter()
+}

@@ -1,0 +1,110 @@
+//! Resources defined outside the crate, by macro and by hand.
+
+use jiff::Timestamp;
+use keystone_client::field::{Field, ReadOnly, ReadWrite};
+use keystone_client::resource::{Create, Delete, Retrieve, Update};
+use keystone_client::resources::{AllocationRequest, NewAllocationRequest, NewTeam, User};
+use keystone_client::sandbox::Sandbox;
+use keystone_client::{Id, Resource};
+use serde::{Deserialize, Serialize};
+
+keystone_client::resource! {
+    /// A remark on an allocation request.
+    pub struct Comment("comment", "allocations/comments");
+    fields CommentFields;
+    new NewComment;
+    verbs [Retrieve, Update, Delete];
+
+    read_only {
+        /// Primary key.
+        id: Id<Comment>,
+        /// When it was written.
+        created: Timestamp,
+    }
+    required {
+        /// Text.
+        content: String,
+        /// The request that it is about.
+        request: Id<AllocationRequest>,
+    }
+    optional {
+        /// Who wrote it; the caller if not set.
+        user: Id<User>,
+        /// Whether only staff may read it.
+        private: bool,
+    }
+}
+
+/// By hand, with a marker type that is not the model.
+enum Slugs {}
+
+#[derive(Debug, Deserialize)]
+struct Slug {
+    id: Id<Slugs>,
+    slug: String,
+}
+
+#[derive(Serialize)]
+struct NewSlug {
+    name: &'static str,
+}
+
+struct SlugFields {
+    slug: Field<Slugs, String, ReadOnly>,
+    is_active: Field<Slugs, bool, ReadWrite>,
+}
+
+impl Resource for Slugs {
+    type Model = Slug;
+    type Fields = SlugFields;
+    const NAME: &'static str = "slug";
+    const PATH: &'static str = "users/teams";
+    const FIELDS: SlugFields =
+        SlugFields { slug: Field::new("slug"), is_active: Field::new("is_active") };
+
+    fn id(model: &Slug) -> Option<Id<Self>> {
+        Some(model.id)
+    }
+}
+
+impl Retrieve for Slugs {}
+impl Create for Slugs {
+    type New = NewSlug;
+}
+impl Update for Slugs {}
+impl Delete for Slugs {}
+
+#[test]
+fn by_macro() {
+    let client = Sandbox::new().blocking_client().unwrap();
+    client.login("admin", "admin-password").unwrap();
+    let admin = client.whoami().unwrap().unwrap();
+    let team = client.create_team(NewTeam::new("Folding")).send().unwrap();
+    let request = NewAllocationRequest::new("Title", "What for", admin.id, team.id);
+    let request = client.create_request(request).send().unwrap();
+
+    let comments = client.resource::<Comment>();
+    let new = NewComment::new("Looks good", request.id).private(true);
+    let comment = comments.create(new).send().unwrap();
+    assert_eq!((comment.user, comment.private), (admin.id, true));
+    let comment =
+        comments.update(comment.id, |c| [c.content.set("Looks very good")]).send().unwrap();
+    let found = comments.filter(|c| c.content.starts_with("Looks very")).all().unwrap();
+    assert_eq!(found, [comment.clone()]);
+    assert_eq!(client.retrieve(comment.id).send().unwrap(), comment);
+    comments.delete(comment.id).send().unwrap();
+}
+
+#[test]
+fn by_hand() {
+    let client = Sandbox::new().blocking_client().unwrap();
+    client.login("admin", "admin-password").unwrap();
+    let slugs = client.resource::<Slugs>();
+    let slug = slugs.create(NewSlug { name: "Protein Folding" }).send().unwrap();
+    assert_eq!(slug.slug, "protein-folding");
+    slugs.update(slug.id, |s| [s.is_active.set(false)]).send().unwrap();
+    let inactive = slugs.filter(|s| s.is_active.eq(false)).order_by(|s| s.slug.asc());
+    assert_eq!(inactive.all().unwrap().len(), 1);
+    assert_eq!(slugs.retrieve(slug.id).send().unwrap().slug, "protein-folding");
+    slugs.delete(slug.id).send().unwrap();
+}

@@ -1,0 +1,115 @@
+//! A lower layer never names a higher one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules from the bottom up; those of one line may name each other.
+const LAYERS: &[&[&str]] = &[
+    // Pure: what to ask.
+    &[
+        "base_url",
+        "body",
+        "call",
+        "crud",
+        "error",
+        "field",
+        "filter",
+        "id",
+        "list",
+        "page",
+        "query",
+        "request",
+        "resource",
+        "resources",
+        "retry",
+        "walk",
+    ],
+    // Pure: what to do next.
+    &["auth", "flow"],
+    // The faces.
+    &["client", "blocking"],
+    // Doubles, which stand where a server or a transport stands.
+    &["sandbox", "testing"],
+];
+
+/// Uses that cross the order, each for a reason.
+const EXCEPTIONS: &[(&str, &str, &str)] =
+    &[("call/explain", "client", "explaining needs the base URL and login of the client")];
+
+/// What only backends may name: sockets, runtimes, clocks, threads.
+const IMPURE: &[&str] =
+    &["tokio", "reqwest::", "isahc::", "ureq::", "SystemTime::now", "Instant::now", "thread::"];
+
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+/// Each file of the crate by its path without ending, as code without comments and tests.
+fn crate_files() -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    sources(&root, &mut paths);
+    paths
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(&root).unwrap().with_extension("");
+            let text = fs::read_to_string(&path).unwrap();
+            let text = text.split("#[cfg(test)]").next().unwrap();
+            let code: Vec<&str> =
+                text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+            (name.to_str().unwrap().replace('\\', "/"), code.join("\n"))
+        })
+        .collect()
+}
+
+fn rank(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&module))
+}
+
+/// The modules of the crate that `code` names.
+fn named(code: &str) -> Vec<String> {
+    let identifier = |text: &str| -> String {
+        text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    };
+    code.match_indices("crate::")
+        .map(|(at, pattern)| identifier(&code[at + pattern.len()..]))
+        .filter(|module| rank(module).is_some())
+        .collect()
+}
+
+#[test]
+fn uses_point_downwards() {
+    let mut seen = 0;
+    for (file, code) in crate_files() {
+        let Some(own) = rank(file.split('/').next().unwrap()) else { continue };
+        for module in named(&code) {
+            seen += 1;
+            let excepted =
+                EXCEPTIONS.iter().any(|(from, to, _)| (*from, *to) == (file.as_str(), &module));
+            assert!(
+                rank(&module).unwrap() <= own || excepted,
+                "src/{file}.rs names `{module}`, which is above it"
+            );
+        }
+    }
+    assert!(seen > 100, "only {seen} uses were found, so the test looks in the wrong place");
+}
+
+#[test]
+fn pure_layers_name_no_transport_runtime_or_clock() {
+    for (file, code) in crate_files() {
+        if rank(file.split('/').next().unwrap()).is_some_and(|rank| rank <= 1) {
+            for name in IMPURE {
+                assert!(!code.contains(name), "src/{file}.rs names `{name}`");
+            }
+        }
+    }
+}
