@@ -8,7 +8,7 @@ mod dialect;
 mod session;
 mod token;
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
 use async_lock::{Mutex, MutexGuard};
@@ -27,8 +27,8 @@ pub(crate) enum Credential {
     None,
     /// There was a login, and it is over.
     Ended,
-    Session(SessionCookies),
-    Tokens(TokenPair),
+    Session(Arc<SessionCookies>),
+    Tokens(Arc<TokenPair>),
     ApiToken(ApiToken),
 }
 
@@ -209,7 +209,7 @@ impl Authenticator {
         let mut state = self.write();
         if state.epoch == seen.epoch {
             // The same session in the same epoch: requests under way stay valid.
-            state.credential = Credential::Session(renewed);
+            state.credential = Credential::Session(Arc::new(renewed));
         }
     }
 

@@ -95,7 +95,8 @@ impl KeystoneClient {
     }
 
     /// Ends the login, on the server and here. Without a login there is nothing to do, which is
-    /// no error. A static API token is kept: only an administrator can end it.
+    /// no error. A static API token is forgotten here; on the server only an administrator can end
+    /// it.
     ///
     /// # Errors
     ///

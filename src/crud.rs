@@ -84,7 +84,7 @@ impl<R: Resource, C: Clone> Crud<R, C> {
         let changes = Changes(changes(&R::FIELDS).into_iter().collect());
         let request = match changes.repeated_field() {
             Some(field) => Err(Error::new(ErrorKind::InvalidRequest, operation)
-                .with_explanation(format!("field `{field}` is set twice"))),
+                .with_note(format!("field `{field}` is set twice"))),
             None => Request::json(operation, Method::PATCH, record_path(id)).with_json(&changes),
         };
         self.call(request)

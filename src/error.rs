@@ -191,6 +191,16 @@ impl Error {
         self
     }
 
+    /// The failure of `operation` because something that it needed first has failed so. Nothing
+    /// of the operation itself has been carried out.
+    pub(crate) fn prevents(self, operation: Operation, note: &'static str) -> Self {
+        let mut error = Self::new(self.kind(), operation).with_note(note);
+        error.0.attempts = self.attempts();
+        error.0.retry_after = self.retry_after();
+        error.0.correlation_id = self.correlation_id();
+        error.with_source(self)
+    }
+
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
         self
@@ -203,7 +213,7 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_explanation(mut self, note: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn with_note(mut self, note: impl Into<Cow<'static, str>>) -> Self {
         self.0.note = Some(note.into());
         self
     }

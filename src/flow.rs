@@ -90,7 +90,7 @@ impl Core {
         let mut refreshed = false;
         if let Credential::Tokens(tokens) = &snapshot.credential {
             if tokens.wants_refresh(started.wall) {
-                self.refresh(effects, &snapshot).await?;
+                self.refresh(effects, &snapshot).await.map_err(|error| prevented(error, parts))?;
                 refreshed = true;
                 snapshot = self.auth.snapshot();
             }
@@ -104,7 +104,7 @@ impl Core {
                 Verdict::Refresh if !refreshed => match self.refresh(effects, &snapshot).await {
                     Ok(()) => refreshed = true,
                     Err(error) if error.kind() == ErrorKind::SessionExpired => return Ok(response),
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(prevented(error, parts)),
                 },
                 Verdict::Refresh | Verdict::Over => {
                     self.auth.replace_if(snapshot.epoch, Credential::Ended);
@@ -148,6 +148,10 @@ impl Core {
             Capability::Paging => "servers up to 0.3.26 do not page lists; ask for all records",
             Capability::NegatedLookups => "servers up to 0.3.26 know no negated lookups",
         };
-        Err(Error::new(ErrorKind::Unsupported, parts.operation).with_explanation(lacking))
+        Err(Error::new(ErrorKind::Unsupported, parts.operation).with_note(lacking))
     }
+}
+
+fn prevented(error: Error, parts: &RequestParts) -> Error {
+    error.prevents(parts.operation, "the access token has expired and could not be refreshed")
 }

@@ -78,7 +78,7 @@ impl<R: Resource, C> List<R, C> {
                 .map(|request| request.needing(Capability::Paging))
         } else {
             Err(Error::new(ErrorKind::InvalidRequest, Operation::new("list", R::NAME))
-                .with_explanation("the limit of a page is between 1 and 1,000"))
+                .with_note("the limit of a page is between 1 and 1,000"))
         };
         Call::new(self.client, request)
     }

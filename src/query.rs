@@ -137,9 +137,8 @@ impl<R: Resource> Query<R> {
         start: Start,
     ) -> Result<Request<Page<R::Model>>, Error> {
         let operation = Operation::new("list", R::NAME);
-        let invalid = |problem: String| {
-            Error::new(ErrorKind::InvalidRequest, operation).with_explanation(problem)
-        };
+        let invalid =
+            |problem: String| Error::new(ErrorKind::InvalidRequest, operation).with_note(problem);
         let mut request =
             Request::new(operation, Method::GET, format!("{}/", R::PATH), |response| {
                 Page::read(response, 0)

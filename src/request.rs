@@ -192,7 +192,7 @@ impl<T> Request<T> {
         match Body::json(value) {
             Ok(body) => Ok(self.with_body(body)),
             Err(error) => Err(Error::new(ErrorKind::InvalidRequest, self.parts.operation)
-                .with_explanation("the body cannot be written as JSON")
+                .with_note("the body cannot be written as JSON")
                 .with_source(error)),
         }
     }

@@ -71,7 +71,7 @@ impl<R: Resource> Walk<R> {
             let key = R::id(record);
             if key <= last {
                 return Err(Error::new(ErrorKind::Decode, Operation::new("list", R::NAME))
-                    .with_explanation(
+                    .with_note(
                         "the server did not keep to the order of keys, so records may be missing",
                     ));
             }

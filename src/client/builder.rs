@@ -136,9 +136,8 @@ impl<C: Client> ClientBuilder<C> {
     /// a token or user agent that cannot stand in a header, transport settings along with a
     /// backend of your own, no transport in this build.
     pub fn build(self) -> Result<C, Error> {
-        let invalid = |problem: String| {
-            Error::new(ErrorKind::InvalidRequest, BUILD).with_explanation(problem)
-        };
+        let invalid =
+            |problem: String| Error::new(ErrorKind::InvalidRequest, BUILD).with_note(problem);
         let base = BaseUrl::parse(&self.base_url)
             .map_err(|problem| invalid(format!("base URL {problem}")))?;
         let credential = match &self.api_token {

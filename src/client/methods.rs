@@ -247,7 +247,7 @@ pub(crate) fn raw_request(method: Method, endpoint: &str) -> Result<Request<Resp
     };
     let (path, query) = parse_endpoint(endpoint).map_err(|problem| {
         Error::new(ErrorKind::InvalidRequest, operation)
-            .with_explanation(format!("`{endpoint}`: {problem}"))
+            .with_note(format!("`{endpoint}`: {problem}"))
     })?;
     let request = Request::raw(operation, method, path);
     Ok(query.into_iter().fold(request, |request, (name, value)| request.with_query(name, value)))

@@ -61,7 +61,7 @@ impl Error {
             if let Some(location) = location.and_then(|value| value.to_str().ok()) {
                 // The query of a redirect can carry what ours carried.
                 let place = location.split(['?', '#']).next().unwrap_or_default().to_owned();
-                error = error.with_explanation(format!("it points to {place}"));
+                error = error.with_note(format!("it points to {place}"));
             }
         }
         error

@@ -41,7 +41,7 @@ impl Core {
             let left = retry.total().saturating_sub(elapsed);
             if left.is_zero() {
                 return Err(Error::new(ErrorKind::Timeout, parts.operation)
-                    .with_explanation("the total time of the call ran out before it was sent"));
+                    .with_note("the total time of the call ran out before it was sent"));
             }
             let timeout = parts.timeout.unwrap_or(self.settings.timeout).min(left);
             let request = self.http_request(parts, credential, timeout)?;
@@ -84,7 +84,7 @@ impl Core {
         timeout: Duration,
     ) -> Result<http::Request<Bytes>, Error> {
         let invalid = |problem: String| {
-            Error::new(ErrorKind::InvalidRequest, parts.operation).with_explanation(problem)
+            Error::new(ErrorKind::InvalidRequest, parts.operation).with_note(problem)
         };
         let url = self
             .base

@@ -1,4 +1,6 @@
 use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -54,9 +56,9 @@ impl Core {
         let wall = effects.now().wall;
         let credential = match dialect {
             Dialect::Session => SessionCookies::from_login(response.headers(), wall)
-                .map(Credential::Session)
+                .map(|session| Credential::Session(Arc::new(session)))
                 .ok_or_else(|| not_keystone(&response, "the login reply brings no session"))?,
-            Dialect::Jwt => Credential::Tokens(read_tokens(&response, wall)?),
+            Dialect::Jwt => Credential::Tokens(Arc::new(read_tokens(&response, wall)?)),
         };
         self.auth.learn_dialect(dialect);
         self.auth.replace(credential);
@@ -83,7 +85,7 @@ impl Core {
         }
         Err(Error::new(ErrorKind::NotKeystone, LOG_IN)
             .with_status(StatusCode::NOT_FOUND)
-            .with_explanation(format!(
+            .with_note(format!(
                 "neither {} nor {} exists below {}",
                 Dialect::Session.login_path(),
                 Dialect::Jwt.login_path(),
@@ -119,7 +121,7 @@ impl Core {
             // It was over already.
             _ if response.status() == StatusCode::UNAUTHORIZED => Ok(()),
             error if error.is_unauthenticated() => Ok(()),
-            error => Err(error.with_explanation(
+            error => Err(error.with_note(
                 "this client has forgotten the login, but it may go on existing on the server",
             )),
         }
@@ -143,7 +145,7 @@ impl Core {
                 }
                 None => {
                     return Err(Error::new(ErrorKind::Decode, WHO_AM_I)
-                        .with_explanation("the access token does not name its user"));
+                        .with_note("the access token does not name its user"));
                 }
             },
         };
@@ -171,7 +173,7 @@ impl Core {
             return Err(expired());
         };
         if tokens.has_expired(effects.now().wall) {
-            return Err(expired().with_explanation("the refresh token has expired; log in again"));
+            return Err(expired().with_note("the refresh token has expired; log in again"));
         }
         let request = Request::raw(REFRESH, Method::POST, "authentication/refresh/")
             .with_json(&RefreshBody::of(tokens))?
@@ -181,13 +183,13 @@ impl Core {
         if response.status() == StatusCode::UNAUTHORIZED {
             return Err(response
                 .error(ErrorKind::SessionExpired)
-                .with_explanation("the server refused the refresh token; log in again"));
+                .with_note("the server refused the refresh token; log in again"));
         }
         let response = response.error_for_status()?;
         let renewed: Renewed = response.json()?;
         tokens
             .renewed(renewed.access.expose_secret(), renewed.refresh, effects.now().wall)
-            .map(Credential::Tokens)
+            .map(|tokens| Credential::Tokens(Arc::new(tokens)))
             .ok_or_else(|| not_keystone(&response, "the access token is no header value"))
     }
 
@@ -233,7 +235,7 @@ fn check_login(dialect: Dialect, response: Response) -> Result<Response, Error> 
     response.error_for_status()
 }
 
-fn read_tokens(response: &Response, wall: std::time::SystemTime) -> Result<TokenPair, Error> {
+fn read_tokens(response: &Response, wall: SystemTime) -> Result<TokenPair, Error> {
     #[derive(Deserialize)]
     struct Pair {
         access: SecretString,
@@ -245,5 +247,5 @@ fn read_tokens(response: &Response, wall: std::time::SystemTime) -> Result<Token
 }
 
 fn not_keystone(response: &Response, note: &'static str) -> Error {
-    response.error(ErrorKind::NotKeystone).with_explanation(note)
+    response.error(ErrorKind::NotKeystone).with_note(note)
 }

@@ -70,9 +70,7 @@ impl Response {
     /// [`ErrorKind::Decode`] when the body is not UTF-8.
     pub fn text(&self) -> Result<&str, Error> {
         std::str::from_utf8(&self.body).map_err(|error| {
-            self.error(ErrorKind::Decode)
-                .with_explanation("the body is not UTF-8 text")
-                .with_source(error)
+            self.error(ErrorKind::Decode).with_note("the body is not UTF-8 text").with_source(error)
         })
     }
 
@@ -138,7 +136,7 @@ impl Response {
         if !self.is_json() && plain.is_syntax() {
             let found = self.content_type().unwrap_or("no content type").to_owned();
             return error
-                .with_explanation(format!("expected JSON, the server sent {found}"))
+                .with_note(format!("expected JSON, the server sent {found}"))
                 .with_source(plain);
         }
         let deserializer = &mut serde_json::Deserializer::from_slice(&self.body);
@@ -146,10 +144,10 @@ impl Response {
             Err(located) if located.path().iter().next().is_some() => {
                 let path = located.path().to_string();
                 error
-                    .with_explanation(format!("cannot read `{path}` of {expected}"))
+                    .with_note(format!("cannot read `{path}` of {expected}"))
                     .with_source(located.into_inner())
             }
-            _ => error.with_explanation(format!("cannot read {expected}")).with_source(plain),
+            _ => error.with_note(format!("cannot read {expected}")).with_source(plain),
         }
     }
 }

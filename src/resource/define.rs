@@ -15,7 +15,7 @@
 /// type [`Id`](crate::Id) in `read_only`. In brackets behind a type stand options for serde, such
 /// as a default for servers that do not send the field. The line `new` is left out where the
 /// server cannot create records; `verbs` names the other traits of
-/// [`resource`](crate::resource) that apply.
+/// [`resource`](mod@crate::resource) that apply.
 ///
 /// ```
 /// use keystone_client::{Id, sandbox::Sandbox};

@@ -1,8 +1,12 @@
 //! Logging in and out, and what requests carry, against scripted servers.
 
+use std::sync::Barrier;
+use std::thread;
+
 use http::{HeaderValue, StatusCode, header};
 use keystone_client::backend::BackendErrorKind;
 use keystone_client::resources::{Cluster, NewCluster};
+use keystone_client::sandbox::{self, RecordedRequest, Sandbox};
 use keystone_client::testing::Exchange;
 use keystone_client::{Dialect, ErrorKind, Id};
 use serde_json::json;
@@ -239,6 +243,8 @@ both_colours! {
         let error = go!(client.delete_cluster(Id::new(3))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect);
         assert_eq!(error.attempts(), 4);
+        assert_eq!(error.operation().to_string(), "delete cluster");
+        assert!(!error.may_have_been_sent(), "the call was refused and not sent again");
         assert!(client.is_authenticated());
     }
 
@@ -367,4 +373,24 @@ fn an_api_token_goes_with_every_request_and_needs_no_login() {
     assert_eq!(client.whoami().unwrap_err().kind(), ErrorKind::InvalidCredentials);
     let error = client.resource::<Cluster>().delete(Id::new(1)).send().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidCredentials);
+}
+
+#[test]
+fn many_threads_cause_one_refresh() {
+    let sandbox =
+        Sandbox::builder().dialect(sandbox::Dialect::Jwt).staff("admin", "admin-password").build();
+    let client = sandbox.blocking_client().unwrap();
+    client.login("admin", "admin-password").unwrap();
+    sandbox.expire_access_tokens();
+    let start = Barrier::new(16);
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                start.wait();
+                client.users().list().all().unwrap();
+            });
+        }
+    });
+    let refreshes = |request: &&RecordedRequest| request.path() == "/authentication/refresh/";
+    assert_eq!(sandbox.requests().iter().filter(refreshes).count(), 1);
 }
