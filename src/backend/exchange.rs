@@ -5,6 +5,7 @@
     allow(dead_code, reason = "only adapters need it")
 )]
 
+#[cfg(any(feature = "reqwest", feature = "ureq"))]
 use std::io;
 use std::time::Duration;
 
@@ -167,7 +168,8 @@ pub(crate) fn is_bodiless(method: &Method, response: &response::Parts) -> bool {
 
 /// The length that the head announces, where a body follows the head at all.
 pub(crate) fn announced_length(method: &Method, response: &response::Parts) -> Option<u64> {
-    if is_bodiless(method, response) {
+    // A transfer coding overrides the length (RFC 9112, section 6.3).
+    if is_bodiless(method, response) || response.headers.contains_key(header::TRANSFER_ENCODING) {
         return None;
     }
     response.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
@@ -178,6 +180,7 @@ fn too_large(limit: usize) -> BackendError {
     BackendError::new(BackendErrorKind::TooLarge, message)
 }
 
+#[cfg(any(feature = "reqwest", feature = "ureq"))]
 /// What an I/O error says about the connection.
 pub(crate) fn kind_of_io(error: &io::Error) -> BackendErrorKind {
     use io::ErrorKind as Io;

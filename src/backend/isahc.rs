@@ -21,7 +21,7 @@ use crate::blocking;
 
 /// Sends requests with `isahc`, that is with libcurl: async on any executor, and blocking.
 ///
-/// All transfers run on one background thread, so neither Tokio nor another runtime is needed.
+/// Transfers run on background threads of their own; neither Tokio nor another runtime is needed.
 ///
 /// Clones share one connection pool. The proxy variables of the environment are not read. The
 /// certificate authorities that the operating system trusts are trusted. A `POST` without
@@ -224,7 +224,8 @@ fn is_cut_short(method: &Method, head: &response::Parts, length: usize) -> bool 
 fn failed(error: Error) -> BackendError {
     let curl = error.source().and_then(|source| source.downcast_ref::<curl::Error>());
     let kind = match (error.kind(), curl) {
-        (ErrorKind::Timeout, Some(curl)) if is_connecting(curl) => {
+        (ErrorKind::Timeout, Some(_)) if error.remote_addr().is_none() => {
+            // Without a peer there was no connection yet.
             return BackendError::new(BackendErrorKind::Timeout, error).not_sent();
         }
         (ErrorKind::Timeout, _) => BackendErrorKind::Timeout,
@@ -250,11 +251,4 @@ fn failed(error: Error) -> BackendError {
         _ => BackendErrorKind::Other,
     };
     BackendError::new(kind, error)
-}
-
-/// libcurl has one code for all time-outs; only its text tells the phase. An unknown text counts
-/// as sent, which is the safe side.
-fn is_connecting(error: &curl::Error) -> bool {
-    let text = error.extra_description().unwrap_or_default();
-    text.starts_with("Resolving timed out") || text.starts_with("Connection time")
 }

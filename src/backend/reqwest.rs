@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ::reqwest::{Client, ClientBuilder, Request, Url, redirect, retry};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, Version, header, response};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, response};
 use tokio::runtime::Handle;
 
 use super::exchange::{self, BodyBuffer};
@@ -75,17 +75,12 @@ impl HttpBackend for ReqwestBackend {
                  `#[tokio::main]`, or take `IsahcBackend`, which needs none",
             ));
         }
-        let (parts, body) = exchange::prepare(request)?;
-        let method = parts.method.clone();
-        let mut request = Request::new(parts.method.clone(), url_of(&parts.uri)?);
-        *request.timeout_mut() = Some(exchange::timeout_of(&parts.extensions, &self.settings));
-        *request.headers_mut() = parts.headers;
-        if !body.is_empty() {
-            *request.body_mut() = Some(body.into());
-        } else if exchange::sends_body(&method, &body) {
-            // Left to itself, reqwest takes an empty body for none.
-            request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(0));
-        }
+        let outgoing = outgoing(request, &self.settings)?;
+        let method = outgoing.method.clone();
+        let mut request = Request::new(outgoing.method, outgoing.url);
+        *request.timeout_mut() = Some(outgoing.timeout);
+        *request.headers_mut() = outgoing.headers;
+        *request.body_mut() = outgoing.body.map(Into::into);
 
         let mut response = self.client.execute(request).await.map_err(failed)?;
         let headers = mem::take(response.headers_mut());
@@ -131,8 +126,35 @@ pub(crate) fn client_builder(settings: &TransportSettings) -> ClientBuilder {
     builder
 }
 
+/// What both clients of reqwest are to send.
+pub(crate) struct Outgoing {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) timeout: Duration,
+}
+
+pub(crate) fn outgoing(
+    request: http::Request<Bytes>,
+    settings: &TransportSettings,
+) -> Result<Outgoing, BackendError> {
+    let (mut parts, body) = exchange::prepare(request)?;
+    if body.is_empty() && exchange::sends_body(&parts.method, &body) {
+        // Left to itself, reqwest takes an empty body for none.
+        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0));
+    }
+    Ok(Outgoing {
+        url: url_of(&parts.uri)?,
+        timeout: exchange::timeout_of(&parts.extensions, settings),
+        method: parts.method,
+        headers: parts.headers,
+        body: Some(body).filter(|body| !body.is_empty()),
+    })
+}
+
 /// `uri` as reqwest takes it; refused if its parser would send something else.
-pub(crate) fn url_of(uri: &http::Uri) -> Result<Url, BackendError> {
+fn url_of(uri: &http::Uri) -> Result<Url, BackendError> {
     let url = Url::parse(&uri.to_string())
         .map_err(|error| BackendError::new(BackendErrorKind::Request, error))?;
     if url.path() != uri.path() || url.query() != uri.query() {

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use ::reqwest::blocking::{Client, ClientBuilder, Request};
 use bytes::Bytes;
-use http::{HeaderValue, header};
 use tokio::runtime::Handle;
 
 use super::HttpBackend;
 use crate::backend::exchange::{self, BodyBuffer};
-use crate::backend::reqwest::{client_builder, failed, head_of, url_of};
+use crate::backend::reqwest::{client_builder, failed, head_of, outgoing};
 use crate::backend::{BackendError, BackendErrorKind, TransportSettings};
 
 /// Sends requests with the blocking client of `reqwest`.
@@ -71,17 +70,12 @@ impl HttpBackend for ReqwestBackend {
         request: http::Request<Bytes>,
     ) -> Result<http::Response<Bytes>, BackendError> {
         refuse_inside_runtime()?;
-        let (parts, body) = exchange::prepare(request)?;
-        let method = parts.method.clone();
-        let mut request = Request::new(parts.method.clone(), url_of(&parts.uri)?);
-        *request.timeout_mut() = Some(exchange::timeout_of(&parts.extensions, &self.settings));
-        *request.headers_mut() = parts.headers;
-        if !body.is_empty() {
-            *request.body_mut() = Some(body.into());
-        } else if exchange::sends_body(&method, &body) {
-            // Left to itself, reqwest takes an empty body for none.
-            request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(0));
-        }
+        let outgoing = outgoing(request, &self.settings)?;
+        let method = outgoing.method.clone();
+        let mut request = Request::new(outgoing.method, outgoing.url);
+        *request.timeout_mut() = Some(outgoing.timeout);
+        *request.headers_mut() = outgoing.headers;
+        *request.body_mut() = outgoing.body.map(Into::into);
 
         let mut response = self.client.execute(request).map_err(failed)?;
         let headers = mem::take(response.headers_mut());

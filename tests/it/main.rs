@@ -1,6 +1,9 @@
 //! The integration tests, in one binary so that they link once.
 
 mod auth;
+mod backends;
+mod conformance;
+mod conformance_detects;
 mod custom_resource;
 mod errors;
 mod journey;
