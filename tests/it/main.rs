@@ -9,6 +9,7 @@ mod errors;
 mod journey;
 mod layers;
 mod lists;
+mod live;
 mod mock;
 mod recordings;
 mod requests;

@@ -80,7 +80,21 @@ macro_rules! both_colours {
     };
 }
 
-pub(crate) use both_colours;
+/// Sends a call of the async client, for code that is generic over how.
+macro_rules! awaited {
+    ($call:expr) => {
+        $call.await
+    };
+}
+
+/// Sends a call of the blocking client, for code that is generic over how.
+macro_rules! finished {
+    ($call:expr) => {
+        $crate::support::Finish::finish($call)
+    };
+}
+
+pub(crate) use {awaited, both_colours, finished};
 
 /// The default policy, with waits that tests can state.
 pub(crate) fn retry() -> RetryPolicy {
