@@ -2,20 +2,27 @@
 //!
 //! A [`Sandbox`] is a whole server as a value: it has users and roles, stores records, validates,
 //! filters, sorts and pages like the real one, and speaks either of its two dialects. It needs no
-//! network and no runtime: [`Sandbox::handle`] takes a request and returns the response. With the
-//! feature `sandbox-server` it can also listen on a loopback socket, for any HTTP client.
+//! network and no runtime: [`Sandbox::client`] and [`Sandbox::blocking_client`] are clients of it,
+//! and [`Sandbox::handle`] takes a request and returns the response. With the feature
+//! `sandbox-server` it can also listen on a loopback socket, for any HTTP client.
 //!
 //! Its tables are its own and follow the behaviour of real servers (0.10.9 and 0.3.26), so that a
 //! mistake in a client shows.
 //!
 //! ```
-//! use bytes::Bytes;
-//! use http::Request;
+//! use keystone_client::resources::NewTeam;
 //! use keystone_client::sandbox::Sandbox;
 //!
-//! let sandbox = Sandbox::new();
-//! let request = Request::get("http://localhost/version/").body(Bytes::new()).unwrap();
-//! assert_eq!(sandbox.handle(request).into_body(), "0.10.9");
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let sandbox = Sandbox::builder().staff("admin", "admin-password").user("ada", "secret").build();
+//! sandbox.insert("users/teams", serde_json::json!({ "name": "Folding" }))?;
+//!
+//! let client = sandbox.blocking_client()?;
+//! client.login("admin", "admin-password")?;
+//! let error = client.create_team(NewTeam::new("Folding")).send().unwrap_err();
+//! assert!(error.is_validation("name"));
+//! assert_eq!(sandbox.requests().last().unwrap().path(), "/users/teams/");
+//! # Ok(()) }
 //! ```
 
 use std::fmt;
@@ -28,6 +35,7 @@ use http::{Method, Request, Response};
 use crate::sandbox::incoming::{Incoming, Input};
 use crate::sandbox::json::Json;
 use crate::sandbox::reply::Reply;
+use crate::sandbox::schema::Resource;
 use crate::sandbox::server::Server;
 use crate::sandbox::validate::Mode;
 
@@ -37,6 +45,7 @@ mod backend;
 mod builder;
 mod cell;
 mod clock;
+mod column;
 mod filter_values;
 mod filters;
 mod form;
@@ -46,6 +55,7 @@ mod insert_error;
 mod json;
 mod json_parser;
 mod lists;
+mod ordering;
 mod recorded;
 mod records;
 mod reply;
@@ -80,6 +90,19 @@ pub enum Dialect {
     Session,
     /// Pairs of JSON Web Tokens: as servers of version 0.3.26.
     Jwt,
+}
+
+/// The databases on which Keystone runs, as far as clients notice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Database {
+    /// Lists without order usually come by id; `contains`, `startswith` and `endswith` ignore the
+    /// case of ASCII letters; ids of writes that failed are used again.
+    #[default]
+    Sqlite,
+    /// A record that is updated moves to the end of lists without order; text is compared with its
+    /// case; service units end at 2147483647; ids of writes that failed are lost.
+    Postgres,
 }
 
 /// A Keystone server in memory.
@@ -162,7 +185,8 @@ impl Sandbox {
         self.server().clock.now()
     }
 
-    /// The requests so far, in the order in which they were answered.
+    /// The requests so far, in the order in which they were answered. They are kept, with their
+    /// bodies, until [`Sandbox::clear_requests`] is called.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         lock(&self.shared.requests).clone()
     }
@@ -202,9 +226,10 @@ impl Sandbox {
             server.schema.tables.iter().copied().find(|table| {
                 path.split_once('/').is_some_and(|it| it == (table.group, table.name))
             });
+        let found = found.filter(|table| table.resource != Resource::AuditLog);
         let table = found.ok_or_else(|| InsertError::unknown_resource(resource))?;
         let input = Input::Json(Json::from(&record));
-        let create = |server: &mut Server| server.pen(None).create(table, &input, Mode::Seed);
+        let create = |server: &mut Server| server.pen(None, None).create(table, &input, Mode::Seed);
         server.transaction(create).map_err(InsertError::refused)
     }
 

@@ -41,11 +41,19 @@ impl Caller {
     fn find_teams(&mut self, store: &Store) {
         match store.schema.belonging {
             Belonging::Rows(resource) => {
-                let Some(table) = store.schema.table(resource) else { return };
-                let Some(column) = table.column_index("user") else { return };
+                let Some(table) = store.schema.table(resource) else {
+                    return;
+                };
+                let Some(column) = table.column_index("user") else {
+                    return;
+                };
                 for id in store.referrers(resource, column, self.user) {
-                    let Some(row) = store.get(resource, id) else { continue };
-                    let Some(team) = row.named(table, "team").as_integer() else { continue };
+                    let Some(row) = store.get(resource, id) else {
+                        continue;
+                    };
+                    let Some(team) = row.named(table, "team").as_integer() else {
+                        continue;
+                    };
                     self.member.insert(team);
                     if matches!(row.named(table, "role").as_text(), Some("OW" | "AD")) {
                         self.privileged.insert(team);
@@ -53,7 +61,9 @@ impl Caller {
                 }
             }
             Belonging::Columns { resource, privileged, members } => {
-                let Some(table) = store.schema.table(resource) else { return };
+                let Some(table) = store.schema.table(resource) else {
+                    return;
+                };
                 let standings = [(privileged, true), (members, false)];
                 for (columns, is_privileged) in standings {
                     for column in columns.iter().filter_map(|name| table.column_index(name)) {
@@ -134,7 +144,9 @@ impl Caller {
             BodyRule::None => Ok(()),
             BodyRule::Team { column, standing, lenient, fragile } => {
                 let named = named_record(store, table, column, input, lenient, fragile)?;
-                let Some((target, row)) = named else { return Ok(()) };
+                let Some((target, row)) = named else {
+                    return Ok(());
+                };
                 let stands = self.stands_for(store, target, row, standing);
                 if stands { Ok(()) } else { Err(Failure::forbidden()) }
             }
@@ -182,7 +194,9 @@ pub(crate) fn related<'a>(
     column: &str,
 ) -> Option<(&'static Table, &'a Row)> {
     let index = table.column_index(column)?;
-    let Kind::Reference { to, .. } = table.columns.get(index)?.kind else { return None };
+    let Kind::Reference { to, .. } = table.columns.get(index)?.kind else {
+        return None;
+    };
     let id = row.cell(index).as_integer()?;
     Some((store.schema.table(to)?, store.get(to, id)?))
 }
@@ -196,7 +210,9 @@ fn named_record<'a>(
     lenient: bool,
     fragile: bool,
 ) -> Result<Option<(&'static Table, &'a Row)>, Failure> {
-    let refused = || if lenient { Ok(None) } else { Err(Failure::forbidden()) };
+    let refused = || {
+        if lenient { Ok(None) } else { Err(Failure::forbidden()) }
+    };
     let value = match input {
         Input::Json(json @ Json::Object(_)) => json.get(column).cloned(),
         Input::Json(_) if fragile => return Err(Failure::ServerError),

@@ -10,7 +10,7 @@ use crate::sandbox::json::Json;
 use crate::sandbox::reply::{Body, Failure, Reply};
 use crate::sandbox::schema::{Column, Kind, Resource};
 use crate::sandbox::server::Server;
-use crate::sandbox::sessions::{self, CookieOptions};
+use crate::sandbox::sessions::{self, CookieOptions, Spoilt};
 use crate::sandbox::tokens::{Refused, Token, Use};
 use crate::sandbox::validate::{Mode, Target};
 
@@ -22,7 +22,7 @@ static CREDENTIALS: &[Column] = &[
 static REFRESH: &[Column] = &[Column::long_text("refresh").required()];
 
 /// Who sends a request.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Identity {
     pub(crate) caller: Option<Caller>,
     /// The key of the session, if that is how the caller is known.
@@ -46,19 +46,21 @@ impl Server {
     pub(crate) fn identify(
         &self,
         incoming: &Incoming,
-        stale_session: &mut bool,
+        spoilt: &mut Spoilt,
     ) -> Result<Identity, Failure> {
         match self.schema.dialect {
             Dialect::Jwt => self.identify_by_access_token(incoming),
             Dialect::Session => match self.identify_by_api_token(incoming)? {
                 Some(caller) => Ok(Identity { caller: Some(caller), session: None }),
-                None => self.identify_by_session(incoming, stale_session),
+                None => self.identify_by_session(incoming, spoilt),
             },
         }
     }
 
     fn identify_by_api_token(&self, incoming: &Incoming) -> Result<Option<Caller>, Failure> {
-        let Some(value) = incoming.headers.get(header::AUTHORIZATION) else { return Ok(None) };
+        let Some(value) = incoming.headers.get(header::AUTHORIZATION) else {
+            return Ok(None);
+        };
         let text = String::from_utf8_lossy(value.as_bytes());
         let mut words = text.split_whitespace();
         if !words.next().is_some_and(|keyword| keyword.eq_ignore_ascii_case("token")) {
@@ -88,24 +90,28 @@ impl Server {
     fn identify_by_session(
         &self,
         incoming: &Incoming,
-        stale_session: &mut bool,
+        spoilt: &mut Spoilt,
     ) -> Result<Identity, Failure> {
-        let Some(key) = incoming.cookie("sessionid") else { return Ok(Identity::default()) };
+        let Some(key) = incoming.cookie("sessionid") else {
+            return Ok(Identity::default());
+        };
         let session = self.sessions.find(&key, self.clock.now());
         let session = session.filter(|session| {
             let password = self.user_text(session.user, "password");
             password.is_none_or(|password| password == &*session.password)
         });
         let Some(session) = session else {
-            *stale_session = true;
+            spoilt.session = true;
             return Ok(Identity::default());
         };
         if access::is_active(&self.store, session.user) != Some(true) {
             return Ok(Identity::default());
         }
-        sessions::check_csrf(incoming, &self.config.trusted_origins).map_err(|reason| {
-            Failure::detail(StatusCode::FORBIDDEN, format!("CSRF Failed: {reason}"))
-        })?;
+        if let Err(reason) = sessions::check_csrf(incoming, &self.config.trusted_origins) {
+            spoilt.csrf = reason.starts_with("CSRF cookie has");
+            let text = format!("CSRF Failed: {reason}");
+            return Err(Failure::detail(StatusCode::FORBIDDEN, text));
+        }
         let caller = Caller::new(&self.store, session.user, true);
         Ok(Identity { caller, session: Some(key) })
     }
@@ -206,7 +212,7 @@ impl Server {
                 self.sessions.open(user, &digest, now, lifetime)
             }
         };
-        self.pen(None).note_login(user);
+        self.pen(None, None).note_login(user);
         let caller = Caller::new(&self.store, user, true).ok_or_else(Failure::not_found)?;
         let mut reply = self.whoami(&caller)?;
         self.config.cookies.set_csrf(&mut reply, now);
@@ -225,7 +231,7 @@ impl Server {
 
     pub(crate) fn whoami(&self, caller: &Caller) -> Result<Reply, Failure> {
         let table = self.schema.table(Resource::Users).ok_or_else(Failure::not_found)?;
-        Ok(Reply::ok(self.record(table, caller.user, caller)?))
+        Ok(Reply::ok(self.record(table, caller.user, caller, true)?))
     }
 
     pub(crate) fn new_tokens(&mut self, incoming: &Incoming) -> Result<Reply, Failure> {
@@ -234,7 +240,7 @@ impl Server {
             let text = "No active account found with the given credentials";
             return Err(unauthenticated_detail(text));
         };
-        self.pen(None).note_login(user);
+        self.pen(None, None).note_login(user);
         let now = self.clock.now();
         let lifetime = self.config.refresh_token_lifetime;
         let refresh = self.tokens.issue(Use::Refresh, user, now, lifetime, None);

@@ -14,7 +14,7 @@ use crate::sandbox::store::Store;
 use crate::sandbox::tokens::Tokens;
 use crate::sandbox::validate::Mode;
 use crate::sandbox::writes::Secrets;
-use crate::sandbox::{Dialect, Sandbox, tables};
+use crate::sandbox::{Database, Dialect, Sandbox, tables};
 
 /// Describes a [`Sandbox`]; made by [`Sandbox::builder`].
 ///
@@ -32,6 +32,7 @@ use crate::sandbox::{Dialect, Sandbox, tables};
 #[must_use = "nothing is set up before `build` is called"]
 pub struct SandboxBuilder {
     dialect: Dialect,
+    database: Database,
     version: Option<String>,
     users: Vec<Account>,
     api_tokens: Vec<(String, String)>,
@@ -49,6 +50,7 @@ impl SandboxBuilder {
     pub(crate) fn new() -> Self {
         Self {
             dialect: Dialect::Session,
+            database: Database::default(),
             version: None,
             users: Vec::new(),
             api_tokens: Vec::new(),
@@ -69,6 +71,12 @@ impl SandboxBuilder {
     /// The dialect the server speaks; [`Dialect::Session`] if not said.
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.dialect = dialect;
+        self
+    }
+
+    /// The database the server runs on; [`Database::Sqlite`] if not said.
+    pub fn database(mut self, database: Database) -> Self {
+        self.database = database;
         self
     }
 
@@ -167,7 +175,7 @@ impl SandboxBuilder {
             config: Config { version, ..self.config },
             schema,
             clock: Clock::default(),
-            store: Store::new(schema),
+            store: Store::new(schema, self.database),
             history: History::default(),
             secrets: Secrets::default(),
             sessions: Sessions::default(),
@@ -182,7 +190,7 @@ impl SandboxBuilder {
                     ("is_staff", Json::Boolean(account.staff)),
                 ]));
                 // A refused name, such as a repeated one, adds no user.
-                let _ = server.pen(None).create(table, &input, Mode::Seed);
+                let _ = server.pen(None, None).create(table, &input, Mode::Seed);
             }
         }
         Sandbox::from_server(server)
@@ -195,6 +203,7 @@ impl fmt::Debug for SandboxBuilder {
         formatter
             .debug_struct("SandboxBuilder")
             .field("dialect", &self.dialect)
+            .field("database", &self.database)
             .field("users", &users)
             .field("config", &self.config)
             .finish_non_exhaustive()

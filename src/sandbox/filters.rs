@@ -1,5 +1,6 @@
 //! Filters in the query: which parameters are filters, and which rows they let pass.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::RangeInclusive;
 
@@ -7,13 +8,13 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use crate::sandbox::Dialect;
 use crate::sandbox::cell::Cell;
 use crate::sandbox::filter_values::{self, Invalid, Value};
 use crate::sandbox::json::Name;
 use crate::sandbox::reply::{Failure, FieldErrors};
 use crate::sandbox::schema::{Column, Kind, Table};
 use crate::sandbox::store::{Row, Store};
+use crate::sandbox::{Database, Dialect};
 
 /// One condition on a column.
 #[derive(Debug)]
@@ -69,7 +70,8 @@ enum Test {
     In(Vec<Value>),
     IsNull(bool),
     Compare(Comparison, Value),
-    Text(Place, String),
+    /// With the case if the flag says so.
+    Text(Place, String, bool),
     Part(Part, i128),
 }
 
@@ -173,7 +175,10 @@ fn read(
             .map(|value| Test::Compare(comparison, value)),
         Lookup::Text(place) => {
             let text = filter_values::without_nul(text)?;
-            Some(Test::Text(place, text.to_ascii_lowercase()))
+            Some(match store.database {
+                Database::Sqlite => Test::Text(place, text.to_ascii_lowercase(), false),
+                Database::Postgres => Test::Text(place, text.to_owned(), true),
+            })
         }
         Lookup::Part(part) => {
             let number = filter_values::whole_number(text)?;
@@ -225,8 +230,12 @@ impl Filter {
             Test::Compare(comparison, value) => {
                 value.compare(cell).is_some_and(|value| comparison.holds(value.reverse()))
             }
-            Test::Text(place, needle) => {
-                let text = cell.as_text().unwrap_or_default().to_ascii_lowercase();
+            Test::Text(place, needle, with_case) => {
+                let text = cell.as_text().unwrap_or_default();
+                let text = match with_case {
+                    true => Cow::Borrowed(text),
+                    false => Cow::Owned(text.to_ascii_lowercase()),
+                };
                 match place {
                     Place::Anywhere => text.contains(needle.as_str()),
                     Place::Start => text.starts_with(needle.as_str()),

@@ -12,7 +12,7 @@ use crate::sandbox::schema::{Column, Kind};
 const MAX_FIELDS: usize = 1000;
 
 /// A form body.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Form {
     fields: Vec<(String, String)>,
     /// How many file parts there are. No resource here takes files.
@@ -72,7 +72,9 @@ pub(crate) fn parse_multipart(content_type: &str, body: &Bytes) -> Result<Form, 
     let delimiter = format!("\r\n--{boundary}");
     while let Some(after) = rest.strip_prefix(b"\r\n") {
         let part_and_rest = rest.slice_ref(after);
-        let Some(end) = find(&part_and_rest, delimiter.as_bytes()) else { break };
+        let Some(end) = find(&part_and_rest, delimiter.as_bytes()) else {
+            break;
+        };
         form.add_part(&part_and_rest.slice(..end));
         if form.fields.len() + form.files > MAX_FIELDS {
             return Err(Failure::BadRequestPage);
@@ -84,15 +86,21 @@ pub(crate) fn parse_multipart(content_type: &str, body: &Bytes) -> Result<Form, 
 
 impl Form {
     fn add_part(&mut self, part: &Bytes) {
-        let Some(end) = find(part, b"\r\n\r\n") else { return };
+        let Some(end) = find(part, b"\r\n\r\n") else {
+            return;
+        };
         let head = String::from_utf8_lossy(part.get(..end).unwrap_or_default()).into_owned();
         let content = part.slice(end + 4..);
         let disposition = head.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
             name.trim().eq_ignore_ascii_case("content-disposition").then(|| value.trim().to_owned())
         });
-        let Some(disposition) = disposition else { return };
-        let Some(name) = parameter(&disposition, "name") else { return };
+        let Some(disposition) = disposition else {
+            return;
+        };
+        let Some(name) = parameter(&disposition, "name") else {
+            return;
+        };
         match parameter(&disposition, "filename") {
             Some(_) => self.files += 1,
             None => {

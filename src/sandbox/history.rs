@@ -1,75 +1,82 @@
-//! The change log, from which the `_history` of a record is made.
+//! The change log. Its rows are in the table of the audit log; what changed is kept here.
 
 use std::collections::HashMap;
 
 use crate::sandbox::cell::Cell;
+use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::{Json, Name};
 use crate::sandbox::schema::{Column, Kind, Resource, Table};
-use crate::sandbox::store::Row;
+use crate::sandbox::store::{Row, Store};
 
-/// What happened to a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    Create,
-    Update,
-    Delete,
+/// A field, its old text and its new text.
+type Change = (&'static str, Box<str>, Box<str>);
+
+/// Where a write comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// What ties together the entries of one request.
+    cid: String,
+    remote_address: String,
 }
 
-impl Action {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Delete => "delete",
+impl Origin {
+    pub(crate) fn new(incoming: &Incoming) -> Self {
+        let given = incoming.header("x-keystone-cid").filter(|cid| is_uuid(cid));
+        let forwarded = incoming.header("x-forwarded-for");
+        let address = forwarded.as_deref().and_then(|it| it.split(',').next()).map(str::trim);
+        Self {
+            cid: given.map_or_else(random_uuid, |cid| cid.into_owned()),
+            remote_address: address.unwrap_or("127.0.0.1").to_owned(),
         }
     }
 }
 
-/// One entry: field, old text, new text.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) id: i64,
-    pub(crate) resource: Resource,
-    pub(crate) record: i64,
-    pub(crate) moment: i64,
-    pub(crate) action: Action,
-    pub(crate) actor: Option<i64>,
-    pub(crate) changes: Box<[(&'static str, Box<str>, Box<str>)]>,
+/// Whether a text is a UUID in one of the forms a lenient reader takes.
+fn is_uuid(text: &str) -> bool {
+    let text = text.trim_start_matches("urn:").trim_start_matches("uuid:");
+    let digits: String = text.trim_matches(['{', '}']).replace('-', "");
+    digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-impl Entry {
-    pub(crate) fn changes_json(&self) -> Json {
-        let pair = |old: &str, new: &str| Json::List(vec![Json::text(old), Json::text(new)]);
-        let changes = self.changes.iter();
-        Json::Object(
-            changes.map(|(field, old, new)| (Name::Borrowed(field), pair(old, new))).collect(),
-        )
-    }
+fn random_uuid() -> String {
+    let random = fastrand::u128(..) & !(0xf000 << 64) & !(0xc000 << 48);
+    let digits = format!("{:032x}", random | (0x4000 << 64) | (0x8000 << 48));
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32];
+    let parts = parts.map(|range| digits.get(range).unwrap_or_default().to_owned());
+    parts.join("-")
 }
 
-/// Every entry, oldest first.
+/// What one entry is about.
+#[derive(Debug)]
+struct Entry {
+    resource: Resource,
+    record: i64,
+    changes: Box<[Change]>,
+}
+
+/// The changes of every entry, oldest first: the entry with id 1 is the first.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     entries: Vec<Entry>,
-    /// Positions in `entries`.
-    of_record: HashMap<(Resource, i64), Vec<usize>>,
+    /// The ids of entries by what they are about.
+    of_record: HashMap<(Resource, i64), Vec<i64>>,
 }
 
 impl History {
     /// Writes an entry if anything that is logged changed.
     pub(crate) fn note(
         &mut self,
+        store: &mut Store,
         table: &Table,
-        moment: i64,
-        actor: Option<i64>,
+        stamp: Stamp<'_>,
         before: Option<&Row>,
         after: Option<&Row>,
     ) {
         let Some(history) = table.history else { return };
         let (action, record) = match (before, after) {
-            (None, Some(row)) => (Action::Create, row.id()),
-            (Some(row), None) => (Action::Delete, row.id()),
-            (Some(row), Some(_)) => (Action::Update, row.id()),
+            (None, Some(row)) => ("0", row.id()),
+            (Some(row), Some(_)) => ("1", row.id()),
+            (Some(row), None) => ("2", row.id()),
             (None, None) => return,
         };
         let mut changes = Vec::new();
@@ -82,45 +89,80 @@ impl History {
         }
         for &(field, text) in history.relations {
             match action {
-                Action::Create => changes.push((field, "None".into(), text.into())),
-                Action::Delete => changes.push((field, text.into(), "None".into())),
-                Action::Update => {}
+                "0" => changes.push((field, "None".into(), text.into())),
+                "2" => changes.push((field, text.into(), "None".into())),
+                _ => {}
             }
         }
         if changes.is_empty() {
             return;
         }
-        let at = self.entries.len();
-        self.entries.push(Entry {
-            id: i64::try_from(at).unwrap_or(i64::MAX - 1) + 1,
-            resource: table.resource,
-            record,
-            moment,
-            action,
-            actor,
-            changes: changes.into_boxed_slice(),
-        });
-        self.of_record.entry((table.resource, record)).or_default().push(at);
+        let Some(log) = store.schema.table(Resource::AuditLog) else {
+            return;
+        };
+        let id = i64::try_from(self.entries.len()).unwrap_or(i64::MAX - 1) + 1;
+        let text = |text: &str| Cell::text(text);
+        let mut row = Row::new(vec![Cell::Null; log.columns.len()]);
+        let cells = [
+            ("id", Cell::Integer(id)),
+            ("record_name", text(history.name)),
+            ("object_pk", text(&record.to_string())),
+            ("object_id", Cell::Integer(record)),
+            ("action", text(action)),
+            ("cid", stamp.origin.map_or(Cell::Null, |origin| text(&origin.cid))),
+            ("remote_addr", stamp.origin.map_or(Cell::Null, |it| text(&it.remote_address))),
+            ("timestamp", Cell::Moment(stamp.moment)),
+            ("actor", stamp.actor.map_or(Cell::Null, Cell::Integer)),
+        ];
+        for (name, cell) in cells {
+            if let Some(index) = log.column_index(name) {
+                row.set(index, cell);
+            }
+        }
+        store.put(Resource::AuditLog, row);
+        let resource = table.resource;
+        self.entries.push(Entry { resource, record, changes: changes.into_boxed_slice() });
+        self.of_record.entry((resource, record)).or_default().push(id);
     }
 
-    /// The entries of a record, newest first.
-    pub(crate) fn of(&self, resource: Resource, record: i64) -> impl Iterator<Item = &Entry> {
-        let positions = self.of_record.get(&(resource, record)).map_or(&[][..], Vec::as_slice);
-        positions.iter().rev().filter_map(|&at| self.entries.get(at))
+    /// The ids of the entries about a record, newest first.
+    pub(crate) fn of(&self, resource: Resource, record: i64) -> impl Iterator<Item = i64> {
+        let ids = self.of_record.get(&(resource, record)).map_or(&[][..], Vec::as_slice);
+        ids.iter().rev().copied()
+    }
+
+    /// What an entry says has changed.
+    pub(crate) fn changes(&self, id: i64) -> Json {
+        let entry = usize::try_from(id.saturating_sub(1)).ok().and_then(|at| self.entries.get(at));
+        let pair = |old: &str, new: &str| Json::List(vec![Json::text(old), Json::text(new)]);
+        entry.map_or(Json::Null, |entry| {
+            let changes = entry.changes.iter();
+            let changes = changes.map(|(field, old, new)| (Name::Borrowed(*field), pair(old, new)));
+            Json::Object(changes.collect())
+        })
     }
 
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Takes back all entries after the first ones.
+    /// Takes back all entries after the first ones. Their rows go with the transaction.
     pub(crate) fn truncate(&mut self, length: usize) {
+        let last = i64::try_from(length).unwrap_or(i64::MAX);
         for entry in self.entries.drain(length.min(self.entries.len())..) {
-            if let Some(positions) = self.of_record.get_mut(&(entry.resource, entry.record)) {
-                positions.retain(|&at| at < length);
+            if let Some(ids) = self.of_record.get_mut(&(entry.resource, entry.record)) {
+                ids.retain(|&id| id <= last);
             }
         }
     }
+}
+
+/// Who writes, when and from where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp<'a> {
+    pub(crate) moment: i64,
+    pub(crate) actor: Option<i64>,
+    pub(crate) origin: Option<&'a Origin>,
 }
 
 /// The text of a value; the first half of a password is masked.

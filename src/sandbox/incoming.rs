@@ -11,7 +11,6 @@ use crate::sandbox::json_parser::{self, JsonError};
 use crate::sandbox::reply::Failure;
 
 /// A request taken apart.
-#[derive(Debug)]
 pub(crate) struct Incoming {
     pub(crate) method: Method,
     /// Without the prefix the server is mounted at.
@@ -28,7 +27,6 @@ pub(crate) struct Incoming {
 }
 
 /// What a body says.
-#[derive(Debug)]
 pub(crate) enum Input {
     Json(Json),
     Form(Form),
@@ -72,13 +70,12 @@ impl Incoming {
     /// A cookie's value; of repeated names the last.
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         let headers = self.headers.get_all(header::COOKIE).iter();
-        headers
+        let mut pairs = headers
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.split_once('='))
-            .filter(|(key, _)| key.trim() == name)
-            .map(|(_, value)| value.trim().trim_matches('"').to_owned())
-            .last()
+            .filter_map(|pair| pair.split_once('='));
+        let value = pairs.rfind(|(key, _)| key.trim() == name).map(|(_, value)| value.trim());
+        value.map(|value| value.trim_matches('"').to_owned())
     }
 
     /// A query parameter's value; of repeated names the last.

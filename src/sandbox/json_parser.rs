@@ -259,3 +259,45 @@ impl Parser<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{JsonError, parse};
+    use crate::sandbox::json::Json;
+
+    #[test]
+    fn errors_name_the_place() {
+        let cases = [
+            ("", "Expecting value: line 1 column 1 (char 0)"),
+            ("{\"name\":", "Expecting value: line 1 column 9 (char 8)"),
+            ("{bad", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+            ("{\"a\" 1}", "Expecting ':' delimiter: line 1 column 6 (char 5)"),
+            ("[1\n 2]", "Expecting ',' delimiter: line 2 column 2 (char 4)"),
+            ("{} x", "Extra data: line 1 column 4 (char 3)"),
+            ("\"abc", "Unterminated string starting at: line 1 column 1 (char 0)"),
+            ("\"\\q\"", "Invalid \\escape: line 1 column 2 (char 1)"),
+            ("\"a\nb\"", "Invalid control character at: line 1 column 3 (char 2)"),
+        ];
+        for (text, message) in cases {
+            assert_eq!(parse(text), Err(JsonError::Syntax(message.to_owned())), "{text}");
+        }
+        assert!(matches!(parse("[NaN]"), Err(JsonError::Syntax(_))));
+        assert_eq!(parse(&"[".repeat(100_000)), Err(JsonError::TooDeep));
+    }
+
+    #[test]
+    fn values_keep_their_range_and_the_last_of_repeated_names() {
+        let json = parse(
+            "{\"a\":1,\"b\":[18446744073709551616,-1.5e3,true,null],\"a\":\"\\ud83e\\udd80\"}",
+        );
+        let json = json.unwrap();
+        assert_eq!(json.get("a"), Some(&Json::text("🦀")));
+        let list = [
+            Json::Integer(18_446_744_073_709_551_616),
+            Json::Float(-1500.0),
+            Json::Boolean(true),
+            Json::Null,
+        ];
+        assert_eq!(json.get("b"), Some(&Json::List(list.to_vec())));
+    }
+}

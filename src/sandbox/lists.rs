@@ -1,16 +1,14 @@
 //! Lists: which rows, in which order, and which page of them.
 
-use std::cmp::Ordering;
-
 use crate::sandbox::access::{self, Caller};
-use crate::sandbox::cell::Cell;
 use crate::sandbox::filters::{self, Filter};
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::Json;
+use crate::sandbox::ordering;
 use crate::sandbox::reply::Failure;
-use crate::sandbox::schema::{Condition, Kind, Search, Table};
+use crate::sandbox::schema::{Condition, Search, Table};
 use crate::sandbox::store::{Row, Store};
-use crate::sandbox::{Dialect, json};
+use crate::sandbox::{Database, Dialect};
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
@@ -55,7 +53,9 @@ impl<'a> Query<'a> {
 
     /// The text a path of columns leads to, in lower case.
     fn reach(&self, row: &Row, path: &[&str]) -> String {
-        let Some((last, path)) = path.split_last() else { return String::new() };
+        let Some((last, path)) = path.split_last() else {
+            return String::new();
+        };
         let (mut table, mut row) = (self.table, row);
         for column in path {
             match access::related(self.store, table, row, column) {
@@ -68,6 +68,14 @@ impl<'a> Query<'a> {
 
     /// The rows a caller gets, in no particular order.
     fn rows(&self, caller: &Caller, scope: &[Condition]) -> Vec<&'a Row> {
+        let mut rows = self.found(caller, scope);
+        if self.store.database == Database::Postgres {
+            rows.sort_by_key(|row| row.written());
+        }
+        rows
+    }
+
+    fn found(&self, caller: &Caller, scope: &[Condition]) -> Vec<&'a Row> {
         let scoped =
             |row: &&Row| caller.satisfies(self.store, self.table, row, scope) && self.admits(row);
         let resource = self.table.resource;
@@ -105,7 +113,7 @@ pub(crate) struct Envelope {
 impl Envelope {
     pub(crate) fn wrap(self, results: Vec<Json>) -> Json {
         let link = |link: Option<String>| link.map_or(Json::Null, Json::Text);
-        json::Json::object([
+        Json::object([
             ("count", Json::Integer(i128::try_from(self.count).unwrap_or_default())),
             ("next", link(self.next)),
             ("previous", link(self.previous)),
@@ -126,20 +134,23 @@ pub(crate) fn list<'a>(
     if store.schema.dialect == Dialect::Jwt {
         return Ok(Page { rows: query.rows(caller, scope), envelope: None });
     }
-    let keys = order_keys(table, incoming.parameter("_order").unwrap_or_default())?;
+    let keys = ordering::parse(table, incoming.parameter("_order").unwrap_or_default())?;
     let limit = number(incoming.parameter("_limit"))
         .filter(|&limit| limit > 0)
         .unwrap_or(DEFAULT_LIMIT)
         .min(MAX_LIMIT);
     let offset = number(incoming.parameter("_offset")).unwrap_or_default();
-    let by_id = keys.is_empty() || matches!(keys.first(), Some(&(0, false)));
+    let by_id = match keys.first() {
+        Some(key) => key.is_id(),
+        None => store.database == Database::Sqlite,
+    };
     let (rows, count) = if by_id && query.is_plain(caller, scope) {
         let rows = store.range(table.resource, i64::MIN..=i64::MAX).skip(offset).take(limit);
         (rows.collect(), store.count(table.resource))
     } else {
         let rows = query.rows(caller, scope);
         let count = rows.len();
-        let rows = if keys.is_empty() { rows } else { sorted(table, rows, &keys) };
+        let rows = if keys.is_empty() { rows } else { ordering::sort(store, rows, &keys) };
         (rows.into_iter().skip(offset).take(limit).collect(), count)
     };
     let next = (offset.saturating_add(limit) < count)
@@ -174,69 +185,6 @@ fn link(incoming: &Incoming, limit: usize, offset: usize) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(pairs);
     format!("{}?{}", incoming.absolute(&incoming.path), query.finish())
-}
-
-/// The columns to sort by and whether they descend; unknown names are passed over.
-fn order_keys(table: &Table, text: &str) -> Result<Vec<(usize, bool)>, Failure> {
-    let mut keys = Vec::new();
-    for name in text.split(',').map(str::trim) {
-        let (name, descending) = match name.strip_prefix('-') {
-            Some(name) => (name, true),
-            None => (name, false),
-        };
-        if table.broken_orders.contains(&name) {
-            return Err(Failure::ServerError);
-        }
-        let index = table.column_index(name);
-        let readable =
-            |&index: &usize| table.columns.get(index).is_some_and(|column| !column.write_only);
-        keys.extend(index.filter(readable).map(|index| (index, descending)));
-    }
-    if keys.is_empty() {
-        if let Some((name, descending)) = table.order {
-            keys.extend(table.column_index(name).map(|index| (index, descending)));
-        }
-    }
-    Ok(keys)
-}
-
-/// Sorts rows. A list of references repeats its row for every element, as a join does.
-fn sorted<'a>(table: &Table, rows: Vec<&'a Row>, keys: &[(usize, bool)]) -> Vec<&'a Row> {
-    let is_list = |index: usize| {
-        let column = table.columns.get(index);
-        column.is_some_and(|column| matches!(column.kind, Kind::References { .. }))
-    };
-    let mut entries: Vec<(&Row, Vec<Cell>)> = rows.into_iter().map(|row| (row, vec![])).collect();
-    for &(index, _) in keys.iter().filter(|(index, _)| is_list(*index)) {
-        entries = entries
-            .into_iter()
-            .flat_map(|(row, elements)| {
-                let ids = row.cell(index).as_ids();
-                let ids: Vec<Cell> = match ids {
-                    [] => vec![Cell::Null],
-                    ids => ids.iter().map(|&id| Cell::Integer(id)).collect(),
-                };
-                ids.into_iter().map(move |id| {
-                    let mut elements = elements.clone();
-                    elements.push(id);
-                    (row, elements)
-                })
-            })
-            .collect();
-    }
-    entries.sort_by(|(left, left_elements), (right, right_elements)| {
-        let mut lists = left_elements.iter().zip(right_elements);
-        let orders = keys.iter().map(|&(index, descending)| {
-            let order = if is_list(index) {
-                lists.next().map_or(Ordering::Equal, |(left, right)| left.compare(right))
-            } else {
-                left.cell(index).compare(right.cell(index))
-            };
-            if descending { order.reverse() } else { order }
-        });
-        orders.fold(Ordering::Equal, Ordering::then)
-    });
-    entries.into_iter().map(|(row, _)| row).collect()
 }
 
 /// The terms of a search: split at blanks and commas unless quoted, in lower case.

@@ -1,20 +1,20 @@
 //! Rows as the JSON that is sent.
 
-use std::borrow::Cow;
-
 use crate::sandbox::access;
-use crate::sandbox::cell::{self, Cell};
+use crate::sandbox::cell::Cell;
 use crate::sandbox::history::History;
 use crate::sandbox::json::{Json, Name};
 use crate::sandbox::schema::{Computation, Kind, Output, Resource, Sorting, Table};
 use crate::sandbox::store::{Row, Store};
-use crate::sandbox::tables::USER_SUMMARY;
+use crate::sandbox::tables::HISTORY_ENTRY;
 
 /// Writes rows as one reader sees them.
 pub(crate) struct Writer<'a> {
     pub(crate) store: &'a Store,
     pub(crate) history: &'a History,
     pub(crate) staff: bool,
+    /// Lists of ids are put in order when read; the answer to a write has them as they are.
+    pub(crate) sorted: bool,
 }
 
 impl Writer<'_> {
@@ -70,6 +70,15 @@ impl Writer<'_> {
                     let text = compute(table, row, computation);
                     members.push((Name::Borrowed(name), Json::Text(text)));
                 }
+                Output::Renamed { name, column } => {
+                    members.push((Name::Borrowed(name), row.named(table, column).to_json()));
+                }
+                Output::Label(name) => {
+                    members.push((Name::Borrowed(name), label(table, row, name)));
+                }
+                Output::Changes => {
+                    members.push((Name::Borrowed("changes"), self.history.changes(row.id())));
+                }
                 Output::History => {
                     members.push((Name::Borrowed("_history"), self.entries(table, row.id())));
                 }
@@ -86,13 +95,22 @@ impl Writer<'_> {
         column: &str,
         by: &str,
     ) -> Vec<(&'static Table, &Row)> {
-        let Some(index) = table.column_index(column) else { return Vec::new() };
+        let Some(index) = table.column_index(column) else {
+            return Vec::new();
+        };
         let kind = table.columns.get(index).map(|column| column.kind);
-        let Some(Kind::References { to }) = kind else { return Vec::new() };
-        let Some(target) = self.store.schema.table(to) else { return Vec::new() };
+        let Some(Kind::References { to }) = kind else {
+            return Vec::new();
+        };
+        let Some(target) = self.store.schema.table(to) else {
+            return Vec::new();
+        };
         let ids = row.cell(index).as_ids().iter();
         let rows = ids.filter_map(|&id| self.store.get(to, id));
         let mut rows: Vec<_> = rows.map(|row| (target, row)).collect();
+        if !self.sorted {
+            return rows;
+        }
         rows.sort_by(|(table, left), (_, right)| {
             left.named(table, by).compare(right.named(table, by))
         });
@@ -101,8 +119,12 @@ impl Writer<'_> {
 
     /// The records that refer to a row.
     fn children(&self, row: &Row, resource: Resource, column: &str) -> Vec<(&'static Table, &Row)> {
-        let Some(table) = self.store.schema.table(resource) else { return Vec::new() };
-        let Some(index) = table.column_index(column) else { return Vec::new() };
+        let Some(table) = self.store.schema.table(resource) else {
+            return Vec::new();
+        };
+        let Some(index) = table.column_index(column) else {
+            return Vec::new();
+        };
         let ids = self.store.referrers(resource, index, row.id());
         ids.filter_map(|id| self.store.get(resource, id)).map(|row| (table, row)).collect()
     }
@@ -118,26 +140,26 @@ impl Writer<'_> {
         rows.sort_by(|(table, left), (_, right)| key(table, left).compare(&key(table, right)));
     }
 
+    /// The entries of the change log about a record, newest first.
     fn entries(&self, table: &Table, id: i64) -> Json {
-        let users = self.store.schema.table(Resource::Users);
-        let entries = self.history.of(table.resource, id).map(|entry| {
-            let actor = entry.actor.and_then(|id| self.store.get(Resource::Users, id));
-            let id = actor.map_or(Json::Null, |row| Json::Integer(i128::from(row.id())));
-            let summary = match (users, actor) {
-                (Some(users), Some(row)) => self.write(users, row, USER_SUMMARY),
-                _ => Json::Null,
-            };
-            Json::Object(vec![
-                (Cow::Borrowed("id"), Json::Integer(i128::from(entry.id))),
-                (Cow::Borrowed("timestamp"), Json::Text(cell::moment_text(entry.moment))),
-                (Cow::Borrowed("action"), Json::text(entry.action.name())),
-                (Cow::Borrowed("actor"), id),
-                (Cow::Borrowed("_actor"), summary),
-                (Cow::Borrowed("changes"), entry.changes_json()),
-            ])
-        });
-        Json::List(entries.collect())
+        let Some(log) = self.store.schema.table(Resource::AuditLog) else {
+            return Json::List(Vec::new());
+        };
+        let rows = self.history.of(table.resource, id);
+        let rows = rows.filter_map(|id| self.store.get(Resource::AuditLog, id));
+        Json::List(rows.map(|row| self.write(log, row, HISTORY_ENTRY)).collect())
     }
+}
+
+fn label(table: &Table, row: &Row, name: &str) -> Json {
+    let Some(index) = table.column_index(name) else {
+        return Json::Null;
+    };
+    let Some(Kind::Code(choices)) = table.columns.get(index).map(|column| column.kind) else {
+        return Json::Null;
+    };
+    let found = choices.iter().find(|(code, _)| Some(*code) == row.cell(index).as_text());
+    found.map_or(Json::Null, |(_, label)| Json::text(*label))
 }
 
 fn compute(table: &Table, row: &Row, computation: Computation) -> String {

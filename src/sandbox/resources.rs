@@ -3,12 +3,13 @@
 use http::{Method, StatusCode};
 
 use crate::sandbox::access::Caller;
+use crate::sandbox::history::Origin;
 use crate::sandbox::incoming::{Incoming, Input};
 use crate::sandbox::json::Json;
 use crate::sandbox::lists::{self, Query};
 use crate::sandbox::records::Writer;
 use crate::sandbox::reply::{Body, Failure, Reply};
-use crate::sandbox::schema::{BodyRule, Condition, Resource, Table};
+use crate::sandbox::schema::{BodyRule, Condition, Methods, Resource, Table};
 use crate::sandbox::server::Server;
 use crate::sandbox::store::Row;
 use crate::sandbox::validate::Mode;
@@ -27,7 +28,9 @@ impl Server {
         let access = &table.access;
         let for_staff = |conditions: &[Condition]| matches!(conditions, [Condition::Staff]);
         let (permitted, body) = match incoming.method {
-            Method::GET | Method::HEAD | Method::OPTIONS => (true, BodyRule::None),
+            Method::GET | Method::HEAD | Method::OPTIONS => {
+                (!for_staff(access.list), BodyRule::None)
+            }
             Method::POST => (access.create, access.create_body),
             Method::DELETE => (!for_staff(access.delete), BodyRule::None),
             _ => (!for_staff(access.update), access.update_body),
@@ -53,18 +56,20 @@ impl Server {
         incoming: &Incoming,
     ) -> Result<Reply, Failure> {
         if incoming.method == Method::POST {
+            let origin = Origin::new(incoming);
             let input = incoming.input()?;
             let object = matches!(input, Input::Form(_) | Input::Json(Json::Object(_)));
             if table.fragile_create && !object {
                 return Err(Failure::ServerError);
             }
-            let create =
-                |server: &mut Self| server.pen(Some(caller)).create(table, &input, Mode::Create);
+            let create = |server: &mut Self| {
+                server.pen(Some(caller), Some(&origin)).create(table, &input, Mode::Create)
+            };
             let id = self.transaction(create)?;
-            return Ok(Reply::json(StatusCode::CREATED, self.record(table, id, caller)?));
+            return Ok(Reply::json(StatusCode::CREATED, self.record(table, id, caller, false)?));
         }
         let page = lists::list(&self.store, table, caller, incoming)?;
-        let writer = self.writer(caller);
+        let writer = self.writer(caller, true);
         let records = page.rows.iter().map(|row| writer.record(table, row)).collect();
         Ok(Reply::ok(match page.envelope {
             Some(envelope) => envelope.wrap(records),
@@ -80,25 +85,28 @@ impl Server {
         incoming: &Incoming,
     ) -> Result<Reply, Failure> {
         let id = self.look_up(table, id, caller, incoming)?;
+        let origin = Origin::new(incoming);
         match incoming.method {
             Method::PUT | Method::PATCH => {
                 let input = incoming.input()?;
                 let whole = incoming.method == Method::PUT;
                 let mode = if whole { Mode::Replace } else { Mode::Modify };
                 self.transaction(|server| {
-                    server.pen(Some(caller)).update(table, id, &input, mode)
+                    server.pen(Some(caller), Some(&origin)).update(table, id, &input, mode)
                 })?;
-                Ok(Reply::ok(self.record(table, id, caller)?))
+                Ok(Reply::ok(self.record(table, id, caller, false)?))
             }
             Method::DELETE => {
                 let own = table.resource == Resource::Users && id == caller.user;
                 if own && table.self_delete_fails {
                     return Err(Failure::ServerError);
                 }
-                self.transaction(|server| server.pen(Some(caller)).delete(table, id))?;
+                self.transaction(|server| {
+                    server.pen(Some(caller), Some(&origin)).delete(table, id)
+                })?;
                 Ok(Reply::new(StatusCode::NO_CONTENT, Body::Empty))
             }
-            _ => Ok(Reply::ok(self.record(table, id, caller)?)),
+            _ => Ok(Reply::ok(self.record(table, id, caller, true)?)),
         }
     }
 
@@ -145,28 +153,27 @@ impl Server {
         }
     }
 
-    fn writer(&self, caller: &Caller) -> Writer<'_> {
-        Writer { store: &self.store, history: &self.history, staff: caller.staff }
+    fn writer(&self, caller: &Caller, sorted: bool) -> Writer<'_> {
+        Writer { store: &self.store, history: &self.history, staff: caller.staff, sorted }
     }
 
-    /// A record as a caller sees it.
+    /// A record as a caller sees it, with its nested records in order or by id.
     pub(crate) fn record(
         &self,
         table: &'static Table,
         id: i64,
         caller: &Caller,
+        sorted: bool,
     ) -> Result<Json, Failure> {
         let row = self.store.get(table.resource, id).ok_or_else(Failure::not_found)?;
-        Ok(self.writer(caller).record(table, row))
+        Ok(self.writer(caller, sorted).record(table, row))
     }
 }
 
 /// Whether no user, staff or not, can use a method on a table.
 fn is_written_by_none(table: &Table, method: &Method) -> bool {
-    use crate::sandbox::schema::Methods;
-
     match table.methods {
-        Methods::All => false,
+        Methods::All | Methods::ReadOnly => false,
         Methods::ReadAndPatch => method != Method::PATCH,
     }
 }

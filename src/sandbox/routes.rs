@@ -54,6 +54,7 @@ impl Endpoint {
             Self::List(table) if table.methods == Methods::All => "GET, POST, HEAD, OPTIONS",
             Self::Detail(table) => match table.methods {
                 Methods::All => "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
+                Methods::ReadOnly => "GET, HEAD, OPTIONS",
                 Methods::ReadAndPatch => "GET, HEAD, OPTIONS, PATCH",
             },
             _ => "GET, HEAD, OPTIONS",

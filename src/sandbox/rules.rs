@@ -66,9 +66,15 @@ fn check_rule(
             }
         }
         Rule::UniqueTogether { columns, message } => {
-            let Some((first, rest)) = columns.split_first() else { return Ok(()) };
-            let Some(index) = table.column_index(first) else { return Ok(()) };
-            let Some(target) = row.cell(index).as_integer() else { return Ok(()) };
+            let Some((first, rest)) = columns.split_first() else {
+                return Ok(());
+            };
+            let Some(index) = table.column_index(first) else {
+                return Ok(());
+            };
+            let Some(target) = row.cell(index).as_integer() else {
+                return Ok(());
+            };
             let twin = store.referrers(table.resource, index, target).any(|id| {
                 let other = store.get(table.resource, id);
                 let agrees = |column: &&str| {
@@ -102,7 +108,9 @@ fn check_rule(
             }
         }
         Rule::BlankOnce(column) => {
-            let Some(index) = table.column_index(column) else { return Ok(()) };
+            let Some(index) = table.column_index(column) else {
+                return Ok(());
+            };
             let blank = row.cell(index).as_text() == Some("");
             let found = store.find(table.resource, index, "");
             if blank && found.is_some_and(|found| Some(found) != own) {

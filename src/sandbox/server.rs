@@ -7,13 +7,13 @@ use http::{HeaderName, Method, StatusCode, header};
 use crate::sandbox::access::Caller;
 use crate::sandbox::authentication::Identity;
 use crate::sandbox::clock::Clock;
-use crate::sandbox::history::History;
+use crate::sandbox::history::{History, Origin};
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::Json;
 use crate::sandbox::reply::{Body, Failure, Reply};
 use crate::sandbox::routes::{self, Endpoint, Route};
 use crate::sandbox::schema::Schema;
-use crate::sandbox::sessions::{CookieOptions, Sessions};
+use crate::sandbox::sessions::{CookieOptions, Sessions, Spoilt};
 use crate::sandbox::store::Store;
 use crate::sandbox::tokens::Tokens;
 use crate::sandbox::writes::{Pen, Secrets};
@@ -48,28 +48,33 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn pen<'a>(&'a mut self, caller: Option<&'a Caller>) -> Pen<'a> {
+    pub(crate) fn pen<'a>(
+        &'a mut self,
+        caller: Option<&'a Caller>,
+        origin: Option<&'a Origin>,
+    ) -> Pen<'a> {
         Pen {
             now: self.clock.microseconds(),
             store: &mut self.store,
             history: &mut self.history,
             secrets: &self.secrets,
             caller,
+            origin,
         }
     }
 
-    /// Runs a write; all it did is taken back if it fails.
+    /// Runs a write; all it did is taken back if it fails. One may run within another.
     pub(crate) fn transaction<T>(
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let logged = self.history.len();
-        self.store.begin();
+        let mark = self.store.begin();
         let result = write(self);
         if result.is_ok() {
-            self.store.commit();
+            self.store.commit(mark);
         } else {
-            self.store.roll_back();
+            self.store.roll_back(mark);
             self.history.truncate(logged);
         }
         result
@@ -130,11 +135,14 @@ impl Server {
         allow: &'static str,
         incoming: &Incoming,
     ) -> Reply {
-        let mut stale_session = false;
-        let result = self.checked(endpoint, id, allow, incoming, &mut stale_session);
+        let mut spoilt = Spoilt::default();
+        let result = self.checked(endpoint, id, allow, incoming, &mut spoilt);
         let mut reply = result.unwrap_or_else(Reply::from);
-        if stale_session && !reply.headers.contains_key(header::SET_COOKIE) {
+        if spoilt.session && !reply.headers.contains_key(header::SET_COOKIE) {
             CookieOptions::delete_session(&mut reply);
+        }
+        if spoilt.csrf {
+            self.config.cookies.set_csrf(&mut reply, self.clock.now());
         }
         if reply.status == StatusCode::UNAUTHORIZED {
             let scheme = match self.schema.dialect {
@@ -155,14 +163,26 @@ impl Server {
         id: Option<&str>,
         allow: &'static str,
         incoming: &Incoming,
-        stale_session: &mut bool,
+        spoilt: &mut Spoilt,
     ) -> Result<Reply, Failure> {
         negotiate(endpoint, incoming)?;
         let identity = if endpoint.ignores_credentials() {
             Identity::default()
         } else {
-            self.identify(incoming, stale_session)?
+            self.identify(incoming, spoilt)?
         };
+        self.dispatch(endpoint, id, allow, incoming, identity)
+    }
+
+    /// The part of the way behind the login, where it is known who is asking.
+    fn dispatch(
+        &mut self,
+        endpoint: Endpoint,
+        id: Option<&str>,
+        allow: &'static str,
+        incoming: &Incoming,
+        identity: Identity,
+    ) -> Result<Reply, Failure> {
         if identity.caller.is_none() && !endpoint.is_public() {
             return Err(Failure::Unauthenticated(Json::object([(
                 "detail",
@@ -199,8 +219,7 @@ impl Server {
         }
     }
 
-    /// The place for the limit on requests per minute. There is none yet.
-    #[allow(clippy::unused_self, reason = "a limit will count in the server")]
+    /// The place of the limit on requests per minute. There is none yet.
     fn throttle(&mut self, _identity: &Identity) -> Result<(), Failure> {
         Ok(())
     }

@@ -63,6 +63,13 @@ impl Sessions {
     }
 }
 
+/// Cookies of a request that are of no use, and are replaced or deleted by the answer.
+#[derive(Debug, Default)]
+pub(crate) struct Spoilt {
+    pub(crate) session: bool,
+    pub(crate) csrf: bool,
+}
+
 /// Attributes that a server may give its cookies.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CookieOptions {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
+use crate::sandbox::Database;
 use crate::sandbox::cell::{Cell, NULL};
 use crate::sandbox::schema::{Kind, Resource, Schema, Table};
 
@@ -10,11 +11,18 @@ use crate::sandbox::schema::{Kind, Resource, Schema, Table};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
     cells: Box<[Cell]>,
+    /// Counts up with every write of any row.
+    written: u64,
 }
 
 impl Row {
     pub(crate) fn new(cells: Vec<Cell>) -> Self {
-        Self { cells: cells.into_boxed_slice() }
+        Self { cells: cells.into_boxed_slice(), written: 0 }
+    }
+
+    /// The place of the last write among all writes.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
     }
 
     pub(crate) fn id(&self) -> i64 {
@@ -55,19 +63,32 @@ struct Change {
     before: Option<Row>,
 }
 
+/// The beginning of a transaction.
+#[derive(Debug)]
+#[must_use = "a transaction has to be committed or rolled back"]
+pub(crate) struct Mark {
+    outermost: bool,
+    /// The length of the journal.
+    changes: usize,
+    next_ids: Vec<(Resource, i64)>,
+}
+
 /// Everything the server stores in tables.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) schema: &'static Schema,
+    pub(crate) database: Database,
+    /// The number of writes so far.
+    writes: u64,
     tables: HashMap<Resource, Rows>,
-    /// Changes since the transaction began.
+    /// Changes since the outermost transaction began.
     journal: Option<Vec<Change>>,
 }
 
 impl Store {
-    pub(crate) fn new(schema: &'static Schema) -> Self {
+    pub(crate) fn new(schema: &'static Schema, database: Database) -> Self {
         let tables = schema.tables.iter().map(|table| (table.resource, Rows::new(table)));
-        Self { schema, tables: tables.collect(), journal: None }
+        Self { schema, database, writes: 0, tables: tables.collect(), journal: None }
     }
 
     pub(crate) fn get(&self, resource: Resource, id: i64) -> Option<&Row> {
@@ -120,15 +141,21 @@ impl Store {
     }
 
     pub(crate) fn next_id(&mut self, resource: Resource) -> i64 {
-        let Some(rows) = self.tables.get_mut(&resource) else { return 0 };
+        let Some(rows) = self.tables.get_mut(&resource) else {
+            return 0;
+        };
         let id = rows.next_id;
         rows.next_id = id.saturating_add(1);
         id
     }
 
     /// Adds a row or replaces the one with its id.
-    pub(crate) fn put(&mut self, resource: Resource, row: Row) {
-        let Some(rows) = self.tables.get_mut(&resource) else { return };
+    pub(crate) fn put(&mut self, resource: Resource, mut row: Row) {
+        self.writes = self.writes.saturating_add(1);
+        row.written = self.writes;
+        let Some(rows) = self.tables.get_mut(&resource) else {
+            return;
+        };
         let id = row.id();
         rows.next_id = rows.next_id.max(id.saturating_add(1));
         let before = rows.replace(id, Some(row));
@@ -136,7 +163,9 @@ impl Store {
     }
 
     pub(crate) fn remove(&mut self, resource: Resource, id: i64) {
-        let Some(rows) = self.tables.get_mut(&resource) else { return };
+        let Some(rows) = self.tables.get_mut(&resource) else {
+            return;
+        };
         let before = rows.replace(id, None);
         self.note(resource, id, before);
     }
@@ -147,19 +176,41 @@ impl Store {
         }
     }
 
-    pub(crate) fn begin(&mut self) {
-        self.journal = Some(Vec::new());
+    /// Begins a transaction, perhaps within another one.
+    pub(crate) fn begin(&mut self) -> Mark {
+        let next_ids = self.tables.iter().map(|(resource, rows)| (*resource, rows.next_id));
+        let mark = Mark {
+            outermost: self.journal.is_none(),
+            changes: self.journal.as_ref().map_or(0, Vec::len),
+            next_ids: next_ids.collect(),
+        };
+        self.journal.get_or_insert_with(Vec::new);
+        mark
     }
 
-    pub(crate) fn commit(&mut self) {
-        self.journal = None;
+    /// Keeps what was done since the mark, unless a transaction around it is rolled back.
+    pub(crate) fn commit(&mut self, mark: Mark) {
+        if mark.outermost {
+            self.journal = None;
+        }
     }
 
-    pub(crate) fn roll_back(&mut self) {
-        for change in self.journal.take().unwrap_or_default().into_iter().rev() {
+    /// Takes back what was done since the mark.
+    pub(crate) fn roll_back(&mut self, mark: Mark) {
+        let mut journal = self.journal.take().unwrap_or_default();
+        for change in journal.drain(mark.changes.min(journal.len())..).rev() {
             if let Some(rows) = self.tables.get_mut(&change.resource) {
                 rows.replace(change.id, change.before);
             }
+        }
+        let reused = self.database == Database::Sqlite;
+        for (resource, next_id) in mark.next_ids.into_iter().filter(|_| reused) {
+            if let Some(rows) = self.tables.get_mut(&resource) {
+                rows.next_id = next_id;
+            }
+        }
+        if !mark.outermost {
+            self.journal = Some(journal);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod allocations;
 mod jwt;
+mod logs;
 mod notifications;
 mod research;
 mod summaries;
@@ -10,7 +11,7 @@ mod users;
 use crate::sandbox::Dialect;
 use crate::sandbox::schema::{Belonging, Choices, Resource, Schema};
 
-pub(crate) use summaries::USER as USER_SUMMARY;
+pub(crate) use logs::HISTORY_ENTRY;
 
 pub(crate) static REQUEST_STATUS: Choices =
     &[("PD", "Pending"), ("AP", "Approved"), ("DC", "Declined"), ("CR", "Changes Requested")];
@@ -40,6 +41,7 @@ pub(crate) static SESSION: Schema = Schema {
         &research::PUBLICATIONS,
         &notifications::PREFERENCES,
         &notifications::NOTIFICATIONS,
+        &logs::AUDIT,
     ],
     belonging: Belonging::Rows(Resource::Memberships),
     groups: &[

@@ -136,7 +136,9 @@ impl Target<'_> {
     }
 
     fn check_own(&self, column: &Column, cell: &Cell) -> Result<(), Vec<String>> {
-        let Some(caller) = self.caller else { return Ok(()) };
+        let Some(caller) = self.caller else {
+            return Ok(());
+        };
         let message = match column.own {
             Own::Only(message) => message,
             Own::OnlyUnlessStaff(message) if !caller.staff => message,
@@ -146,7 +148,9 @@ impl Target<'_> {
     }
 
     fn is_taken(&self, index: usize, cell: &Cell) -> bool {
-        let Some((resource, _)) = self.table else { return false };
+        let Some((resource, _)) = self.table else {
+            return false;
+        };
         match cell {
             // A blank passes here, and the database refuses the second one.
             Cell::Text(text) if text.is_empty() => false,

@@ -3,6 +3,7 @@
 use jiff::civil::{Date, ISOWeekDate};
 use rust_decimal::Decimal;
 
+use crate::sandbox::Database;
 use crate::sandbox::cell::Cell;
 use crate::sandbox::json::Json;
 use crate::sandbox::schema::{Choices, Column, Kind, Resource};
@@ -22,7 +23,13 @@ pub(crate) fn read(store: &Store, column: &Column, value: &Json) -> Result<Cell,
         Kind::Password { max } => text(column, value, Some(max), true).map(|it| Cell::text(&it)),
         Kind::Code(choices) => code(choices, value),
         Kind::Boolean => boolean(value).map(Cell::Boolean),
-        Kind::Integer { min, max } => integer(value, min, max).map(Cell::Integer),
+        Kind::Integer { min, max } => {
+            let max = match store.database {
+                Database::Sqlite => max,
+                Database::Postgres => max.min(i64::from(i32::MAX)),
+            };
+            integer(value, min, max).map(Cell::Integer)
+        }
         Kind::Decimal { digits, places } => decimal(value, digits, places).map(Cell::Decimal),
         Kind::Date => date(value).map(Cell::Date),
         Kind::Moment => moment(value).map(Cell::Moment),
@@ -85,7 +92,9 @@ fn email(column: &Column, value: &Json, max: usize) -> Result<Cell, Vec<String>>
 }
 
 fn is_email(address: &str) -> bool {
-    let Some((user, domain)) = address.rsplit_once('@') else { return false };
+    let Some((user, domain)) = address.rsplit_once('@') else {
+        return false;
+    };
     let user_fits = |character: char| {
         character.is_ascii_alphanumeric() || "!#$%&'*+/=?^_`{}|~-".contains(character)
     };

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::sandbox::access::Caller;
 use crate::sandbox::cell::Cell;
-use crate::sandbox::history::History;
+use crate::sandbox::history::{History, Origin, Stamp};
 use crate::sandbox::incoming::Input;
 use crate::sandbox::json::{Json, Name};
 use crate::sandbox::json_parser;
@@ -24,11 +24,15 @@ pub(crate) struct Pen<'a> {
     pub(crate) now: i64,
     /// None for writes from the side of the test.
     pub(crate) caller: Option<&'a Caller>,
+    pub(crate) origin: Option<&'a Origin>,
 }
 
 impl Pen<'_> {
-    fn actor(&self) -> Option<i64> {
-        self.caller.and_then(|caller| caller.actor)
+    /// Writes an entry of the change log.
+    fn note(&mut self, table: &Table, before: Option<&Row>, after: Option<&Row>) {
+        let actor = self.caller.and_then(|caller| caller.actor);
+        let stamp = Stamp { moment: self.now, actor, origin: self.origin };
+        self.history.note(self.store, table, stamp, before, after);
     }
 
     fn target(&self, table: &'static Table, row: Option<i64>, mode: Mode) -> Target<'_> {
@@ -73,7 +77,7 @@ impl Pen<'_> {
             return Err(Failure::field("id", text));
         }
         let id = row.id();
-        self.history.note(table, self.now, self.actor(), None, Some(&row));
+        self.note(table, None, Some(&row));
         self.store.put(table.resource, row);
         Ok(id)
     }
@@ -99,7 +103,7 @@ impl Pen<'_> {
         self.fill(table, &mut row, given, mode);
         rules::check(self.store, table, Some(&before), &row, self.caller)?;
         self.seal_changed(table, &before, &mut row);
-        self.history.note(table, self.now, self.actor(), Some(&before), Some(&row));
+        self.note(table, Some(&before), Some(&row));
         self.store.put(table.resource, row);
         Ok(())
     }
@@ -107,7 +111,9 @@ impl Pen<'_> {
     /// Deletes a row with all that hangs on it. The caller of this function rolls back on failure.
     pub(crate) fn delete(&mut self, table: &'static Table, id: i64) -> Result<(), Failure> {
         let schema = self.store.schema;
-        let Some(row) = self.store.get(table.resource, id).cloned() else { return Ok(()) };
+        let Some(row) = self.store.get(table.resource, id).cloned() else {
+            return Ok(());
+        };
         for referring in schema.tables {
             for (index, column) in referring.columns.iter().enumerate() {
                 match column.kind {
@@ -121,7 +127,7 @@ impl Pen<'_> {
                 }
             }
         }
-        self.history.note(table, self.now, self.actor(), Some(&row), None);
+        self.note(table, Some(&row), None);
         self.store.remove(table.resource, id);
         Ok(())
     }
@@ -155,7 +161,9 @@ impl Pen<'_> {
     fn strike(&mut self, table: &'static Table, index: usize, target: i64) {
         let ids: Vec<i64> = self.store.referrers(table.resource, index, target).collect();
         for id in ids {
-            let Some(mut row) = self.store.get(table.resource, id).cloned() else { continue };
+            let Some(mut row) = self.store.get(table.resource, id).cloned() else {
+                continue;
+            };
             let kept = row.cell(index).as_ids().iter().copied().filter(|&id| id != target);
             row.set(index, Cell::ids(kept.collect()));
             self.store.put(table.resource, row);
@@ -235,9 +243,15 @@ impl Pen<'_> {
 
     /// Sets the time of the last login, which is no change worth an entry in the log.
     pub(crate) fn note_login(&mut self, user: i64) {
-        let Some(table) = self.store.schema.table(Resource::Users) else { return };
-        let Some(index) = table.column_index("last_login") else { return };
-        let Some(mut row) = self.store.get(Resource::Users, user).cloned() else { return };
+        let Some(table) = self.store.schema.table(Resource::Users) else {
+            return;
+        };
+        let Some(index) = table.column_index("last_login") else {
+            return;
+        };
+        let Some(mut row) = self.store.get(Resource::Users, user).cloned() else {
+            return;
+        };
         row.set(index, Cell::Moment(self.now));
         self.store.put(Resource::Users, row);
     }
@@ -311,4 +325,34 @@ fn plain(character: char) -> impl Iterator<Item = char> {
     let found = ACCENTED.iter().find(|(letters, _)| letters.contains(lower.as_str()));
     let plain = found.map_or(lower.clone(), |(_, plain)| (*plain).to_owned());
     plain.chars().collect::<Vec<_>>().into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Secrets, slug};
+
+    #[test]
+    fn slugs_are_short_forms_for_addresses() {
+        let cases = [
+            ("Team 1", "team-1"),
+            ("team  1!", "team-1"),
+            ("Équipe «Δelta» №7", "equipe-elta-no7"),
+            ("☃☃", ""),
+            (" -Rec_Team- ", "rec_team"),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(slug(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_digest_fits_its_password_only() {
+        let secrets = Secrets::default();
+        let digest = secrets.digest("open-sesame");
+        assert!(!digest.contains("open-sesame"));
+        assert!(secrets.fits("open-sesame", &digest));
+        assert!(!secrets.fits("open sesame", &digest));
+        assert!(!secrets.fits("", "!unusable"));
+        assert_ne!(digest, secrets.digest("open-sesame"));
+    }
 }

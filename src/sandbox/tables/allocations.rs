@@ -43,6 +43,7 @@ pub(super) static CLUSTERS: Table = Table {
     order: None,
     broken_orders: &[],
     history: Some(History {
+        name: "allocations | Cluster",
         relations: &[("allocation_set", "allocations.ResourceAllocation.None")],
     }),
     fragile_create: false,
@@ -146,6 +147,7 @@ pub(super) static REQUESTS: Table = Table {
     order: None,
     broken_orders: &["attachment_set"],
     history: Some(History {
+        name: "allocations | AllocationRequest",
         relations: &[
             ("comments", "allocations.Comment.None"),
             ("allocation_set", "allocations.ResourceAllocation.None"),
@@ -199,7 +201,7 @@ pub(super) static ALLOCATIONS: Table = Table {
     ]),
     order: None,
     broken_orders: &[],
-    history: Some(History { relations: &[] }),
+    history: Some(History { name: "allocations | ResourceAllocation", relations: &[] }),
     fragile_create: false,
     self_delete_fails: false,
 };
@@ -236,7 +238,7 @@ pub(super) static REVIEWS: Table = Table {
     search: Search::Broken,
     order: None,
     broken_orders: &[],
-    history: Some(History { relations: &[] }),
+    history: Some(History { name: "allocations | AllocationReview", relations: &[] }),
     fragile_create: true,
     self_delete_fails: false,
 };
@@ -301,7 +303,7 @@ pub(super) static COMMENTS: Table = Table {
     ]),
     order: None,
     broken_orders: &[],
-    history: Some(History { relations: &[] }),
+    history: Some(History { name: "allocations | Comment", relations: &[] }),
     fragile_create: false,
     self_delete_fails: false,
 };

@@ -61,7 +61,7 @@ pub(super) static GRANTS: Table = Table {
     search: Search::Columns(&[&["title"], &["agency"], &["pi"], &["team", "name"]]),
     order: None,
     broken_orders: &[],
-    history: Some(History { relations: &[] }),
+    history: Some(History { name: "research_products | Grant", relations: &[] }),
     fragile_create: false,
     self_delete_fails: false,
 };
@@ -111,7 +111,7 @@ pub(super) static PUBLICATIONS: Table = Table {
     ]),
     order: None,
     broken_orders: &[],
-    history: Some(History { relations: &[] }),
+    history: Some(History { name: "research_products | Publication", relations: &[] }),
     fragile_create: false,
     self_delete_fails: false,
 };

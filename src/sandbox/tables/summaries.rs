@@ -2,7 +2,7 @@
 
 use crate::sandbox::schema::{Computation, Output};
 
-pub(crate) static USER: &[Output] = &[
+pub(super) static USER: &[Output] = &[
     Output::Column("id"),
     Output::Column("username"),
     Output::Column("first_name"),

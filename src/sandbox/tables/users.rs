@@ -79,6 +79,7 @@ pub(super) static USERS: Table = Table {
     order: None,
     broken_orders: &[],
     history: Some(History {
+        name: "users | User",
         relations: &[
             ("membership", "users.Membership.None"),
             ("submitted_allocationrequest_set", "allocations.AllocationRequest.None"),
@@ -147,7 +148,10 @@ pub(super) static TEAMS: Table = Table {
     search: Search::Columns(&[&["name"]]),
     order: None,
     broken_orders: &[],
-    history: Some(History { relations: &[("membership", "users.Membership.None")] }),
+    history: Some(History {
+        name: "users | Team",
+        relations: &[("membership", "users.Membership.None")],
+    }),
     fragile_create: false,
     self_delete_fails: false,
 };
@@ -207,7 +211,7 @@ pub(super) static MEMBERSHIPS: Table = Table {
     ]),
     order: None,
     broken_orders: &[],
-    history: Some(History { relations: &[] }),
+    history: Some(History { name: "users | Membership", relations: &[] }),
     fragile_create: false,
     self_delete_fails: false,
 };

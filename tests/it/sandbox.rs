@@ -1,0 +1,10 @@
+//! The sandbox against recordings of real servers, and by itself.
+
+mod behaviour;
+mod client;
+mod compare;
+mod recording;
+mod replay;
+mod robustness;
+mod server;
+mod world;

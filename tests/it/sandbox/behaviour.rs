@@ -1,0 +1,242 @@
+//! What recordings cannot show: several steps, time, other set-ups.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use keystone_client::sandbox::{Database, Dialect, Sandbox};
+use serde_json::{Value, json};
+
+use super::client::{Client, admin, body, cookie};
+
+#[test]
+fn sessions_end_by_time_by_logout_and_by_a_new_password() {
+    let sandbox = Sandbox::new();
+    let client = admin(&sandbox);
+    client.get("/authentication/whoami/");
+    sandbox.advance(Duration::from_secs(14 * 86_400 - 60));
+    client.get("/authentication/whoami/");
+    sandbox.advance(Duration::from_secs(120));
+    let response = client.send("GET", "/authentication/whoami/", None);
+    assert_eq!(response.status(), 401);
+    assert_eq!(cookie(&response, "sessionid").as_deref(), Some("\"\""));
+
+    let client = admin(&sandbox);
+    let response = client.send("POST", "/authentication/logout/", None);
+    assert_eq!((response.status().as_u16(), response.body().len()), (200, 0));
+    assert!(!response.headers().contains_key("content-type"));
+    client.expect(401, "GET", "/authentication/whoami/", None);
+
+    let client = admin(&sandbox);
+    let other = admin(&sandbox);
+    client.expect(200, "PATCH", "/users/users/1/", Some(json!({"password": "An0ther!Pass"})));
+    client.expect(401, "GET", "/authentication/whoami/", None);
+    other.expect(401, "GET", "/authentication/whoami/", None);
+    let client = Client::session(&sandbox, "admin", "An0ther!Pass");
+    sandbox.expire_sessions();
+    client.expect(401, "GET", "/authentication/whoami/", None);
+}
+
+#[test]
+fn logging_in_again_keeps_the_session_of_the_same_user() {
+    let sandbox = Sandbox::builder().staff("admin", "admin-password").user("u", "p").build();
+    let client = admin(&sandbox);
+    let again = json!({"username": "admin", "password": "admin-password"});
+    let response = client.send("POST", "/authentication/login/", Some(again));
+    let session = cookie(&response, "sessionid").unwrap();
+    assert!(client.headers[0].1.contains(&session));
+    client.get("/authentication/whoami/");
+    let other = json!({"username": "u", "password": "p"});
+    let response = client.send("POST", "/authentication/login/", Some(other));
+    assert_eq!(body(&response)["username"], "u");
+    client.expect(401, "GET", "/authentication/whoami/", None);
+}
+
+#[test]
+fn a_malformed_csrf_cookie_is_replaced() {
+    let sandbox = Sandbox::new();
+    let mut client = admin(&sandbox);
+    let session = client.headers[0].1.split(';').next().unwrap().to_owned();
+    client.headers[0].1 = format!("{session}; csrftoken=short");
+    let response = client.send("POST", "/users/teams/", Some(json!({"name": "x"})));
+    let detail = "CSRF Failed: CSRF cookie has incorrect length.";
+    assert_eq!((response.status().as_u16(), &body(&response)["detail"]), (403, &json!(detail)));
+    assert_eq!(cookie(&response, "csrftoken").map(|it| it.len()), Some(32));
+}
+
+#[test]
+fn tokens_carry_claims_and_expire() {
+    let sandbox = Sandbox::builder()
+        .dialect(Dialect::Jwt)
+        .staff("admin", "admin-password")
+        .access_token_lifetime(Duration::from_secs(60))
+        .build();
+    let (client, pair) = Client::jwt(&sandbox, "admin", "admin-password");
+    let claims = |token: &Value| -> Value {
+        let part = token.as_str().unwrap().split('.').nth(1).unwrap();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+    };
+    let access = claims(&pair["access"]);
+    assert_eq!(access["token_type"], "access");
+    assert_eq!(access["user_id"], 1);
+    assert_eq!(access["exp"].as_u64().unwrap() - access["iat"].as_u64().unwrap(), 60);
+    client.get("/users/users/1/");
+    sandbox.advance(Duration::from_secs(61));
+    let refused = client.expect(401, "GET", "/users/users/1/", None);
+    assert_eq!(refused["code"], "token_not_valid");
+    let refresh = json!({"refresh": pair["refresh"]});
+    let fresh = client.expect(200, "POST", "/authentication/refresh/", Some(refresh.clone()));
+    let fresh_claims = claims(&fresh["access"]);
+    assert_eq!(fresh_claims["iat"], access["iat"]);
+    assert!(fresh_claims["exp"].as_u64() > access["exp"].as_u64());
+    let bearer = format!("Bearer {}", fresh["access"].as_str().unwrap());
+    let client = Client { sandbox: sandbox.clone(), headers: vec![("authorization", bearer)] };
+    client.get("/users/users/1/");
+    sandbox.expire_access_tokens();
+    client.expect(401, "GET", "/users/users/1/", None);
+    client.expect(200, "POST", "/authentication/refresh/", Some(refresh.clone()));
+    client.expect(200, "POST", "/authentication/blacklist/", Some(refresh.clone()));
+    let refused = client.expect(401, "POST", "/authentication/refresh/", Some(refresh));
+    assert_eq!(refused["detail"], "Token is blacklisted");
+}
+
+#[test]
+fn deleting_drags_along_protects_and_strikes_out() {
+    let sandbox = Sandbox::new();
+    let client = admin(&sandbox);
+    let insert = |resource: &str, record: Value| sandbox.insert(resource, record).unwrap();
+    let user = insert("users/users", json!({"username": "someone"}));
+    let team = insert("users/teams", json!({"name": "Stars"}));
+    insert("users/memberships", json!({"user": user, "team": team, "role": "MB"}));
+    let cluster = insert("allocations/clusters", json!({"name": "c", "access_teams": [team]}));
+    let request = insert(
+        "allocations/requests",
+        json!({"title": "t", "description": "d", "submitter": user, "team": team}),
+    );
+    let allocation = json!({"requested": 1, "cluster": cluster, "request": request});
+    insert("allocations/allocations", allocation);
+    client.expect(500, "DELETE", &format!("/users/users/{user}/"), None);
+    client.expect(500, "DELETE", &format!("/allocations/clusters/{cluster}/"), None);
+    client.expect(500, "DELETE", "/users/users/1/", None);
+    let members = format!("/users/teams/{team}/");
+    assert_eq!(client.get(&members)["users"], json!([user]), "a failed delete changes nothing");
+    client.expect(204, "DELETE", &members, None);
+    client.expect(404, "DELETE", &members, None);
+    for list in ["users/memberships", "allocations/requests", "allocations/allocations"] {
+        assert_eq!(client.get(&format!("/{list}/"))["count"], 0, "{list}");
+    }
+    let cluster = client.get(&format!("/allocations/clusters/{cluster}/"));
+    assert_eq!(cluster["access_teams"], json!([]));
+    client.expect(204, "DELETE", &format!("/users/users/{user}/"), None);
+}
+
+#[test]
+fn a_deleted_reviewer_leaves_a_review_without_reviewer() {
+    let sandbox =
+        Sandbox::builder().dialect(Dialect::Jwt).staff("admin", "p").staff("other", "p").build();
+    sandbox.insert("users/researchgroups", json!({"name": "g", "pi": 1})).unwrap();
+    let request = json!({"title": "t", "description": "d", "group": 1});
+    sandbox.insert("allocations/requests", request).unwrap();
+    let review = json!({"status": "AP", "request": 1, "reviewer": 2});
+    sandbox.insert("allocations/reviews", review).unwrap();
+    let (client, _) = Client::jwt(&sandbox, "admin", "p");
+    client.expect(500, "DELETE", "/users/users/1/", None);
+    client.expect(204, "DELETE", "/users/users/2/", None);
+    assert_eq!(client.get("/allocations/reviews/1/")["reviewer"], Value::Null);
+}
+
+#[test]
+fn pages_of_a_long_list() {
+    let sandbox = Sandbox::new();
+    for number in 1..=1050 {
+        sandbox.insert("users/teams", json!({"name": format!("Team {number}")})).unwrap();
+    }
+    let client = admin(&sandbox);
+    let page = |query: &str| client.get(&format!("/users/teams/?{query}"));
+    let count = |page: &Value| page["results"].as_array().unwrap().len();
+    let first = page("_order=-id&x=a%20b");
+    assert_eq!((count(&first), first["count"].as_u64()), (100, Some(1050)));
+    assert_eq!(first["results"][0]["id"], 1050);
+    let next = "http://localhost/users/teams/?_limit=100&_offset=100&_order=-id&x=a+b";
+    assert_eq!(first["next"], next);
+    assert_eq!(first["previous"], Value::Null);
+    assert_eq!(count(&page("_limit=5000")), 1000);
+    assert_eq!(count(&page("_limit=0")), 100);
+    assert_eq!(count(&page("_limit=7&_limit=3")), 3);
+    let last = page("_limit=1000&_offset=1000");
+    assert_eq!((count(&last), &last["next"]), (50, &Value::Null));
+    assert_eq!(last["previous"], "http://localhost/users/teams/?_limit=1000");
+    let exact = page("_limit=50&_offset=1000");
+    assert_eq!((count(&exact), &exact["next"]), (50, &Value::Null));
+    let beyond = page("_limit=10&_offset=5000");
+    assert_eq!((count(&beyond), &beyond["next"]), (0, &Value::Null));
+    assert_eq!(beyond["previous"], "http://localhost/users/teams/?_limit=10&_offset=4990");
+    let rest = page("id__gt=1045&_order=id&_limit=3");
+    assert_eq!((count(&rest), rest["count"].as_u64()), (3, Some(5)));
+}
+
+#[test]
+fn databases_differ_in_order_case_and_range() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let postgres = database == Database::Postgres;
+        let sandbox =
+            Sandbox::builder().database(database).staff("admin", "admin-password").build();
+        let client = admin(&sandbox);
+        for name in ["One", "Two", "Three"] {
+            sandbox.insert("allocations/clusters", json!({"name": name})).unwrap();
+        }
+        client.expect(200, "PATCH", "/allocations/clusters/1/", Some(json!({"enabled": false})));
+        let ids = |query: &str| -> Vec<i64> {
+            let page = client.get(&format!("/allocations/clusters/?{query}"));
+            let records = page["results"].as_array().unwrap().iter();
+            records.map(|record| record["id"].as_i64().unwrap()).collect()
+        };
+        let moved = if postgres { [2, 3, 1] } else { [1, 2, 3] };
+        assert_eq!(ids(""), moved);
+        assert_eq!(ids("_order=id"), [1, 2, 3]);
+        assert_eq!(ids("_order=enabled,-id"), [1, 3, 2]);
+        assert_eq!(ids("name__startswith=t").is_empty(), postgres);
+        client.expect(201, "POST", "/users/teams/", Some(json!({"name": "Team"})));
+        let request = json!({"title": "t", "description": "d", "submitter": 1, "team": 1});
+        client.expect(201, "POST", "/allocations/requests/", Some(request));
+        let much = json!({"requested": 2_147_483_648_i64, "cluster": 1, "request": 1});
+        let status = if postgres { 400 } else { 201 };
+        client.expect(status, "POST", "/allocations/allocations/", Some(much));
+    }
+}
+
+#[test]
+fn changes_are_logged_with_the_id_of_the_request() {
+    let sandbox = Sandbox::builder().staff("admin", "admin-password").user("u", "p").build();
+    let mut client = admin(&sandbox);
+    let cid = "0f8fad5b-d9cb-469f-a165-70867728950e";
+    client.headers.push(("x-keystone-cid", cid.to_owned()));
+    client.expect(201, "POST", "/users/teams/", Some(json!({"name": "Short lived"})));
+    client.expect(200, "PATCH", "/users/teams/1/", Some(json!({})));
+    client.expect(200, "PATCH", "/users/teams/1/", Some(json!({"is_active": false})));
+    client.expect(400, "POST", "/users/teams/", Some(json!({"name": "Short lived"})));
+    client.expect(204, "DELETE", "/users/teams/1/", None);
+    let log = client.get(&format!("/logs/audit/?cid={cid}"));
+    let entries = log["results"].as_array().unwrap();
+    let actions: Vec<_> = entries.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["delete", "update", "create"]);
+    assert_eq!(entries[1]["changes"], json!({"is_active": ["True", "False"]}));
+    assert_eq!(entries[0]["record_name"], "users | Team");
+    assert_eq!((&entries[0]["record_id"], &entries[0]["actor"]), (&json!(1), &json!(1)));
+    assert_eq!(client.get("/logs/audit/?action=2")["count"], 1);
+    client.expect(405, "DELETE", "/logs/audit/1/", None);
+    Client::session(&sandbox, "u", "p").expect(403, "GET", "/logs/audit/", None);
+    let unknown = sandbox.insert("logs/audit", json!({})).unwrap_err();
+    assert_eq!(unknown.to_string(), "this server has no resource `logs/audit`");
+}
+
+#[test]
+fn a_server_below_a_prefix() {
+    let sandbox = Sandbox::builder().staff("admin", "p").path_prefix("keystone/").build();
+    let client = Client::anonymous(&sandbox);
+    client.expect(404, "GET", "/version/", None);
+    client.expect(404, "GET", "/keystoneversion/", None);
+    client.expect(200, "GET", "/keystone/version/", None);
+    let moved = client.send("GET", "/keystone/users/teams?a=b", None);
+    assert_eq!(moved.headers()["location"], "/keystone/users/teams/?a=b");
+}

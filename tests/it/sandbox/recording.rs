@@ -1,0 +1,155 @@
+//! Recorded exchanges: reading them, and making requests of them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use http::Request;
+use keystone_client::sandbox::Dialect;
+use serde_json::Value;
+
+/// One exchange with a real server.
+pub struct Recording {
+    pub name: String,
+    pub method: String,
+    pub path: String,
+    pub query: Vec<(String, String)>,
+    pub raw_query: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Value,
+    pub https: bool,
+    pub status: u16,
+    pub answer_headers: Vec<(String, String)>,
+    pub answer: Value,
+}
+
+/// All recordings of a dialect in the order in which they were made.
+pub fn load(dialect: Dialect) -> Vec<Recording> {
+    let version = match dialect {
+        Dialect::Session => "v0.10.9",
+        _ => "v0.3.26",
+    };
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recordings").join(version);
+    let order = fs::read_to_string(folder.join("REPLAYED.txt")).unwrap();
+    order
+        .lines()
+        .map(|name| {
+            let text = fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
+            Recording::read(name, &serde_json::from_str(&text).unwrap())
+        })
+        .collect()
+}
+
+fn pairs(value: &Value) -> Vec<(String, String)> {
+    let Some(object) = value.as_object() else {
+        return Vec::new();
+    };
+    let text = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+    object
+        .iter()
+        .flat_map(|(name, value)| match value {
+            Value::Array(items) => items.iter().map(|item| (name.clone(), text(item))).collect(),
+            value => vec![(name.clone(), text(value))],
+        })
+        .collect()
+}
+
+impl Recording {
+    fn read(name: &str, json: &Value) -> Self {
+        let (request, response) = (&json["request"], &json["response"]);
+        let (query, raw_query) = match &request["query"] {
+            Value::String(raw) => {
+                let pairs = url::form_urlencoded::parse(raw.as_bytes()).into_owned().collect();
+                (pairs, raw.clone())
+            }
+            object => {
+                let pairs = pairs(object);
+                let mut raw = url::form_urlencoded::Serializer::new(String::new());
+                raw.extend_pairs(&pairs);
+                (pairs, raw.finish())
+            }
+        };
+        let lower = |(name, value): (String, String)| (name.to_lowercase(), value);
+        Self {
+            name: name.to_owned(),
+            method: request["method"].as_str().unwrap().to_owned(),
+            path: request["path"].as_str().unwrap().to_owned(),
+            query,
+            raw_query,
+            headers: pairs(&request["headers"]).into_iter().map(lower).collect(),
+            body: request["body"].clone(),
+            https: request["scheme"] == "https",
+            status: u16::try_from(response["status"].as_u64().unwrap()).unwrap(),
+            answer_headers: pairs(&response["headers"]).into_iter().map(lower).collect(),
+            answer: response["body"].clone(),
+        }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn answer_header(&self, name: &str) -> Option<&str> {
+        self.answer_headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    fn body_bytes(&self) -> Vec<u8> {
+        let special = |name: &str| self.body.get(name);
+        if let Some(raw) = special("$raw") {
+            return raw.as_str().unwrap().as_bytes().to_vec();
+        }
+        if let Some(form) = special("$form") {
+            let mut text = url::form_urlencoded::Serializer::new(String::new());
+            for pair in form.as_array().unwrap() {
+                text.append_pair(pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
+            }
+            // Placeholders are filled in later.
+            let text = text.finish();
+            return text.replace("%3C", "<").replace("%3A", ":").replace("%3E", ">").into_bytes();
+        }
+        if let Some(repeat) = special("$form_repeat") {
+            let (prefix, value) = (&repeat["name_prefix"], &repeat["value"]);
+            let fields = (0..repeat["count"].as_u64().unwrap()).map(|number| {
+                format!("{}{number}={}", prefix.as_str().unwrap(), value.as_str().unwrap())
+            });
+            return fields.collect::<Vec<_>>().join("&").into_bytes();
+        }
+        let json = self.header("content-type").is_some_and(|it| it.starts_with("application/json"));
+        match &self.body {
+            Value::Null if self.name == "clusters-create-null-body" => b"null".to_vec(),
+            Value::Null => Vec::new(),
+            Value::String(text) if !json => text.clone().into_bytes(),
+            Value::String(text) if text.is_empty() || self.is_malformed() => {
+                text.clone().into_bytes()
+            }
+            value => serde_json::to_vec(value).unwrap(),
+        }
+    }
+
+    /// Whether a text in place of a JSON body is the body itself.
+    fn is_malformed(&self) -> bool {
+        self.name.contains("malformed")
+    }
+
+    /// The request, with placeholders filled in by a function.
+    pub fn request(&self, fill: impl Fn(&str) -> String) -> Request<Bytes> {
+        let query = match self.raw_query.as_str() {
+            "" => String::new(),
+            query => format!("?{query}"),
+        };
+        let mut request =
+            Request::builder().method(self.method.as_str()).uri(format!("{}{query}", self.path));
+        if self.header("host").is_none() {
+            request = request.header("host", "keystone.test");
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, fill(value));
+        }
+        let body = self.body_bytes();
+        let body = match String::from_utf8(body) {
+            Ok(text) => fill(&text).into_bytes(),
+            Err(error) => error.into_bytes(),
+        };
+        request.body(Bytes::from(body)).unwrap()
+    }
+}

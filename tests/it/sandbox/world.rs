@@ -1,0 +1,425 @@
+//! Rebuilds, from the records that recordings show, the data a recorded server held.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keystone_client::sandbox::{Dialect, Sandbox};
+use serde_json::{Map, Value, json};
+
+use super::recording::Recording;
+
+/// A column that refers to other records, and where these are.
+type References = &'static [(&'static str, &'static str)];
+
+const REFERENCES: &[(&str, References)] = &[
+    ("users/memberships", &[("user", "users/users"), ("team", "users/teams")]),
+    (
+        "users/researchgroups",
+        &[("pi", "users/users"), ("admins", "users/users"), ("members", "users/users")],
+    ),
+    ("allocations/clusters", &[("access_teams", "users/teams")]),
+    (
+        "allocations/requests",
+        &[
+            ("submitter", "users/users"),
+            ("team", "users/teams"),
+            ("group", "users/researchgroups"),
+            ("assignees", "users/users"),
+            ("publications", "research/publications"),
+            ("grants", "research/grants"),
+        ],
+    ),
+    (
+        "allocations/allocations",
+        &[("cluster", "allocations/clusters"), ("request", "allocations/requests")],
+    ),
+    ("allocations/reviews", &[("request", "allocations/requests"), ("reviewer", "users/users")]),
+    ("allocations/comments", &[("request", "allocations/requests"), ("user", "users/users")]),
+    ("research/grants", &[("team", "users/teams"), ("group", "users/researchgroups")]),
+    ("research/publications", &[("team", "users/teams"), ("group", "users/researchgroups")]),
+    ("notifications/preferences", &[("user", "users/users")]),
+    ("notifications/notifications", &[("user", "users/users")]),
+    ("users/users", &[]),
+    ("users/teams", &[]),
+];
+
+/// Nested records by the name of the member.
+const NESTED: &[(&str, &str)] = &[
+    ("_user", "users/users"),
+    ("_submitter", "users/users"),
+    ("_reviewer", "users/users"),
+    ("_actor", "users/users"),
+    ("_assignees", "users/users"),
+    ("_team", "users/teams"),
+    ("_access_teams", "users/teams"),
+    ("_cluster", "allocations/clusters"),
+    ("_request", "allocations/requests"),
+    ("_publications", "research/publications"),
+    ("_grants", "research/grants"),
+    ("_allocations", "allocations/allocations"),
+    ("_comments", "allocations/comments"),
+    ("_membership", "users/memberships"),
+];
+
+type Key = (String, i64);
+
+/// One sight of a record: the position of the recording, what was seen of the record itself, and
+/// the records that hang on it.
+struct Sight {
+    at: usize,
+    record: Map<String, Value>,
+    children: Option<Vec<Key>>,
+}
+
+/// Every sight of every record.
+pub struct World {
+    dialect: Dialect,
+    sights: BTreeMap<Key, Vec<Sight>>,
+    /// The positions where records were deleted.
+    gone: BTreeMap<Key, usize>,
+}
+
+/// The resource and the id a path names.
+pub fn target(path: &str) -> Option<(String, Option<i64>)> {
+    let path = path.trim_matches('/').trim_end_matches(".json");
+    let mut segments = path.split('/');
+    let resource = format!("{}/{}", segments.next()?, segments.next()?);
+    REFERENCES.iter().find(|(known, _)| *known == resource)?;
+    Some((resource, segments.next().and_then(|id| id.parse().ok())))
+}
+
+fn references(resource: &str) -> References {
+    REFERENCES.iter().find(|(known, _)| *known == resource).map_or(&[], |(_, found)| found)
+}
+
+fn ids(value: Option<&Value>) -> Vec<i64> {
+    match value {
+        Some(Value::Array(items)) => items.iter().filter_map(Value::as_i64).collect(),
+        Some(Value::String(text)) => text.parse().into_iter().collect(),
+        Some(value) => value.as_i64().into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+impl World {
+    pub fn new(dialect: Dialect, recordings: &[Recording]) -> Self {
+        let mut world = Self { dialect, sights: BTreeMap::new(), gone: BTreeMap::new() };
+        for (position, recording) in recordings.iter().enumerate() {
+            let found = target(&recording.path);
+            if let (204, Some((resource, Some(id)))) = (recording.status, &found) {
+                world.gone.insert((resource.clone(), *id), position);
+            }
+            if !(200..300).contains(&recording.status) {
+                continue;
+            }
+            let resource = match (recording.path.as_str(), found) {
+                ("/authentication/login/" | "/authentication/whoami/", _) => "users/users".into(),
+                (_, Some((resource, _))) => resource,
+                _ => continue,
+            };
+            for record in records(&recording.answer) {
+                world.see(position, &resource, record);
+            }
+        }
+        world
+    }
+
+    fn see(&mut self, position: usize, resource: &str, record: &Map<String, Value>) -> Option<Key> {
+        let id = record.get("id").and_then(Value::as_i64)?;
+        let mut plain = Map::new();
+        let mut children = None;
+        for (name, value) in record {
+            if let Some((_, nested)) = NESTED.iter().find(|(known, _)| known == name) {
+                let items = match value {
+                    Value::Array(items) => items.as_slice(),
+                    one => std::slice::from_ref(one),
+                };
+                let parent = match (resource, *nested) {
+                    ("users/teams", "users/memberships") => Some("team"),
+                    ("users/users", "users/memberships") => Some("user"),
+                    (_, "allocations/allocations" | "allocations/comments") => Some("request"),
+                    _ => None,
+                };
+                for item in items.iter().filter_map(Value::as_object) {
+                    let mut item = item.clone();
+                    if let Some(parent) = parent {
+                        item.insert(parent.to_owned(), json!(id));
+                    }
+                    let child = self.see(position, nested, &item);
+                    if parent.is_some() {
+                        children.get_or_insert_with(Vec::new).extend(child);
+                    }
+                }
+                if parent.is_some() {
+                    children.get_or_insert_with(Vec::new);
+                }
+            }
+            let computed = name.starts_with('_')
+                || ["display_name", "abbreviation", "password"].contains(&name.as_str())
+                || resource == "users/teams" && name == "users";
+            if !computed {
+                plain.insert(name.clone(), value.clone());
+            }
+        }
+        let key = (resource.to_owned(), id);
+        let sight = Sight { at: position, record: plain, children };
+        self.sights.entry(key.clone()).or_default().push(sight);
+        Some(key)
+    }
+
+    fn sights(&self, key: &Key) -> &[Sight] {
+        self.sights.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    fn is_gone(&self, key: &Key, position: usize) -> bool {
+        self.gone.get(key).is_some_and(|&gone| gone < position)
+    }
+
+    /// Puts into a sandbox what a recording needs.
+    pub fn furnish(&self, sandbox: &Sandbox, position: usize, recording: &Recording) {
+        let reads = matches!(recording.method.as_str(), "GET" | "HEAD");
+        let resource = target(&recording.path);
+        let mut room = Room {
+            world: self,
+            sandbox,
+            position,
+            limit: if reads { position + 1 } else { position },
+            target: resource.clone().and_then(|(resource, id)| Some((resource, id?))),
+            later_groups: resource.as_ref().is_none_or(|(it, _)| it != "users/researchgroups")
+                && !recording.name.contains("outsider"),
+            active: recording.name.ends_with("access-inactive-user")
+                || recording.name.contains("deleted-user")
+                || recording.name.ends_with("inactive-user-succeeds"),
+            placed: BTreeSet::new(),
+        };
+        let session = self.dialect == Dialect::Session;
+        let everyone: Vec<i64> =
+            if session { vec![1, 102, 103, 106, 107, 110, 893, 894] } else { (1..=9).collect() };
+        for id in everyone {
+            let key = ("users/users".to_owned(), id);
+            if session || id == 1 || room.active || room.is_known(&key) {
+                room.place("users/users", id);
+            }
+        }
+        let groups = if session { "users/teams" } else { "users/researchgroups" };
+        for id in [1, 2] {
+            if room.is_known(&(groups.to_owned(), id)) {
+                room.place(groups, id);
+            }
+        }
+        if let Some((resource, id)) = resource {
+            self.furnish_for(&mut room, &resource, id, recording);
+        }
+    }
+
+    fn furnish_for(
+        &self,
+        room: &mut Room<'_>,
+        resource: &str,
+        id: Option<i64>,
+        recording: &Recording,
+    ) {
+        for (column, to) in references(resource) {
+            let named = recording.body.as_object().and_then(|body| body.get(*column));
+            for id in ids(named).into_iter().filter(|&id| id > 0 && id != 999 && id < 9_999) {
+                room.place(to, id);
+            }
+            for (name, value) in &recording.query {
+                if name.split("__").next() == Some(column) {
+                    for id in value.split(',').filter_map(|id| id.trim().parse().ok()) {
+                        if self.sights.contains_key(&((*to).to_owned(), id)) {
+                            room.place(to, id);
+                        }
+                    }
+                }
+            }
+        }
+        if let (Some(id), false) = (id, recording.status == 404) {
+            room.place(resource, id);
+        }
+        let known = |room: &Room<'_>, key: &Key| key.0 == resource && room.is_known(key);
+        let keys: Vec<Key> = match (recording.method.as_str(), id, recording.status) {
+            // What the list shows, and for a filter something to leave out.
+            ("GET", None, 200) => {
+                let shown = records(&recording.answer);
+                let shown = shown.iter().filter_map(|record| record.get("id")?.as_i64());
+                let mut keys: Vec<Key> = shown.map(|id| (resource.to_owned(), id)).collect();
+                let selects = recording.query.iter().any(|(name, value)| {
+                    !value.is_empty() && (name == "_search" || !name.starts_with('_'))
+                });
+                let complete =
+                    recording.answer.get("count").is_none_or(|it| *it == shown_count(recording));
+                if selects && complete && !recording.name.contains("ignored") {
+                    keys.extend(self.sights.keys().filter(|key| known(room, key)).cloned());
+                }
+                keys
+            }
+            // What it may collide with.
+            ("POST", None, 400 | 500) => {
+                self.sights.keys().filter(|key| known(room, key)).cloned().collect()
+            }
+            // What refers to the record.
+            ("DELETE", Some(id), 500) => {
+                let refers = |key: &&Key, sight: &Sight| {
+                    references(&key.0).iter().any(|(column, to)| {
+                        *to == resource && sight.record.get(*column) == Some(&json!(id))
+                    })
+                };
+                let refers = |key: &&Key| self.sights(key).iter().any(|sight| refers(key, sight));
+                self.sights.keys().filter(refers).cloned().collect()
+            }
+            _ => Vec::new(),
+        };
+        for (resource, id) in keys {
+            room.place(&resource, id);
+        }
+    }
+}
+
+fn shown_count(recording: &Recording) -> Value {
+    json!(records(&recording.answer).len())
+}
+
+fn records(answer: &Value) -> Vec<&Map<String, Value>> {
+    let list = answer.as_array().or_else(|| answer.get("results").and_then(Value::as_array));
+    match list {
+        Some(items) => items.iter().filter_map(Value::as_object).collect(),
+        None => answer.as_object().into_iter().collect(),
+    }
+}
+
+/// A sandbox being filled.
+struct Room<'a> {
+    world: &'a World,
+    sandbox: &'a Sandbox,
+    position: usize,
+    /// The record the recording is about, and where sights of later states of it begin.
+    target: Option<Key>,
+    limit: usize,
+    /// Groups are taken as seen next: their members were changed without being recorded.
+    later_groups: bool,
+    /// Whether users are to be active whatever was seen.
+    active: bool,
+    placed: BTreeSet<Key>,
+}
+
+impl Room<'_> {
+    /// Whether a record exists at the position.
+    fn is_known(&self, key: &Key) -> bool {
+        let seen = self.world.sights(key).iter().any(|sight| sight.at < self.limit);
+        seen && !self.world.is_gone(key, self.position)
+    }
+
+    /// What is known of a record: older sights are completed by newer ones.
+    fn record(&self, key: &Key) -> Map<String, Value> {
+        let sights = self.world.sights(key);
+        let limit = if self.target.as_ref() == Some(key) { self.limit } else { self.position + 1 };
+        let mut record = Map::new();
+        for sight in sights.iter().rev().filter(|sight| sight.at >= limit) {
+            record.extend(sight.record.clone());
+        }
+        for sight in sights.iter().filter(|sight| sight.at < limit) {
+            record.extend(sight.record.clone());
+        }
+        if self.later_groups && key.0 == "users/researchgroups" {
+            if let Some(sight) = sights.iter().find(|sight| sight.at >= limit) {
+                record.extend(sight.record.clone());
+            }
+        }
+        record
+    }
+
+    fn place(&mut self, resource: &str, id: i64) {
+        let key = (resource.to_owned(), id);
+        if !self.placed.insert(key.clone()) {
+            return;
+        }
+        let mut record = self.record(&key);
+        if self.active && resource == "users/users" {
+            record.insert("is_active".to_owned(), json!(true));
+        }
+        self.complete(resource, id, &mut record);
+        for (column, to) in references(resource) {
+            for id in ids(record.get(*column)) {
+                self.place(to, id);
+            }
+        }
+        if let Err(error) = self.sandbox.insert(resource, Value::Object(record)) {
+            eprintln!("cannot place {resource} {id}: {error}");
+        }
+        let mut sights = self.world.sights(&key).iter();
+        let sight = sights.rfind(|it| it.at <= self.position && it.children.is_some());
+        for (resource, id) in sight.and_then(|it| it.children.clone()).unwrap_or_default() {
+            if !self.world.is_gone(&(resource.clone(), id), self.position) {
+                self.place(&resource, id);
+            }
+        }
+    }
+
+    /// Adds what a record needs and no recording shows.
+    fn complete(&self, resource: &str, id: i64, record: &mut Map<String, Value>) {
+        let mut set = |name: &str, value: Value| {
+            record.entry(name.to_owned()).or_insert(value);
+        };
+        set("id", json!(id));
+        let session = self.world.dialect == Dialect::Session;
+        match resource {
+            "users/users" => {
+                set("username", json!(format!("someone-{id}")));
+                let password = match (session, id) {
+                    (true, _) => "password",
+                    (false, 1) => "placeholder-admin-password",
+                    (false, _) => "placeholder-Passw0rd",
+                };
+                set("password", json!(password));
+                if id == 1 {
+                    set("is_staff", json!(true));
+                }
+            }
+            "users/teams" | "users/researchgroups" | "allocations/clusters" => {
+                set("name", json!(format!("Something {id}")));
+                if resource == "users/researchgroups" {
+                    set("pi", json!(1));
+                }
+            }
+            "allocations/requests" => {
+                set("title", json!("A title"));
+                set("description", json!("A description"));
+                if session {
+                    set("submitter", json!(1));
+                    set("team", json!(1));
+                } else {
+                    set("group", json!(1));
+                }
+            }
+            "allocations/allocations" => {
+                set("requested", json!(1));
+                set("cluster", json!(1));
+                set("request", json!(1));
+            }
+            "allocations/comments" => {
+                set("content", json!("A comment"));
+                set("request", json!(1));
+                set("user", json!(1));
+            }
+            "allocations/reviews" => {
+                set("status", json!("AP"));
+                set("request", json!(1));
+                set("reviewer", json!(1));
+            }
+            "users/memberships" => {
+                set("role", json!("MB"));
+                set("user", json!(1));
+                set("team", json!(1));
+            }
+            "notifications/preferences" | "notifications/notifications" => set("user", json!(1)),
+            "research/grants" | "research/publications" => {
+                set("title", json!("A title"));
+                set(if session { "team" } else { "group" }, json!(1));
+                set("agency", json!("An agency"));
+                set("amount", json!("1.00"));
+                set("start_date", json!("2026-01-01"));
+            }
+            _ => {}
+        }
+    }
+}
