@@ -25,7 +25,11 @@ mod value;
 use std::fmt;
 use std::marker::PhantomData;
 
-pub use self::value::{Column, Dated, IntoValue, Listable, Ordered, Scalar, Textual, Timed};
+use serde::Serialize;
+
+pub use self::value::{
+    Column, Dated, IntoValue, Listable, Nullable, Ordered, Scalar, Textual, Timed,
+};
 use crate::filter::{Change, Condition, Filter, Lookup, OrderBy};
 
 /// Who may write a field. Implemented by [`ReadOnly`], [`ReadWrite`] and [`WriteOnly`].
@@ -105,7 +109,9 @@ impl<R, V, A> fmt::Debug for Field<R, V, A> {
     }
 }
 
-impl<R, V, A: Writable> Field<R, V, A> {
+// The bounds stand on the methods and not on the `impl`s, so that a lookup that does not exist is
+// an error in the words of the trait that is missing.
+impl<R, V, A> Field<R, V, A> {
     /// A change of this field, for an update. `set(None)` on a nullable field sends `null`.
     ///
     /// ```
@@ -118,53 +124,45 @@ impl<R, V, A: Writable> Field<R, V, A> {
     /// ```
     pub fn set(self, value: impl IntoValue<V>) -> Change<R>
     where
-        V: serde::Serialize,
+        V: Serialize,
+        A: Writable,
     {
         Change::new(self.name, &value.into_value(), A::SECRET)
     }
-}
-
-/// Lookups of every comparable field.
-impl<R, V: Column, A: Readable> Field<R, V, A> {
-    /// Equal to `value`. Text compares exactly, case included.
-    pub fn eq(self, value: impl IntoValue<V::Scalar>) -> Filter<R> {
-        self.compare(Lookup::Equal, value)
-    }
-
-    /// Different from `value`, or null. Servers since 0.10.7.
-    pub fn not_eq(self, value: impl IntoValue<V::Scalar>) -> Filter<R> {
-        self.compare(Lookup::NotEqual, value)
-    }
-
-    fn compare(self, lookup: Lookup, value: impl IntoValue<V::Scalar>) -> Filter<R> {
-        Filter::new(Condition::one(self.name, lookup, &value.into_value()))
-    }
 
     /// Ascending order by this field. Foreign keys order by key.
-    pub fn asc(self) -> OrderBy<R> {
+    pub fn asc(self) -> OrderBy<R>
+    where
+        V: Column,
+        A: Readable,
+    {
         OrderBy::new(self.name, false)
     }
 
     /// Descending order by this field.
-    pub fn desc(self) -> OrderBy<R> {
+    pub fn desc(self) -> OrderBy<R>
+    where
+        V: Column,
+        A: Readable,
+    {
         OrderBy::new(self.name, true)
     }
-}
 
-/// Lookups of nullable fields.
-impl<R, V: Scalar, A: Readable> Field<R, Option<V>, A> {
     /// Null (`true`) or not null (`false`). Text that is empty is not null.
-    pub fn is_null(self, null: bool) -> Filter<R> {
+    pub fn is_null(self, null: bool) -> Filter<R>
+    where
+        V: Nullable,
+        A: Readable,
+    {
         Filter::new(Condition::one(self.name, Lookup::IsNull, &null))
     }
-}
 
-/// Lookups of fields whose values can be listed: all but booleans.
-impl<R, V: Column<Scalar: Listable>, A: Readable> Field<R, V, A> {
     /// One of `values`. No values match no record, and then nothing is asked of the server.
     pub fn is_in<I>(self, values: I) -> Filter<R>
     where
         I: IntoIterator<Item: IntoValue<V::Scalar>>,
+        V: Column<Scalar: Listable>,
+        A: Readable,
     {
         self.list(Lookup::In, values)
     }
@@ -173,6 +171,8 @@ impl<R, V: Column<Scalar: Listable>, A: Readable> Field<R, V, A> {
     pub fn not_in<I>(self, values: I) -> Filter<R>
     where
         I: IntoIterator<Item: IntoValue<V::Scalar>>,
+        V: Column<Scalar: Listable>,
+        A: Readable,
     {
         self.list(Lookup::NotIn, values)
     }
@@ -180,80 +180,102 @@ impl<R, V: Column<Scalar: Listable>, A: Readable> Field<R, V, A> {
     fn list<I>(self, lookup: Lookup, values: I) -> Filter<R>
     where
         I: IntoIterator<Item: IntoValue<V::Scalar>>,
+        V: Column,
     {
         let values = values.into_iter().map(|value| value.into_value().to_parameter());
         Filter::new(Condition::list(self.name, lookup, values))
     }
 }
 
-macro_rules! lookups {
-    ($bound:path: $($(#[$doc:meta])* $method:ident => $lookup:ident;)+) => {
-        /// Lookups that depend on the type of the values.
-        impl<R, V: Column<Scalar: $bound>, A: Readable> Field<R, V, A> {
-            $($(#[$doc])*
-            pub fn $method(self, value: impl IntoValue<V::Scalar>) -> Filter<R> {
-                self.compare(Lookup::$lookup, value)
-            })+
+macro_rules! comparisons {
+    ($($bound:path: { $($(#[$doc:meta])* $method:ident => $lookup:ident;)+ })+) => {
+        /// Comparisons with one value.
+        impl<R, V, A> Field<R, V, A> {
+            $($($(#[$doc])*
+            pub fn $method(self, value: impl IntoValue<V::Scalar>) -> Filter<R>
+            where
+                V: Column<Scalar: $bound>,
+                A: Readable,
+            {
+                Filter::new(Condition::one(self.name, Lookup::$lookup, &value.into_value()))
+            })+)+
         }
     };
 }
 
-lookups! { Ordered<R>:
-    /// Less than `value`. Null never is.
-    lt => Less;
-    /// Less than or equal to `value`. Null never is.
-    lte => LessOrEqual;
-    /// Greater than `value`. Null never is.
-    gt => Greater;
-    /// Greater than or equal to `value`. Null never is.
-    gte => GreaterOrEqual;
-}
+comparisons! {
+    Scalar: {
+        /// Equal to `value`. Text compares exactly, case included.
+        eq => Equal;
+        /// Different from `value`, or null. Servers since 0.10.7.
+        not_eq => NotEqual;
+    }
 
-lookups! { Textual:
-    /// Contains `value`. Case counts on PostgreSQL and not, for ASCII letters, on SQLite.
-    contains => Contains;
-    /// Does not contain `value`, or is null. Servers since 0.9.3.
-    not_contains => NotContains;
-    /// Starts with `value`.
-    starts_with => StartsWith;
-    /// Does not start with `value`, or is null. Servers since 0.10.7.
-    not_starts_with => NotStartsWith;
-    /// Ends with `value`.
-    ends_with => EndsWith;
-    /// Does not end with `value`, or is null. Servers since 0.10.7.
-    not_ends_with => NotEndsWith;
+    Ordered<R>: {
+        /// Less than `value`. Null never is.
+        lt => Less;
+        /// Less than or equal to `value`. Null never is.
+        lte => LessOrEqual;
+        /// Greater than `value`. Null never is.
+        gt => Greater;
+        /// Greater than or equal to `value`. Null never is.
+        gte => GreaterOrEqual;
+    }
+
+    Textual: {
+        /// Contains `value`. Case counts on PostgreSQL and not, for ASCII letters, on SQLite.
+        contains => Contains;
+        /// Does not contain `value`, or is null. Servers since 0.9.3.
+        not_contains => NotContains;
+        /// Starts with `value`; case as for `contains`.
+        starts_with => StartsWith;
+        /// Does not start with `value`, or is null. Servers since 0.10.7.
+        not_starts_with => NotStartsWith;
+        /// Ends with `value`; case as for `contains`.
+        ends_with => EndsWith;
+        /// Does not end with `value`, or is null. Servers since 0.10.7.
+        not_ends_with => NotEndsWith;
+    }
 }
 
 macro_rules! parts {
-    ($bound:ident: $($(#[$doc:meta])* $method:ident($argument:ident: $type:ty) => $lookup:ident;)+) => {
-        /// Lookups by a part of a date or a time.
-        impl<R, V: Column<Scalar: $bound>, A: Readable> Field<R, V, A> {
-            $($(#[$doc])*
-            pub fn $method(self, $argument: $type) -> Filter<R> {
+    ($($bound:path: {
+        $($(#[$doc:meta])* $method:ident($argument:ident: $type:ty) => $lookup:ident;)+
+    })+) => {
+        /// Parts of dates and times, in the server's time zone.
+        impl<R, V, A> Field<R, V, A> {
+            $($($(#[$doc])*
+            pub fn $method(self, $argument: $type) -> Filter<R>
+            where
+                V: Column<Scalar: $bound>,
+                A: Readable,
+            {
                 Filter::new(Condition::one(self.name, Lookup::$lookup, &$argument))
-            })+
+            })+)+
         }
     };
 }
 
-parts! { Dated:
-    /// In this year.
-    year(year: u16) => Year;
-    /// In this month of any year, 1 to 12.
-    month(month: u8) => Month;
-    /// On this day of any month, 1 to 31.
-    day(day: u8) => Day;
-    /// In this ISO week of any year, 1 to 53.
-    week(week: u8) => Week;
-    /// On this day of the week: 1 is Sunday, 7 is Saturday.
-    week_day(day: u8) => WeekDay;
-}
+parts! {
+    Dated: {
+        /// In this year.
+        year(year: u16) => Year;
+        /// In this month of any year, 1 to 12.
+        month(month: u8) => Month;
+        /// On this day of any month, 1 to 31.
+        day(day: u8) => Day;
+        /// In this ISO week of any year, 1 to 53.
+        week(week: u8) => Week;
+        /// On this day of the week: 1 is Sunday, 7 is Saturday.
+        week_day(day: u8) => WeekDay;
+    }
 
-parts! { Timed:
-    /// In this hour of any day, 0 to 23, in the server's time zone.
-    hour(hour: u8) => Hour;
-    /// In this minute of any hour, 0 to 59.
-    minute(minute: u8) => Minute;
-    /// In this second of any minute, 0 to 59.
-    second(second: u8) => Second;
+    Timed: {
+        /// In this hour of any day, 0 to 23.
+        hour(hour: u8) => Hour;
+        /// In this minute of any hour, 0 to 59.
+        minute(minute: u8) => Minute;
+        /// In this second of any minute, 0 to 59.
+        second(second: u8) => Second;
+    }
 }

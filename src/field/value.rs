@@ -35,6 +35,12 @@ impl<S: Scalar> Column for Option<S> {
     type Scalar = S;
 }
 
+/// Columns that can be null.
+#[diagnostic::on_unimplemented(message = "a field of type `{Self}` is never null")]
+pub trait Nullable {}
+
+impl<S: Scalar> Nullable for Option<S> {}
+
 /// Values that the server orders in a column of resource `R`: integers, decimals, dates, times,
 /// and the key of `R` itself. Keys of other resources, which are foreign keys, it does not.
 #[diagnostic::on_unimplemented(
