@@ -55,7 +55,8 @@ impl Credential {
     /// What a response says about the credential that its request carried.
     pub(crate) fn verdict(&self, response: &Response) -> Verdict {
         let unauthenticated = match response.status() {
-            StatusCode::UNAUTHORIZED => true,
+            // Proxies answer 401 with pages of their own.
+            StatusCode::UNAUTHORIZED => response.is_json() || response.bytes().is_empty(),
             // Servers 0.4 to 0.6.3 answer 403 where later ones answer 401.
             StatusCode::FORBIDDEN => Error::from_response(response).is_unauthenticated(),
             _ => false,
@@ -178,6 +179,14 @@ impl Authenticator {
         state.epoch += 1;
         state.credential = credential;
         state.failure = None;
+    }
+
+    /// Forgets the present credential and hands it out.
+    pub(crate) fn take(&self) -> Credential {
+        let mut state = self.write();
+        state.epoch += 1;
+        state.failure = None;
+        std::mem::replace(&mut state.credential, Credential::None)
     }
 
     /// Makes `credential` the present one unless the one of `epoch` no longer is.

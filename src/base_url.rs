@@ -15,11 +15,11 @@ pub(crate) struct BaseUrl {
 impl BaseUrl {
     /// Reads `text`; the error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text.trim()).map_err(|error| format!("`{text}`: {error}"))?;
-        // The text may hold a password, so these do not repeat it.
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("a base URL must not contain a user name or password; use `login`".into());
+        // What has an `@` in it may hold a password and is not repeated.
+        if text.contains('@') {
+            return Err("must not contain a user name or password, nor any `@`; use `login`".into());
         }
+        let url = Url::parse(text.trim()).map_err(|error| format!("`{text}`: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(format!("`{text}`: the scheme must be http or https"));
         }
@@ -93,16 +93,16 @@ pub(crate) fn parse_endpoint(
     endpoint: &str,
 ) -> Result<(String, Vec<(String, String)>), &'static str> {
     let endpoint = endpoint.trim();
-    if endpoint.contains("://") || endpoint.starts_with("//") {
+    let (path, query) = endpoint.split_once('?').unwrap_or((endpoint, ""));
+    if path.contains("://") || path.starts_with("//") {
         return Err("an endpoint is a path below the base URL, not an address");
     }
-    if endpoint.contains('#') {
+    if path.contains('#') {
         return Err("an endpoint has no fragment");
     }
-    if endpoint.contains(['\\', '\0', '\r', '\n']) {
+    if path.contains('\\') || path.contains(char::is_control) {
         return Err("an endpoint has no backslashes and no control characters");
     }
-    let (path, query) = endpoint.split_once('?').unwrap_or((endpoint, ""));
     let path = path.trim_matches('/');
     if path.is_empty() {
         return Err("the endpoint is empty");
@@ -141,8 +141,12 @@ mod tests {
         ] {
             assert!(BaseUrl::parse(given).is_err(), "{given}");
         }
-        let refusal = BaseUrl::parse("https://user:hunter2@host/").unwrap_err();
-        assert!(!refusal.contains("hunter2"), "{refusal}");
+        for given in
+            ["https://user:hunter2@host/", "https://u:hunter2@host:99999/", "u:hunter2@host"]
+        {
+            let refusal = BaseUrl::parse(given).unwrap_err();
+            assert!(!refusal.contains("hunter2"), "{refusal}");
+        }
     }
 
     #[test]
@@ -164,6 +168,8 @@ mod tests {
         for given in ["users/teams", "/users/teams", "users/teams/", " /users/teams/ "] {
             assert_eq!(parse_endpoint(given).unwrap().0, "users/teams/", "{given}");
         }
+        let (_, query) = parse_endpoint("users/users?homepage=http://x/#top").unwrap();
+        assert_eq!(query, [("homepage".into(), "http://x/#top".into())]);
         let (path, query) = parse_endpoint("users/teams?name=a%20b&_limit=1").unwrap();
         assert_eq!(path, "users/teams/");
         assert_eq!(query, [("name".into(), "a b".into()), ("_limit".into(), "1".into())]);

@@ -1,10 +1,12 @@
 //! Request bodies.
 
+use std::fmt;
+
 use bytes::Bytes;
 use serde::Serialize;
 
 /// The body of a request, kept as the bytes that will travel.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Body {
     /// No body and no `Content-Type`.
@@ -37,6 +39,16 @@ impl Body {
         match self {
             Self::Empty => None,
             Self::Json(_) => Some("application/json"),
+        }
+    }
+}
+
+// Bodies may hold passwords.
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("Empty"),
+            Self::Json(bytes) => write!(f, "Json([{} bytes])", bytes.len()),
         }
     }
 }

@@ -18,7 +18,6 @@ use crate::request::{Request, Response, WithMeta};
 /// wrong with the call surfaces then, so that calls can be put together without a `?` at each
 /// step.
 #[must_use = "a call does nothing until it is sent: `.await` it, or `.send()?` it"]
-#[derive(Debug, Clone)]
 pub struct Call<T, C> {
     pub(crate) client: C,
     pub(crate) request: Result<Request<T>, Error>,
@@ -53,7 +52,8 @@ impl<T, C> Call<T, C> {
         self.map(|request| request.with_idempotent(idempotent))
     }
 
-    /// Bounds each attempt, in place of the client's own time-out of 60 s.
+    /// Bounds each attempt, in place of the client's own time-out. If it is longer than the retry
+    /// policy's total time, it takes the place of that too.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.map(|request| request.with_timeout(timeout))
     }
@@ -114,5 +114,21 @@ impl<C> Call<Response, C> {
     /// Adds a header, in place of the client's own header of that name.
     pub fn header(self, name: HeaderName, value: HeaderValue) -> Self {
         self.map(|request| request.with_header(name, value))
+    }
+}
+
+// Written out because derives would ask for the same traits of `T`.
+impl<T, C: Clone> Clone for Call<T, C> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone(), request: self.request.clone() }
+    }
+}
+
+impl<T, C: fmt::Debug> fmt::Debug for Call<T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("client", &self.client)
+            .field("request", &self.request)
+            .finish()
     }
 }

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 
 pub(crate) use self::builder::Client;
 pub use self::builder::ClientBuilder;
-pub(crate) use self::methods::{client_methods, raw_request, resource_methods};
+pub(crate) use self::methods::{client_methods, raw_request, resource_methods, version_request};
 pub use self::rows::Rows;
 #[cfg(all(feature = "isahc", not(feature = "reqwest")))]
 use crate::backend::IsahcBackend;

@@ -1,14 +1,18 @@
 //! The verbs of resources, written once for both clients.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use http::Method;
+use serde::Serialize;
 
 use crate::call::Call;
+use crate::change::{Change, Changes};
 use crate::error::{Error, ErrorKind};
-use crate::filter::{Change, Changes, Filter, OrderBy};
+use crate::filter::Filter;
 use crate::id::Id;
 use crate::list::List;
+use crate::order::OrderBy;
 use crate::query::Query;
 use crate::request::{Operation, Request};
 use crate::resource::{Create, Delete, Replace, Resource, Retrieve, Update};
@@ -32,7 +36,6 @@ use crate::resource::{Create, Delete, Replace, Resource, Retrieve, Update};
 /// client.clusters().delete(cluster.id).send()?;
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Clone)]
 pub struct Crud<R, C> {
     client: C,
     resource: PhantomData<fn() -> R>,
@@ -51,13 +54,24 @@ impl<R: Resource, C: Clone> Crud<R, C> {
         Call::new(self.client.clone(), request)
     }
 
+    fn write(
+        &self,
+        operation: Operation,
+        method: Method,
+        path: String,
+        body: &impl Serialize,
+    ) -> Call<R::Model, C> {
+        let request = Request::json(operation, method, path).with_secrets(R::SECRET_FIELDS);
+        self.call(request.with_json(body))
+    }
+
     /// Creates a record and returns it as the server stored it: `POST {path}/`.
     pub fn create(&self, new: R::New) -> Call<R::Model, C>
     where
         R: Create,
     {
         let path = format!("{}/", R::PATH);
-        self.call(Request::json(Self::operation("create"), Method::POST, path).with_json(&new))
+        self.write(Self::operation("create"), Method::POST, path, &new)
     }
 
     /// Reads one record: `GET {path}/{id}/`.
@@ -82,12 +96,11 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     {
         let operation = Self::operation("update");
         let changes = Changes(changes(&R::FIELDS).into_iter().collect());
-        let request = match changes.repeated_field() {
-            Some(field) => Err(Error::new(ErrorKind::InvalidRequest, operation)
-                .with_note(format!("field `{field}` is set twice"))),
-            None => Request::json(operation, Method::PATCH, record_path(id)).with_json(&changes),
-        };
-        self.call(request)
+        match changes.repeated_field() {
+            Some(field) => self.call(Err(Error::new(ErrorKind::InvalidRequest, operation)
+                .with_note(format!("field `{field}` is set twice")))),
+            None => self.write(operation, Method::PATCH, record_path(id), &changes),
+        }
     }
 
     /// Writes the record whole: `PUT {path}/{id}/`. Optional fields that are left out keep their
@@ -96,8 +109,7 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     where
         R: Replace,
     {
-        let operation = Self::operation("replace");
-        self.call(Request::json(operation, Method::PUT, record_path(id)).with_json(&new))
+        self.write(Self::operation("replace"), Method::PUT, record_path(id), &new)
     }
 
     /// Deletes the record: `DELETE {path}/{id}/`.
@@ -132,4 +144,17 @@ impl<R: Resource, C: Clone> Crud<R, C> {
 
 fn record_path<R: Resource>(id: Id<R>) -> String {
     format!("{}/{id}/", R::PATH)
+}
+
+// Written out because derives would ask for the same traits of `R`.
+impl<R, C: Clone> Clone for Crud<R, C> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone(), resource: PhantomData }
+    }
+}
+
+impl<R: Resource, C: fmt::Debug> fmt::Debug for Crud<R, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Crud").field("resource", &R::NAME).field("client", &self.client).finish()
+    }
 }

@@ -51,7 +51,7 @@ pub enum ErrorKind {
     /// *What to do:* if the message names a field, the server is of a version that this crate
     /// does not know. The call itself was carried out if the status is a success.
     Decode,
-    /// There is no Keystone API at this address: HTML or a redirect where the API should be.
+    /// There is no Keystone API at this address: something else where the API should be.
     ///
     /// *What to do:* check the base URL, its scheme and path prefix.
     NotKeystone,
@@ -78,8 +78,8 @@ pub enum ErrorKind {
     Denied,
     /// The server refused the proof that a write comes from this client.
     ///
-    /// *What to do:* check that the base URL is the address under which the server knows itself;
-    /// behind proxies see the chapter on authentication.
+    /// *What to do:* check that the base URL is the address under which the server knows itself,
+    /// and see [`ClientBuilder::send_origin`](crate::ClientBuilder::send_origin).
     CsrfRejected,
     /// No such record, or none that the user may see.
     ///
@@ -191,13 +191,13 @@ impl Error {
         self
     }
 
-    /// The failure of `operation` because something that it needed first has failed so. Nothing
-    /// of the operation itself has been carried out.
-    pub(crate) fn prevents(self, operation: Operation, note: &'static str) -> Self {
-        let mut error = Self::new(self.kind(), operation).with_note(note);
-        error.0.attempts = self.attempts();
-        error.0.retry_after = self.retry_after();
-        error.0.correlation_id = self.correlation_id();
+    /// The failure of the call of `origin` because something that it needed first has failed so.
+    pub(crate) fn prevents(self, origin: &Origin, note: &'static str) -> Self {
+        let mut error =
+            Self::new(self.kind(), origin.operation).with_origin(origin).with_note(note);
+        error.0.status = self.0.status;
+        error.0.retry_after = self.0.retry_after;
+        error.0.explanation = self.0.explanation.clone();
         error.with_source(self)
     }
 

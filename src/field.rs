@@ -17,7 +17,8 @@
 //! ```compile_fail
 //! # use keystone_client::Resource;
 //! # use keystone_client::resources::AllocationRequest;
-//! AllocationRequest::FIELDS.assignees.contains(1); // many-to-many: the server would ignore it
+//! # use keystone_client::Id;
+//! AllocationRequest::FIELDS.assignees.eq([Id::new(1)]); // many-to-many: the server would ignore it
 //! ```
 
 mod value;
@@ -30,7 +31,9 @@ use serde::Serialize;
 pub use self::value::{
     Column, Dated, IntoValue, Listable, Nullable, Ordered, Scalar, Textual, Timed,
 };
-use crate::filter::{Change, Condition, Filter, Lookup, OrderBy};
+use crate::change::Change;
+use crate::filter::{Condition, Filter, Lookup};
+use crate::order::OrderBy;
 
 /// Who may write a field. Implemented by [`ReadOnly`], [`ReadWrite`] and [`WriteOnly`].
 pub trait Access: private::Sealed + 'static {}
@@ -240,7 +243,7 @@ comparisons! {
 
 macro_rules! parts {
     ($($bound:path: {
-        $($(#[$doc:meta])* $method:ident($argument:ident: $type:ty) => $lookup:ident;)+
+        $($(#[$doc:meta])* $method:ident($argument:ident: $type:ty, $range:expr) => $lookup:ident;)+
     })+) => {
         /// Parts of dates and times, in the server's time zone.
         impl<R, V, A> Field<R, V, A> {
@@ -250,7 +253,7 @@ macro_rules! parts {
                 V: Column<Scalar: $bound>,
                 A: Readable,
             {
-                Filter::new(Condition::one(self.name, Lookup::$lookup, &$argument))
+                Filter::new(Condition::part(self.name, Lookup::$lookup, $argument.into(), $range))
             })+)+
         }
     };
@@ -258,24 +261,24 @@ macro_rules! parts {
 
 parts! {
     Dated: {
-        /// In this year.
-        year(year: u16) => Year;
+        /// In this year, 1 to 9999.
+        year(year: u16, 1..=9999) => Year;
         /// In this month of any year, 1 to 12.
-        month(month: u8) => Month;
+        month(month: u8, 1..=12) => Month;
         /// On this day of any month, 1 to 31.
-        day(day: u8) => Day;
+        day(day: u8, 1..=31) => Day;
         /// In this ISO week of any year, 1 to 53.
-        week(week: u8) => Week;
+        week(week: u8, 1..=53) => Week;
         /// On this day of the week: 1 is Sunday, 7 is Saturday.
-        week_day(day: u8) => WeekDay;
+        week_day(day: u8, 1..=7) => WeekDay;
     }
 
     Timed: {
         /// In this hour of any day, 0 to 23.
-        hour(hour: u8) => Hour;
+        hour(hour: u8, 0..=23) => Hour;
         /// In this minute of any hour, 0 to 59.
-        minute(minute: u8) => Minute;
+        minute(minute: u8, 0..=59) => Minute;
         /// In this second of any minute, 0 to 59.
-        second(second: u8) => Second;
+        second(second: u8, 0..=59) => Second;
     }
 }

@@ -1,11 +1,8 @@
-//! Conditions, order and changes: what the [fields](crate::field) of a resource produce.
+//! Conditions on the records of a list.
 
 use std::fmt;
 use std::marker::PhantomData;
-
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
-use serde_json::Value;
+use std::ops::RangeInclusive;
 
 use crate::field::Scalar;
 
@@ -106,6 +103,21 @@ impl Condition {
             None => Comparand::Parameter(parameter),
         };
         Self { field, lookup, value }
+    }
+
+    /// A part of a date or time; what is out of `range` the server answers with a failure, or with
+    /// nothing.
+    pub(crate) fn part(
+        field: &'static str,
+        lookup: Lookup,
+        value: u16,
+        range: RangeInclusive<u16>,
+    ) -> Self {
+        if range.contains(&value) {
+            Self::one(field, lookup, &value)
+        } else {
+            Self { field, lookup, value: Comparand::Invalid("there is no such date or time") }
+        }
     }
 
     pub(crate) fn list(
@@ -233,124 +245,5 @@ impl<R> fmt::Display for Filter<R> {
             write!(f, "{}={value}", condition.parameter())?;
         }
         Ok(())
-    }
-}
-
-/// An order of the records of resource `R` by one field.
-#[must_use = "an order does nothing until a query takes it"]
-pub struct OrderBy<R> {
-    pub(crate) field: &'static str,
-    pub(crate) descending: bool,
-    resource: PhantomData<fn() -> R>,
-}
-
-impl<R> OrderBy<R> {
-    pub(crate) fn new(field: &'static str, descending: bool) -> Self {
-        Self { field, descending, resource: PhantomData }
-    }
-}
-
-impl<R> Clone for OrderBy<R> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<R> Copy for OrderBy<R> {}
-
-impl<R> PartialEq for OrderBy<R> {
-    fn eq(&self, other: &Self) -> bool {
-        (self.field, self.descending) == (other.field, other.descending)
-    }
-}
-
-impl<R> Eq for OrderBy<R> {}
-
-impl<R> fmt::Debug for OrderBy<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OrderBy({self})")
-    }
-}
-
-impl<R> fmt::Display for OrderBy<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.descending { "-" } else { "" };
-        write!(f, "{sign}{}", self.field)
-    }
-}
-
-/// A new value for one field of resource `R`, made by [`Field::set`](crate::field::Field::set).
-///
-/// Values of write-only fields are never shown.
-#[must_use = "a change does nothing until an update takes it"]
-pub struct Change<R> {
-    field: &'static str,
-    value: Result<Value, String>,
-    secret: bool,
-    resource: PhantomData<fn() -> R>,
-}
-
-impl<R> Change<R> {
-    pub(crate) fn new(field: &'static str, value: &impl Serialize, secret: bool) -> Self {
-        let value = serde_json::to_value(value).map_err(|error| error.to_string());
-        Self { field, value, secret, resource: PhantomData }
-    }
-
-    /// The name of the field on the wire.
-    pub fn field(&self) -> &'static str {
-        self.field
-    }
-}
-
-impl<R> Clone for Change<R> {
-    fn clone(&self) -> Self {
-        Self {
-            field: self.field,
-            value: self.value.clone(),
-            secret: self.secret,
-            resource: PhantomData,
-        }
-    }
-}
-
-impl<R> fmt::Debug for Change<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Change({self})")
-    }
-}
-
-impl<R> fmt::Display for Change<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
-            _ if self.secret => write!(f, "{}=[redacted]", self.field),
-            Ok(value) => write!(f, "{}={value}", self.field),
-            Err(_) => write!(f, "{}=[not serialisable]", self.field),
-        }
-    }
-}
-
-/// The body of an update: the changed fields in the order given.
-pub(crate) struct Changes<R>(pub(crate) Vec<Change<R>>);
-
-impl<R> Changes<R> {
-    /// Two changes of one field contradict each other.
-    pub(crate) fn repeated_field(&self) -> Option<&'static str> {
-        self.0.iter().enumerate().find_map(|(index, change)| {
-            let earlier = self.0.iter().take(index);
-            earlier.map(|other| other.field).find(|field| *field == change.field)
-        })
-    }
-}
-
-impl<R> Serialize for Changes<R> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for change in &self.0 {
-            match &change.value {
-                Ok(value) => map.serialize_entry(change.field, value)?,
-                Err(problem) => return Err(serde::ser::Error::custom(problem)),
-            }
-        }
-        map.end()
     }
 }

@@ -5,25 +5,29 @@
 //! same functions run to completion in one poll. Nothing here names a backend, a runtime or a
 //! clock.
 
-mod exchange;
 mod login;
+mod transmit;
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderValue;
 use uuid::Uuid;
 
 pub(crate) use self::login::Login;
+use self::transmit::Progress;
 use crate::auth::{Authenticator, Credential, Dialect, RefererHeaders, Snapshot, Turn, Verdict};
 use crate::backend::{ExecuteResult, Now};
 use crate::base_url::BaseUrl;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Credentials, Error, ErrorKind};
 use crate::request::{Capability, Request, RequestParts, Response};
 use crate::resource::Resource;
 use crate::retry::RetryPolicy;
 use crate::walk::Walk;
+
+/// How long a refresh ahead of time may take while the present token is still good.
+const HASTY_REFRESH: Duration = Duration::from_secs(10);
 
 /// What a driver does for the flow.
 pub(crate) trait Effects: Sync {
@@ -84,46 +88,73 @@ impl Core {
         parts: &RequestParts,
     ) -> Result<Response, Error> {
         let started = effects.now();
+        let mut progress = Progress::new(&self.settings.retry, started.monotonic);
+        if let Some(json) = parts.settled {
+            return Ok(Response::settled(json, self.origin(parts, Credentials::None, &progress)));
+        }
         let mut snapshot = self.auth.snapshot();
         self.check_support(parts, snapshot.dialect)?;
-
-        let mut refreshed = false;
+        if parts.anonymous || parts.brings_credential() {
+            return self.transmit(effects, parts, &Credential::None, &mut progress).await;
+        }
         if let Credential::Tokens(tokens) = &snapshot.credential {
             if tokens.wants_refresh(started.wall) {
-                self.refresh(effects, &snapshot).await.map_err(|error| prevented(error, parts))?;
-                refreshed = true;
-                snapshot = self.auth.snapshot();
+                let hurry = !tokens.access_has_expired(started.wall);
+                match self.refresh(effects, &snapshot, started.monotonic, hurry).await {
+                    Ok(()) => snapshot = self.auth.snapshot(),
+                    // The present token is good for a while yet.
+                    Err(_) if hurry => {}
+                    Err(error) => return Err(self.prevented(error, parts, &snapshot, &progress)),
+                }
             }
         }
+        let mut refreshed = false;
         loop {
             let response =
-                self.exchange(effects, parts, &snapshot.credential, started.monotonic).await?;
+                self.transmit(effects, parts, &snapshot.credential, &mut progress).await?;
             self.auth.absorb(&snapshot, response.headers());
             match snapshot.credential.verdict(&response) {
+                Verdict::Good => return Ok(response),
                 // A 401 comes before anything is executed, so writes may be repeated after it.
-                Verdict::Refresh if !refreshed => match self.refresh(effects, &snapshot).await {
-                    Ok(()) => refreshed = true,
-                    Err(error) if error.kind() == ErrorKind::SessionExpired => return Ok(response),
-                    Err(error) => return Err(prevented(error, parts)),
-                },
+                Verdict::Refresh if !refreshed => {
+                    let refresh = self.refresh(effects, &snapshot, started.monotonic, false).await;
+                    match refresh {
+                        Ok(()) => refreshed = true,
+                        Err(error) if error.kind() == ErrorKind::SessionExpired => {
+                            return Ok(response);
+                        }
+                        Err(error) => {
+                            return Err(self.prevented(error, parts, &snapshot, &progress));
+                        }
+                    }
+                }
                 Verdict::Refresh | Verdict::Over => {
                     self.auth.replace_if(snapshot.epoch, Credential::Ended);
                     return Ok(response);
                 }
-                Verdict::Good => return Ok(response),
             }
             snapshot = self.auth.snapshot();
         }
     }
 
-    /// Brings a new access token, or finds that somebody else has brought one.
-    async fn refresh<E: Effects>(&self, effects: &E, seen: &Snapshot) -> Result<(), Error> {
+    /// Brings a new access token, or finds that somebody else has brought one. In a `hurry` one
+    /// short attempt has to do.
+    async fn refresh<E: Effects>(
+        &self,
+        effects: &E,
+        seen: &Snapshot,
+        started: Instant,
+        hurry: bool,
+    ) -> Result<(), Error> {
         let _gate = self.auth.gate().await;
         match self.auth.turn(seen) {
             Turn::Replaced => Ok(()),
             Turn::Failed(error) => Err(error),
             Turn::Mine => {
-                let outcome = self.refresh_tokens(effects, seen).await;
+                let hasty = RetryPolicy::never().with_total(HASTY_REFRESH);
+                let retry = if hurry { &hasty } else { &self.settings.retry };
+                let mut progress = Progress::new(retry, started);
+                let outcome = self.refresh_tokens(effects, seen, &mut progress).await;
                 match &outcome {
                     Ok(credential) => self.auth.replace_if(seen.epoch, credential.clone()),
                     Err(error) if error.kind() == ErrorKind::SessionExpired => {
@@ -134,6 +165,17 @@ impl Core {
                 outcome.map(drop)
             }
         }
+    }
+
+    fn prevented(
+        &self,
+        error: Error,
+        parts: &RequestParts,
+        snapshot: &Snapshot,
+        progress: &Progress<'_>,
+    ) -> Error {
+        let origin = self.origin(parts, snapshot.credential.class(), progress);
+        error.prevents(&origin, "the access token could not be refreshed")
     }
 
     fn check_support(&self, parts: &RequestParts, dialect: Option<Dialect>) -> Result<(), Error> {
@@ -150,8 +192,4 @@ impl Core {
         };
         Err(Error::new(ErrorKind::Unsupported, parts.operation).with_note(lacking))
     }
-}
-
-fn prevented(error: Error, parts: &RequestParts) -> Error {
-    error.prevents(parts.operation, "the access token has expired and could not be refreshed")
 }

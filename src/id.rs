@@ -40,6 +40,12 @@ impl<R: ?Sized> Id<R> {
         Self { value, resource: PhantomData }
     }
 
+    /// The key of the same record, seen as another type for the same path: a custom view of it, or
+    /// its shape on servers of another age.
+    pub const fn cast<S: ?Sized>(self) -> Id<S> {
+        Id::new(self.value)
+    }
+
     /// The integer on the wire.
     pub const fn get(self) -> u64 {
         self.value

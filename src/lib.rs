@@ -27,14 +27,16 @@ mod base_url;
 pub mod blocking;
 pub mod body;
 mod call;
+mod change;
 mod client;
 mod crud;
 mod error;
 pub mod field;
-pub mod filter;
+mod filter;
 mod flow;
 mod id;
 mod list;
+mod order;
 mod page;
 mod query;
 pub mod request;
@@ -49,34 +51,36 @@ mod walk;
 
 pub use self::auth::Dialect;
 pub use self::call::Call;
+pub use self::change::Change;
 pub use self::client::{CallFuture, ClientBuilder, KeystoneClient, Rows};
 pub use self::crud::Crud;
 pub use self::error::{Error, ErrorKind};
 pub use self::filter::Filter;
 pub use self::id::Id;
 pub use self::list::List;
+pub use self::order::OrderBy;
 pub use self::page::Page;
 pub use self::query::Query;
 pub use self::request::Response;
 pub use self::resource::Resource;
 pub use self::retry::RetryPolicy;
 
+// Crates whose types are part of this one's interface, in the versions that fit.
+pub use {bytes, http, jiff, rust_decimal, secrecy, uuid};
+
 /// What the code that [`resource!`] generates refers to. Not for other use.
 #[doc(hidden)]
 pub mod __private {
     pub use serde;
 
-    use crate::field::Field;
-
-    /// A field under the name that the identifier has on the wire.
-    pub const fn field<R, V, A>(identifier: &'static str) -> Field<R, V, A> {
-        Field::new(match identifier.as_bytes() {
-            // Raw identifiers are keywords in Rust only.
+    /// The identifier without the mark of a raw one: such are keywords in Rust only.
+    pub const fn wire_name(identifier: &'static str) -> &'static str {
+        match identifier.as_bytes() {
             [b'r', b'#', name @ ..] => match std::str::from_utf8(name) {
                 Ok(name) => name,
                 Err(_) => identifier,
             },
             _ => identifier,
-        })
+        }
     }
 }

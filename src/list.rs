@@ -1,17 +1,20 @@
 //! A list of records, to be fetched by one of the clients.
 
+use std::fmt;
+
 use crate::call::Call;
 use crate::error::{Error, ErrorKind};
-use crate::filter::{Filter, OrderBy};
+use crate::filter::Filter;
+use crate::order::OrderBy;
 use crate::page::Page;
 use crate::query::{MAX_PAGE_SIZE, Query, Start};
-use crate::request::{Capability, Operation};
+use crate::request::{Capability, Operation, Response};
 use crate::resource::Resource;
 
 /// A [`Query`] bound to the client `C` that will send it.
 ///
 /// `all` fetches every record; `stream` (async) and `iter` (blocking) hand them out one by one
-/// with one page in memory. All of them walk the whole list, in the order of the keys or in the
+/// with one page in memory, and in an order of your own also the keys seen. All of them walk the whole list, in the order of the keys or in the
 /// order asked for; none stops after the first page.
 ///
 /// ```
@@ -31,7 +34,6 @@ use crate::resource::Resource;
 /// # Ok(()) }
 /// ```
 #[must_use = "a list does nothing until it is fetched: `all`, `stream`, `iter` or `page`"]
-#[derive(Debug, Clone)]
 pub struct List<R, C> {
     pub(crate) client: C,
     pub(crate) query: Query<R>,
@@ -70,16 +72,43 @@ impl<R: Resource, C> List<R, C> {
     /// One page of at most `limit` records (1 to 1,000), after skipping `offset`.
     ///
     /// Without an order the server may place records differently in each answer; key order is
-    /// asked for then.
+    /// asked for then. A server before 0.7.4 does not page; the call fails there as
+    /// [`ErrorKind::Unsupported`].
     pub fn page(self, limit: u32, offset: u64) -> Call<Page<R::Model>, C> {
         let request = if (1..=MAX_PAGE_SIZE).contains(&limit) {
             self.query
                 .page_request(limit, Start::Offset(offset))
-                .map(|request| request.needing(Capability::Paging))
+                .map(|request| request.needing(Capability::Paging).adapt(read_page))
         } else {
             Err(Error::new(ErrorKind::InvalidRequest, Operation::new("list", R::NAME))
                 .with_note("the limit of a page is between 1 and 1,000"))
         };
         Call::new(self.client, request)
+    }
+}
+
+/// Reads one page; a whole list in its place comes from a server that ignored the limit.
+fn read_page<M>(
+    response: Response,
+    decode: &dyn Fn(Response) -> Result<Page<M>, Error>,
+) -> Result<Page<M>, Error> {
+    let whole = response.error(ErrorKind::Unsupported);
+    let page = decode(response)?;
+    if page.total.is_none() {
+        return Err(whole.with_note("this server does not page lists; ask for all records"));
+    }
+    Ok(page)
+}
+
+// Written out because derives would ask for the same traits of `R`.
+impl<R, C: Clone> Clone for List<R, C> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone(), query: self.query.clone() }
+    }
+}
+
+impl<R, C: fmt::Debug> fmt::Debug for List<R, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("List").field("client", &self.client).field("query", &self.query).finish()
     }
 }

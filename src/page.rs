@@ -41,16 +41,16 @@ struct Envelope<T> {
 }
 
 impl<T: DeserializeOwned> Page<T> {
-    /// Reads a list response of any server version. The offset is what the request asked for.
-    pub(crate) fn read(response: Response, offset: u64) -> Result<Self, Error> {
+    /// Reads a list response of any server version, as the first page.
+    pub(crate) fn read(response: Response) -> Result<Self, Error> {
         let response = response.error_for_status()?;
         let first = response.bytes().iter().find(|byte| !byte.is_ascii_whitespace());
         if first == Some(&b'[') {
             let total = total_header(response.headers());
-            return Ok(Self { items: response.json()?, total, offset });
+            return Ok(Self { items: response.json()?, total, offset: 0 });
         }
         let Envelope { count, results } = response.json()?;
-        Ok(Self { items: results, total: Some(count), offset })
+        Ok(Self { items: results, total: Some(count), offset: 0 })
     }
 }
 

@@ -7,7 +7,8 @@ use http::Method;
 use url::form_urlencoded;
 
 use crate::error::{Error, ErrorKind};
-use crate::filter::{Condition, Filter, OrderBy};
+use crate::filter::{Condition, Filter};
+use crate::order::OrderBy;
 use crate::page::Page;
 use crate::request::{Capability, Operation, Request};
 use crate::resource::Resource;
@@ -126,6 +127,13 @@ impl<R: Resource> Query<R> {
         self
     }
 
+    /// The order of the key, if that is what the list comes in; what else is asked for then has no
+    /// effect, as keys do not repeat. `None` for any other order.
+    pub(crate) fn key_order(&self) -> Option<OrderBy<R>> {
+        let order = self.order.first().copied().unwrap_or(OrderBy::new(KEY, false));
+        (R::HAS_ID && order.field == KEY).then_some(order)
+    }
+
     pub(crate) fn matches_nothing(&self) -> bool {
         self.conditions.iter().any(Condition::matches_nothing)
     }
@@ -141,8 +149,13 @@ impl<R: Resource> Query<R> {
             |problem: String| Error::new(ErrorKind::InvalidRequest, operation).with_note(problem);
         let mut request =
             Request::new(operation, Method::GET, format!("{}/", R::PATH), |response| {
-                Page::read(response, 0)
+                Page::read(response)
             });
+        let key_order = self.key_order();
+        let after_key = match key_order {
+            Some(order) if order.descending => "id__lt",
+            _ => "id__gt",
+        };
         let mut names: Vec<String> = Vec::with_capacity(self.conditions.len());
         for condition in &self.conditions {
             let name = condition.parameter();
@@ -158,19 +171,25 @@ impl<R: Resource> Query<R> {
                 request = request.needing(Capability::NegatedLookups);
             }
             // A walk continues from behind the caller's own bound, which the key replaces.
-            let replaced = matches!(start, Start::AfterKey(_)) && name == AFTER_KEY;
+            let replaced = matches!(start, Start::AfterKey(_)) && name == after_key;
             if let (Some(value), false) = (value, replaced) {
                 request = request.with_query(name.clone(), value);
             }
             names.push(name);
         }
-        if !self.order.is_empty() {
-            request = request.needing(Capability::Order);
+        if self.matches_nothing() {
+            request = request.settled(r#"{"count":0,"results":[]}"#);
         }
         // Without a unique key last, the server may place records differently on each page.
-        let mut order: Vec<String> = self.order.iter().map(ToString::to_string).collect();
-        if R::HAS_ID && !self.order.iter().any(|key| key.field == "id") {
-            order.push("id".to_owned());
+        let mut order: Vec<String> = match key_order {
+            Some(order) => vec![order.to_string()],
+            None => self.order.iter().map(ToString::to_string).collect(),
+        };
+        if key_order.is_none() && !order.is_empty() {
+            request = request.needing(Capability::Order);
+            if R::HAS_ID && !self.order.iter().any(|key| key.field == KEY) {
+                order.push(KEY.to_owned());
+            }
         }
         if !order.is_empty() {
             request = request.with_query("_order", order.join(","));
@@ -178,7 +197,7 @@ impl<R: Resource> Query<R> {
         request = request.with_query("_limit", limit.to_string());
         Ok(match start {
             Start::Beginning => request,
-            Start::AfterKey(key) => request.with_query(AFTER_KEY, key.to_string()),
+            Start::AfterKey(key) => request.with_query(after_key, key.to_string()),
             Start::Offset(offset) => {
                 request.with_query("_offset", offset.to_string()).adapt(move |response, decode| {
                     decode(response).map(|page| Page { offset, ..page })
@@ -188,7 +207,7 @@ impl<R: Resource> Query<R> {
     }
 }
 
-const AFTER_KEY: &str = "id__gt";
+const KEY: &str = "id";
 
 /// Where in a list a page begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
@@ -64,9 +64,21 @@ pub(crate) struct RequestParts {
     pub(crate) idempotent: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) needs: Vec<Capability>,
+    /// Sent without credentials whatever the client holds.
+    pub(crate) anonymous: bool,
+    /// Members of the body and query parameters that are never shown.
+    pub(crate) secrets: &'static [&'static str],
+    /// The JSON that stands for the answer where the server need not be asked.
+    pub(crate) settled: Option<&'static str>,
 }
 
 impl RequestParts {
+    /// Whether the caller has put a credential in, which then is not the client's to judge.
+    pub(crate) fn brings_credential(&self) -> bool {
+        let credentials = [header::AUTHORIZATION, header::COOKIE];
+        self.headers.iter().any(|(name, _)| credentials.contains(name))
+    }
+
     /// The query as it travels, without the question mark.
     pub(crate) fn query_string(&self) -> String {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish()
@@ -156,6 +168,9 @@ impl<T> Request<T> {
                 idempotent,
                 timeout: None,
                 needs: Vec::new(),
+                anonymous: false,
+                secrets: &[],
+                settled: None,
             },
             decode: Decode::Plain(decode),
         }
@@ -171,7 +186,8 @@ impl<T> Request<T> {
         self
     }
 
-    /// Adds a header. Authentication headers are added when the request is sent.
+    /// Adds a header. Headers of the client's own, authentication among them, are added when the
+    /// request is sent; one of the same name given here takes their place.
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.parts.headers.push((name, value));
         self
@@ -207,6 +223,23 @@ impl<T> Request<T> {
     /// Bounds each attempt, in place of the client's own time-out.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.parts.timeout = Some(timeout);
+        self
+    }
+
+    /// Sends the request without credentials, for endpoints that are open to anybody.
+    pub fn without_login(mut self) -> Self {
+        self.parts.anonymous = true;
+        self
+    }
+
+    pub(crate) fn with_secrets(mut self, names: &'static [&'static str]) -> Self {
+        self.parts.secrets = names;
+        self
+    }
+
+    /// Answers with this JSON instead of asking the server.
+    pub(crate) fn settled(mut self, json: &'static str) -> Self {
+        self.parts.settled = Some(json);
         self
     }
 

@@ -81,6 +81,9 @@ pub trait Resource: Sized + 'static {
     /// The value of the table of fields.
     const FIELDS: Self::Fields;
 
+    /// The names on the wire of the fields whose values are never shown, such as a password.
+    const SECRET_FIELDS: &'static [&'static str] = &[];
+
     /// Whether records have an integer `id` by which a list can be walked. Where it is `false`
     /// lists are walked by offset.
     const HAS_ID: bool = true;

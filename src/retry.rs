@@ -6,6 +6,10 @@ use http::{HeaderMap, StatusCode, header};
 
 use crate::backend::{BackendError, BackendErrorKind};
 
+/// An attempt is not begun with less time than this left: a write cut off at once would only be in
+/// doubt.
+const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
+
 /// How often and how patiently a call is repeated.
 ///
 /// A call that certainly was not executed (no connection, 429) is repeated whatever its method.
@@ -66,7 +70,9 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets the time within which a call ends, attempts and waits included.
+    /// Sets the time within which a call ends, attempts and waits included. A longer
+    /// [`Call::timeout`](crate::Call::timeout) takes its place. While another caller logs in or
+    /// refreshes, the time of that comes on top.
     #[must_use]
     pub fn with_total(mut self, total: Duration) -> Self {
         self.total = total;
@@ -100,7 +106,7 @@ impl RetryPolicy {
             return None;
         }
         let wait = failure.asked_to_wait.unwrap_or_else(|| self.backoff(attempt.number, random));
-        (attempt.elapsed.saturating_add(wait) < self.total).then_some(wait)
+        (wait.saturating_add(SHORTEST_ATTEMPT) <= attempt.left).then_some(wait)
     }
 
     fn backoff(&self, attempt: u32, random: f64) -> Duration {
@@ -116,7 +122,8 @@ pub(crate) struct Attempt {
     /// 1 for the first.
     pub(crate) number: u32,
     pub(crate) idempotent: bool,
-    pub(crate) elapsed: Duration,
+    /// What is left of the total time.
+    pub(crate) left: Duration,
 }
 
 /// What an attempt came to, as far as repeating it goes.
@@ -149,19 +156,19 @@ impl Failure {
         (surely_not_executed || transient).then(|| Self {
             surely_not_executed,
             transient,
-            asked_to_wait: retry_after(headers, Some(wall)),
+            asked_to_wait: retry_after(headers, wall),
         })
     }
 }
 
 /// The wait that `Retry-After` asks for, in seconds or, judged by `wall`, as a date.
-pub(crate) fn retry_after(headers: &HeaderMap, wall: Option<SystemTime>) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, wall: SystemTime) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
     let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(wall?).unwrap_or_default())
+    Some(date.duration_since(wall).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -173,7 +180,7 @@ mod tests {
     }
 
     fn attempt(number: u32, idempotent: bool) -> Attempt {
-        Attempt { number, idempotent, elapsed: Duration::ZERO }
+        Attempt { number, idempotent, left: RetryPolicy::default().total }
     }
 
     fn policy() -> RetryPolicy {

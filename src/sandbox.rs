@@ -76,21 +76,12 @@ mod writes;
 #[cfg(feature = "sandbox-server")]
 mod listen;
 
+pub use crate::auth::Dialect;
 pub use builder::SandboxBuilder;
 pub use insert_error::InsertError;
 #[cfg(feature = "sandbox-server")]
 pub use listen::SandboxServer;
 pub use recorded::RecordedRequest;
-
-/// The two protocols that Keystone servers speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Dialect {
-    /// Session cookies with CSRF tokens, and API tokens: as servers of version 0.10.9.
-    Session,
-    /// Pairs of JSON Web Tokens: as servers of version 0.3.26.
-    Jwt,
-}
 
 /// The databases on which Keystone runs, as far as clients notice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

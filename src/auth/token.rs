@@ -18,6 +18,7 @@ pub(crate) struct TokenPair {
     user_id: Option<u64>,
     /// When to renew the access token unasked; `None` if its expiry is not known.
     refresh_at: Option<SystemTime>,
+    access_expires: Option<SystemTime>,
     refresh_expires: Option<SystemTime>,
 }
 
@@ -25,13 +26,18 @@ impl TokenPair {
     /// The pair as the server handed it out at `wall`; `None` if it cannot be sent in a header.
     pub(crate) fn new(access: &str, refresh: SecretString, wall: SystemTime) -> Option<Self> {
         let claims = Claims::read(access);
-        let refresh_claims = Claims::read(refresh.expose_secret());
+        // A token that seems to be born expired means that the clocks disagree; then only the
+        // server can say when it is over.
+        let credible = |expires: &SystemTime| *expires > wall;
+        let access_expires = claims.expires().filter(credible);
+        let refresh_expires = Claims::read(refresh.expose_secret()).expires().filter(credible);
         Some(Self {
             authorization: bearer("Bearer", access)?,
             refresh,
             user_id: claims.user_id(),
-            refresh_at: claims.expires().and_then(|expires| refresh_at(expires, wall)),
-            refresh_expires: refresh_claims.expires(),
+            refresh_at: access_expires.and_then(|expires| refresh_at(expires, wall)),
+            access_expires,
+            refresh_expires,
         })
     }
 
@@ -60,6 +66,10 @@ impl TokenPair {
 
     pub(crate) fn wants_refresh(&self, wall: SystemTime) -> bool {
         self.refresh_at.is_some_and(|time| time <= wall)
+    }
+
+    pub(crate) fn access_has_expired(&self, wall: SystemTime) -> bool {
+        self.access_expires.is_some_and(|expires| expires <= wall)
     }
 
     /// Whether not even a refresh is possible any more.
@@ -96,9 +106,7 @@ fn bearer(scheme: &str, token: &str) -> Option<HeaderValue> {
 }
 
 fn refresh_at(expires: SystemTime, wall: SystemTime) -> Option<SystemTime> {
-    // A token that seems to be born expired means that the clocks disagree; then only the server
-    // can say when it is time.
-    let life = expires.duration_since(wall).ok().filter(|life| !life.is_zero())?;
+    let life = expires.duration_since(wall).ok()?;
     expires.checked_sub(REFRESH_MARGIN.min(life / 5))
 }
 
@@ -166,8 +174,9 @@ mod tests {
 
     #[test]
     fn a_wrong_clock_does_not_refresh_every_call() {
-        let tokens = pair(&token(r#"{"exp":1300}"#), 5000);
-        assert!(!tokens.wants_refresh(at(5001)));
+        let tokens = pair(&token(r#"{"exp":1300}"#), 90_000);
+        assert!(!tokens.wants_refresh(at(90_001)));
+        assert!(!tokens.has_expired(at(90_001)), "nor does it take the login for over");
     }
 
     #[test]

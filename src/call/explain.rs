@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
+use url::form_urlencoded;
 
 use super::Call;
 use crate::client::Client;
@@ -10,13 +11,16 @@ use crate::error::Error;
 
 const REDACTED: &str = "[redacted]";
 
-/// Names of JSON members that hold secrets, in any request that Keystone takes.
-const SECRET_MEMBERS: [&str; 5] = ["password", "refresh", "access", "token", "key"];
+/// Names under which Keystone takes secrets, in bodies and queries.
+const SECRET_NAMES: [&str; 5] = ["password", "refresh", "access", "token", "key"];
+
+/// Headers that carry credentials, also where a caller has not marked them.
+const SECRET_HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-csrftoken"];
 
 #[allow(private_bounds, reason = "there are two clients and no more")]
 impl<T, C: Client> Call<T, C> {
-    /// The HTTP request of this call as a `curl` command line. Nothing is sent. Credentials and
-    /// passwords are left out.
+    /// The HTTP request of this call as a `curl` command line. Nothing is sent. Credentials,
+    /// passwords and write-only fields are left out.
     ///
     /// ```
     /// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};
@@ -37,53 +41,68 @@ impl<T, C: Client> Call<T, C> {
         let request = self.request?;
         let core = self.client.core();
         let credential = core.auth.snapshot().credential;
-        core.http_request(&request.parts, &credential, Duration::ZERO).map(|http| curl(&http))
+        let http = core.http_request(&request.parts, &credential, Duration::ZERO)?;
+        let secrets: Vec<&str> =
+            SECRET_NAMES.iter().chain(request.parts.secrets).copied().collect();
+        Ok(curl(&http, &secrets))
     }
 }
 
-fn curl(request: &http::Request<Bytes>) -> String {
+fn curl(request: &http::Request<Bytes>, secrets: &[&str]) -> String {
     let mut line =
-        format!("curl --request {} {}", request.method(), quoted(&request.uri().to_string()));
+        format!("curl --request {} {}", request.method(), quoted(&url(request, secrets)));
     for (name, value) in request.headers() {
+        let is_secret = value.is_sensitive() || SECRET_HEADERS.contains(&name.as_str());
         let value = match value.to_str() {
-            Ok(value) if !value.is_empty() && !is_sensitive(request, name) => value,
+            Ok(value) if !is_secret => value,
             _ => REDACTED,
         };
         // Writing to a `String` cannot fail.
         let _ = write!(line, " --header {}", quoted(&format!("{name}: {value}")));
     }
     if !request.body().is_empty() {
-        let _ = write!(line, " --data {}", quoted(&body(request.body())));
+        let _ = write!(line, " --data {}", quoted(&body(request.body(), secrets)));
     }
     line
 }
 
-fn is_sensitive(request: &http::Request<Bytes>, name: &http::HeaderName) -> bool {
-    request.headers().get_all(name).iter().any(http::HeaderValue::is_sensitive)
+/// The URL with the values of secret parameters left out.
+fn url(request: &http::Request<Bytes>, secrets: &[&str]) -> String {
+    let whole = request.uri().to_string();
+    let Some((path, query)) = whole.split_once('?') else { return whole };
+    let is_secret = |name: &str| secrets.contains(&name);
+    if !form_urlencoded::parse(query.as_bytes()).any(|(name, _)| is_secret(&name)) {
+        return whole;
+    }
+    let mut shown = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        shown.append_pair(&name, if is_secret(&name) { REDACTED } else { &value });
+    }
+    format!("{path}?{}", shown.finish())
 }
 
-fn body(bytes: &Bytes) -> String {
+fn body(bytes: &Bytes, secrets: &[&str]) -> String {
     match serde_json::from_slice::<Value>(bytes) {
         Ok(mut value) => {
-            redact(&mut value);
+            redact(&mut value, secrets);
             value.to_string()
         }
         Err(_) => format!("[{} bytes]", bytes.len()),
     }
 }
 
-fn redact(value: &mut Value) {
+fn redact(value: &mut Value, secrets: &[&str]) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                if SECRET_MEMBERS.contains(&name.as_str()) {
+                if secrets.contains(&name.as_str()) {
                     *value = REDACTED.into();
                 } else {
-                    redact(value);
+                    redact(value, secrets);
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(redact),
+        Value::Array(items) => items.iter_mut().for_each(|item| redact(item, secrets)),
         _ => {}
     }
 }

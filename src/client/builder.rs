@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use http::HeaderValue;
 use secrecy::SecretString;
@@ -14,7 +15,7 @@ use crate::retry::RetryPolicy;
 
 const BUILD: Operation = Operation::new("build", "client");
 
-/// What the two clients have in common, for the code that is written once.
+/// What the code that is written once for both clients needs of them.
 pub(crate) trait Client: Clone {
     /// A backend of this colour.
     type Backend;
@@ -57,6 +58,7 @@ pub struct ClientBuilder<C: Client> {
     api_token: Option<SecretString>,
     retry: RetryPolicy,
     transport: Option<TransportSettings>,
+    timeout: Option<Duration>,
     user_agent: Option<String>,
     correlation_id: Option<Uuid>,
     send_origin: bool,
@@ -72,6 +74,7 @@ impl<C: Client> ClientBuilder<C> {
             api_token: None,
             retry: RetryPolicy::default(),
             transport: None,
+            timeout: None,
             user_agent: None,
             correlation_id: None,
             send_origin: false,
@@ -98,7 +101,15 @@ impl<C: Client> ClientBuilder<C> {
         self
     }
 
-    /// Sets time-outs and limits of the default backend. A backend of your own has its own.
+    /// Sets the time that each attempt of a call may take, with any backend. Default: 60 s, or the
+    /// time-out of [`transport`](Self::transport).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets time-outs and limits of the default backend. A backend of your own takes them when it
+    /// is made, except for the time-out of a call, which is the client's.
     pub fn transport(mut self, settings: TransportSettings) -> Self {
         self.transport = Some(settings);
         self
@@ -183,7 +194,7 @@ impl<C: Client> ClientBuilder<C> {
         };
         let settings = Settings {
             retry: self.retry,
-            timeout: transport.timeout,
+            timeout: self.timeout.unwrap_or(transport.timeout),
             user_agent,
             correlation_id,
             correlation_header,

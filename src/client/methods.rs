@@ -55,14 +55,9 @@ macro_rules! client_methods {
             }
 
             /// The server's version, `0.0.0` for one that runs from a source tree:
-            /// `GET /version/`. No login is needed.
+            /// `GET /version/`. No login is needed, and none is sent along.
             pub fn version(&self) -> $crate::Call<String, Self> {
-                self.request($crate::request::Request::new(
-                    $crate::request::Operation::new("retrieve", "version"),
-                    http::Method::GET,
-                    "version/",
-                    |response| Ok(response.error_for_status()?.text()?.trim().to_owned()),
-                ))
+                self.request($crate::client::version_request())
             }
 
             /// The verbs of a resource, for resources defined elsewhere.
@@ -89,7 +84,9 @@ macro_rules! client_methods {
             /// A GET of any endpoint; the answer is the response whatever its status.
             ///
             /// The endpoint is relative to the base URL; slashes at its ends are put right and a
-            /// query in it is taken over. Login headers are added when logged in.
+            /// query in it is taken over. Login headers are added when logged in. For a path that
+            /// must not end in a slash, such as `openapi/json` on servers before 0.8.2, there is
+            /// [`request`](Self::request).
             pub fn http_get(&self, endpoint: &str) -> $crate::Call<$crate::Response, Self> {
                 self.http(http::Method::GET, endpoint)
             }
@@ -213,7 +210,7 @@ macro_rules! resource_methods {
                 ) -> $crate::Call<$crate::resources::$($resource)::+, Self>
                 where
                     I: IntoIterator<
-                        Item = $crate::filter::Change<$crate::resources::$($resource)::+>,
+                        Item = $crate::Change<$crate::resources::$($resource)::+>,
                     >,
                 {
                     self.$accessor().update(id, changes)
@@ -236,6 +233,25 @@ macro_rules! resource_methods {
 
 pub(crate) use {client_methods, resource_methods};
 
+/// The longest text that a version is taken to be.
+const LONGEST_VERSION: usize = 100;
+
+/// The request for the server's version, which is plain text in all versions.
+pub(crate) fn version_request() -> Request<String> {
+    let operation = Operation::new("retrieve", "version");
+    let request = Request::new(operation, Method::GET, "version/", |response| {
+        let response = response.error_for_status()?;
+        let version = response.text()?.trim();
+        if version.is_empty() || version.len() > LONGEST_VERSION || version.contains(['<', '\n']) {
+            return Err(response
+                .error(ErrorKind::NotKeystone)
+                .with_note("the answer is not a version"));
+        }
+        Ok(version.to_owned())
+    });
+    request.without_login()
+}
+
 /// The request of a generic HTTP call.
 pub(crate) fn raw_request(method: Method, endpoint: &str) -> Result<Request<Response>, Error> {
     let operation = match method {
@@ -246,8 +262,8 @@ pub(crate) fn raw_request(method: Method, endpoint: &str) -> Result<Request<Resp
         _ => Operation::new("GET", ""),
     };
     let (path, query) = parse_endpoint(endpoint).map_err(|problem| {
-        Error::new(ErrorKind::InvalidRequest, operation)
-            .with_note(format!("`{endpoint}`: {problem}"))
+        // An endpoint that is none may be an address with a password in it; it is not repeated.
+        Error::new(ErrorKind::InvalidRequest, operation).with_note(problem)
     })?;
     let request = Request::raw(operation, method, path);
     Ok(query.into_iter().fold(request, |request, (name, value)| request.with_query(name, value)))

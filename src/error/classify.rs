@@ -2,7 +2,6 @@ use http::{StatusCode, header};
 
 use super::{Error, ErrorKind};
 use crate::request::Response;
-use crate::retry;
 
 /// What a request carried to say who is asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,10 +50,7 @@ impl Error {
         let explanation = response.explanation();
         let kind = kind_of(response, explanation.detail());
         let mut error = response.error(kind);
-        error.0.retry_after = match kind {
-            ErrorKind::Throttled => retry::retry_after(response.headers(), None),
-            _ => None,
-        };
+        error.0.retry_after = response.origin.retry_after;
         error.0.explanation = explanation;
         if kind == ErrorKind::Redirected {
             let location = response.headers().get(header::LOCATION);

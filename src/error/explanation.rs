@@ -82,7 +82,7 @@ impl Explanation {
                     if !summary.is_empty() {
                         summary.push_str("; ");
                     }
-                    if name != "non_field_errors" && !name.is_empty() {
+                    if name != "non_field_errors" {
                         summary.push_str(name);
                         summary.push_str(": ");
                     }
@@ -116,7 +116,9 @@ fn collect(value: &Value, path: &str, into: &mut Vec<(String, Vec<String>)>) {
             let messages: Vec<String> =
                 items.iter().filter_map(Value::as_str).map(str::to_owned).collect();
             if !messages.is_empty() {
-                into.push((path.to_owned(), messages));
+                // A bare list is about no field in particular.
+                let name = if path.is_empty() { "non_field_errors" } else { path };
+                into.push((name.to_owned(), messages));
             }
             for (index, item) in items.iter().enumerate() {
                 if item.is_object() || item.is_array() {

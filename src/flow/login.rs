@@ -1,11 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::transmit::Progress;
 use super::{Core, Effects};
 use crate::auth::{Credential, Dialect, Probe, SessionCookies, Snapshot, TokenPair, probe_verdict};
 use crate::error::{Error, ErrorKind};
@@ -42,16 +43,17 @@ impl Core {
         }
 
         let _gate = self.auth.gate().await;
+        let started = effects.now().monotonic;
         let dialect = match self.auth.snapshot().dialect {
             Some(dialect) => dialect,
-            None => self.probe(effects).await?,
+            None => self.probe(effects, started).await?,
         };
         let request =
             Request::raw(LOG_IN, Method::POST, dialect.login_path()).with_json(&Body {
                 username: &login.username,
                 password: login.password.expose_secret(),
             })?;
-        let response = self.anonymous(effects, &request).await?;
+        let response = self.anonymous(effects, &request, started).await?;
         let response = check_login(dialect, response)?;
         let wall = effects.now().wall;
         let credential = match dialect {
@@ -66,10 +68,10 @@ impl Core {
     }
 
     /// Finds the login endpoint without sending a password anywhere.
-    async fn probe<E: Effects>(&self, effects: &E) -> Result<Dialect, Error> {
+    async fn probe<E: Effects>(&self, effects: &E, started: Instant) -> Result<Dialect, Error> {
         for dialect in [Dialect::Session, Dialect::Jwt] {
             let request = Request::raw(PROBE, Method::GET, dialect.login_path());
-            let response = self.anonymous(effects, &request).await?;
+            let response = self.anonymous(effects, &request, started).await?;
             match probe_verdict(&response) {
                 Probe::Present => return Ok(dialect),
                 Probe::Absent => {}
@@ -95,33 +97,29 @@ impl Core {
 
     /// Ends the login on the server, and here whatever the server says.
     pub(crate) async fn logout<E: Effects>(&self, effects: &E) -> Result<(), Error> {
-        let _gate = self.auth.gate().await;
-        let seen = self.auth.snapshot();
-        self.auth.replace(Credential::None);
-        let (dialect, request) = match &seen.credential {
+        // Forgotten first: whatever comes of telling the server, this client is logged out.
+        let present = self.auth.take();
+        let mut call = Request::raw(LOG_OUT, Method::POST, Dialect::Session.logout_path());
+        let credential = match &present {
             Credential::None | Credential::Ended | Credential::ApiToken(_) => return Ok(()),
-            Credential::Session(_) => (Dialect::Session, None),
-            Credential::Tokens(tokens) => (Dialect::Jwt, Some(RefreshBody::of(tokens))),
+            Credential::Session(_) => &present,
+            Credential::Tokens(tokens) => {
+                call = Request::raw(LOG_OUT, Method::POST, Dialect::Jwt.logout_path())
+                    .with_json(&RefreshBody::of(tokens))?;
+                // The token endpoints look at the body alone.
+                &Credential::None
+            }
         };
-        let mut call = Request::raw(LOG_OUT, Method::POST, dialect.logout_path())
-            // The second of two ends what the first has ended.
-            .with_idempotent(true);
-        if let Some(body) = &request {
-            call = call.with_json(body)?;
-        }
-        let credential = match dialect {
-            Dialect::Session => &seen.credential,
-            // The token endpoints look at the body alone.
-            Dialect::Jwt => &Credential::None,
-        };
-        let started = effects.now().monotonic;
-        let response = self.exchange(effects, &call.parts, credential, started).await?;
-        match Error::from_response(&response) {
-            _ if response.status().is_success() => Ok(()),
+        // The second of two ends what the first has ended.
+        let call = call.with_idempotent(true);
+        let mut progress = Progress::new(&self.settings.retry, effects.now().monotonic);
+        let outcome = self.transmit(effects, &call.parts, credential, &mut progress).await;
+        match outcome.and_then(Response::error_for_status) {
+            Ok(_) => Ok(()),
             // It was over already.
-            _ if response.status() == StatusCode::UNAUTHORIZED => Ok(()),
-            error if error.is_unauthenticated() => Ok(()),
-            error => Err(error.with_note(
+            Err(error) if error.status() == Some(StatusCode::UNAUTHORIZED) => Ok(()),
+            Err(error) if error.is_unauthenticated() => Ok(()),
+            Err(error) => Err(error.with_note(
                 "this client has forgotten the login, but it may go on existing on the server",
             )),
         }
@@ -161,6 +159,7 @@ impl Core {
         &self,
         effects: &E,
         seen: &Snapshot,
+        progress: &mut Progress<'_>,
     ) -> Result<Credential, Error> {
         #[derive(Deserialize)]
         struct Renewed {
@@ -179,7 +178,7 @@ impl Core {
             .with_json(&RefreshBody::of(tokens))?
             // Refresh tokens are not used up, so asking twice does no harm.
             .with_idempotent(true);
-        let response = self.anonymous(effects, &request).await?;
+        let response = self.transmit(effects, &request.parts, &Credential::None, progress).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             return Err(response
                 .error(ErrorKind::SessionExpired)
@@ -198,9 +197,10 @@ impl Core {
         &self,
         effects: &E,
         request: &Request<T>,
+        started: Instant,
     ) -> Result<Response, Error> {
-        let started = effects.now().monotonic;
-        self.exchange(effects, &request.parts, &Credential::None, started).await
+        let mut progress = Progress::new(&self.settings.retry, started);
+        self.transmit(effects, &request.parts, &Credential::None, &mut progress).await
     }
 }
 

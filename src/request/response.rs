@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
@@ -19,6 +20,8 @@ pub(crate) struct Origin {
     pub(crate) credentials: Credentials,
     /// Whether the server may have carried out an earlier attempt.
     pub(crate) in_doubt: bool,
+    /// How long the server asked to wait, by the clock at that time.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// What the server answered: status, headers and bytes.
@@ -46,6 +49,14 @@ impl Response {
     pub(crate) fn new(response: http::Response<Bytes>, origin: Origin) -> Self {
         let (parts, body) = response.into_parts();
         Self { status: parts.status, headers: parts.headers, body, origin: Box::new(origin) }
+    }
+
+    /// The answer to a request that the server need not be asked.
+    pub(crate) fn settled(json: &'static str, origin: Origin) -> Self {
+        let mut response = http::Response::new(Bytes::from_static(json.as_bytes()));
+        let content_type = http::HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+        Self::new(response, origin)
     }
 
     /// The HTTP status.

@@ -12,10 +12,14 @@
 /// | `computed` | yes | no | none: the server neither compares nor orders by it |
 ///
 /// Blocks come in this order; those without fields are left out. A resource has a field `id` of
-/// type [`Id`](crate::Id) in `read_only`. In brackets behind a type stand options for serde, such
-/// as a default for servers that do not send the field. The line `new` is left out where the
+/// type [`Id`](crate::Id) in `read_only`. A field that has another name on the wire says so,
+/// `kind = "type": String`. `[default]` behind a type lets its default stand for a field that the
+/// server does not send. The line `new` is left out where the
 /// server cannot create records; `verbs` names the other traits of
 /// [`resource`](mod@crate::resource) that apply.
+///
+/// The code that it makes names this crate `keystone_client`; a dependency under another name does
+/// not work.
 ///
 /// ```
 /// use keystone_client::{Id, sandbox::Sandbox};
@@ -85,6 +89,7 @@ macro_rules! resource {
             const NAME: &'static str = $name;
             const PATH: &'static str = $path;
             const FIELDS: $fields = $fields::HANDLES;
+            const SECRET_FIELDS: &'static [&'static str] = $fields::SECRETS;
 
             fn id(model: &Self) -> ::core::option::Option<$crate::Id<Self>> {
                 ::core::option::Option::Some(model.id)
@@ -94,24 +99,36 @@ macro_rules! resource {
         $(impl $crate::resource::$verb for $model {})*
     };
 
+    (@wire $name:ident) => {
+        $crate::__private::wire_name(stringify!($name))
+    };
+    (@wire $name:ident $wire:literal) => {
+        $wire
+    };
+
     (@model [$(#[$meta:meta])*] [$vis:vis] $model:ident $name:literal $fields:ident
         $(read_only { $(
-            $(#[doc = $ro_doc:expr])* $ro:ident: $ro_type:ty $([$($ro_serde:tt)*])?
+            $(#[doc = $ro_doc:expr])* $ro:ident $(= $ro_wire:literal)?: $ro_type:ty
+                $([$ro_default:ident])?
         ),* $(,)? })?
         $(create_only { $(
-            $(#[doc = $co_doc:expr])* $co:ident: $co_type:ty $([$($co_serde:tt)*])?
+            $(#[doc = $co_doc:expr])* $co:ident $(= $co_wire:literal)?: $co_type:ty
+                $([$co_default:ident])?
         ),* $(,)? })?
         $(required { $(
-            $(#[doc = $re_doc:expr])* $re:ident: $re_type:ty $([$($re_serde:tt)*])?
+            $(#[doc = $re_doc:expr])* $re:ident $(= $re_wire:literal)?: $re_type:ty
+                $([$re_default:ident])?
         ),* $(,)? })?
         $(optional { $(
-            $(#[doc = $op_doc:expr])* $op:ident: $op_type:ty $([$($op_serde:tt)*])?
+            $(#[doc = $op_doc:expr])* $op:ident $(= $op_wire:literal)?: $op_type:ty
+                $([$op_default:ident])?
         ),* $(,)? })?
         $(write_only { $(
-            $(#[doc = $wo_doc:expr])* $wo:ident: $wo_type:ty
+            $(#[doc = $wo_doc:expr])* $wo:ident $(= $wo_wire:literal)?: $wo_type:ty
         ),* $(,)? })?
         $(computed { $(
-            $(#[doc = $cp_doc:expr])* $cp:ident: $cp_type:ty $([$($cp_serde:tt)*])?
+            $(#[doc = $cp_doc:expr])* $cp:ident $(= $cp_wire:literal)?: $cp_type:ty
+                $([$cp_default:ident])?
         ),* $(,)? })?
     ) => {
         $(#[$meta])*
@@ -120,11 +137,16 @@ macro_rules! resource {
         #[serde(crate = "keystone_client::__private::serde")]
         #[non_exhaustive]
         $vis struct $model {
-            $($($(#[doc = $ro_doc])* $(#[serde($($ro_serde)*)])? pub $ro: $ro_type,)*)?
-            $($($(#[doc = $co_doc])* $(#[serde($($co_serde)*)])? pub $co: $co_type,)*)?
-            $($($(#[doc = $re_doc])* $(#[serde($($re_serde)*)])? pub $re: $re_type,)*)?
-            $($($(#[doc = $op_doc])* $(#[serde($($op_serde)*)])? pub $op: $op_type,)*)?
-            $($($(#[doc = $cp_doc])* $(#[serde($($cp_serde)*)])? pub $cp: $cp_type,)*)?
+            $($($(#[doc = $ro_doc])* $(#[serde(rename = $ro_wire)])?
+            $(#[serde($ro_default)])? pub $ro: $ro_type,)*)?
+            $($($(#[doc = $co_doc])* $(#[serde(rename = $co_wire)])?
+            $(#[serde($co_default)])? pub $co: $co_type,)*)?
+            $($($(#[doc = $re_doc])* $(#[serde(rename = $re_wire)])?
+            $(#[serde($re_default)])? pub $re: $re_type,)*)?
+            $($($(#[doc = $op_doc])* $(#[serde(rename = $op_wire)])?
+            $(#[serde($op_default)])? pub $op: $op_type,)*)?
+            $($($(#[doc = $cp_doc])* $(#[serde(rename = $cp_wire)])?
+            $(#[serde($cp_default)])? pub $cp: $cp_type,)*)?
         }
 
         #[doc = concat!("The fields of a ", $name, ".")]
@@ -144,12 +166,15 @@ macro_rules! resource {
         }
 
         impl $fields {
+            const SECRETS: &'static [&'static str] =
+                &[$($($crate::resource!(@wire $wo $($wo_wire)?),)*)?];
+
             const HANDLES: Self = Self {
-                $($($ro: $crate::__private::field(stringify!($ro)),)*)?
-                $($($co: $crate::__private::field(stringify!($co)),)*)?
-                $($($re: $crate::__private::field(stringify!($re)),)*)?
-                $($($op: $crate::__private::field(stringify!($op)),)*)?
-                $($($wo: $crate::__private::field(stringify!($wo)),)*)?
+                $($($ro: $crate::field::Field::new($crate::resource!(@wire $ro $($ro_wire)?)),)*)?
+                $($($co: $crate::field::Field::new($crate::resource!(@wire $co $($co_wire)?)),)*)?
+                $($($re: $crate::field::Field::new($crate::resource!(@wire $re $($re_wire)?)),)*)?
+                $($($op: $crate::field::Field::new($crate::resource!(@wire $op $($op_wire)?)),)*)?
+                $($($wo: $crate::field::Field::new($crate::resource!(@wire $wo $($wo_wire)?)),)*)?
             };
         }
     };
@@ -157,16 +182,19 @@ macro_rules! resource {
     (@new [$vis:vis] $model:ident $name:literal $new:ident
         $(read_only { $($ignored_ro:tt)* })?
         $(create_only { $(
-            $(#[doc = $co_doc:expr])* $co:ident: $co_type:ty $([$($co_serde:tt)*])?
+            $(#[doc = $co_doc:expr])* $co:ident $(= $co_wire:literal)?: $co_type:ty
+                $([$co_default:ident])?
         ),* $(,)? })?
         $(required { $(
-            $(#[doc = $re_doc:expr])* $re:ident: $re_type:ty $([$($re_serde:tt)*])?
+            $(#[doc = $re_doc:expr])* $re:ident $(= $re_wire:literal)?: $re_type:ty
+                $([$re_default:ident])?
         ),* $(,)? })?
         $(optional { $(
-            $(#[doc = $op_doc:expr])* $op:ident: $op_type:ty $([$($op_serde:tt)*])?
+            $(#[doc = $op_doc:expr])* $op:ident $(= $op_wire:literal)?: $op_type:ty
+                $([$op_default:ident])?
         ),* $(,)? })?
         $(write_only { $(
-            $(#[doc = $wo_doc:expr])* $wo:ident: $wo_type:ty
+            $(#[doc = $wo_doc:expr])* $wo:ident $(= $wo_wire:literal)?: $wo_type:ty
         ),* $(,)? })?
         $(computed { $($ignored_cp:tt)* })?
     ) => {
@@ -178,10 +206,11 @@ macro_rules! resource {
         #[serde(crate = "keystone_client::__private::serde")]
         #[non_exhaustive]
         $vis struct $new {
-            $($($(#[doc = $co_doc])* pub $co: $co_type,)*)?
-            $($($(#[doc = $re_doc])* pub $re: $re_type,)*)?
-            $($($(#[doc = $wo_doc])* pub $wo: $wo_type,)*)?
+            $($($(#[doc = $co_doc])* $(#[serde(rename = $co_wire)])? pub $co: $co_type,)*)?
+            $($($(#[doc = $re_doc])* $(#[serde(rename = $re_wire)])? pub $re: $re_type,)*)?
+            $($($(#[doc = $wo_doc])* $(#[serde(rename = $wo_wire)])? pub $wo: $wo_type,)*)?
             $($($(#[doc = $op_doc])*
+            $(#[serde(rename = $op_wire)])?
             #[serde(skip_serializing_if = "Option::is_none")]
             pub $op: ::core::option::Option<$op_type>,)*)?
         }

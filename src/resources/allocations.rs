@@ -70,9 +70,9 @@ crate::resource! {
     }
     computed {
         /// The teams that the access mode is about, in full.
-        access_team_summaries: Vec<TeamSummary> [rename = "_access_teams", default],
+        access_team_summaries = "_access_teams": Vec<TeamSummary> [default],
         /// Changes, newest first.
-        history: Vec<HistoryEntry> [rename = "_history", default],
+        history = "_history": Vec<HistoryEntry> [default],
     }
 }
 
@@ -120,23 +120,23 @@ crate::resource! {
     }
     computed {
         /// Who makes the request, in full.
-        submitter_summary: Option<UserSummary> [rename = "_submitter"],
+        submitter_summary = "_submitter": Option<UserSummary>,
         /// The team, in full.
-        team_summary: Option<TeamSummary> [rename = "_team"],
+        team_summary = "_team": Option<TeamSummary>,
         /// The staff who look after the request, in full.
-        assignee_summaries: Vec<UserSummary> [rename = "_assignees", default],
+        assignee_summaries = "_assignees": Vec<UserSummary> [default],
         /// Publications that support the request, in full, by title.
-        publication_summaries: Vec<PublicationSummary> [rename = "_publications", default],
+        publication_summaries = "_publications": Vec<PublicationSummary> [default],
         /// Grants that support the request, in full, by title.
-        grant_summaries: Vec<GrantSummary> [rename = "_grants", default],
+        grant_summaries = "_grants": Vec<GrantSummary> [default],
         /// What is asked for and granted, by cluster name.
-        allocation_summaries: Vec<AllocationSummary> [rename = "_allocations", default],
+        allocation_summaries = "_allocations": Vec<AllocationSummary> [default],
         /// Files.
-        attachment_summaries: Vec<AttachmentSummary> [rename = "_attachments", default],
+        attachment_summaries = "_attachments": Vec<AttachmentSummary> [default],
         /// Comments, oldest first; private ones are shown to staff only.
-        comment_summaries: Vec<CommentSummary> [rename = "_comments", default],
+        comment_summaries = "_comments": Vec<CommentSummary> [default],
         /// Changes, newest first.
-        history: Vec<HistoryEntry> [rename = "_history", default],
+        history = "_history": Vec<HistoryEntry> [default],
     }
 }
 
@@ -174,10 +174,10 @@ crate::resource! {
     }
     computed {
         /// The cluster in full.
-        cluster_summary: Option<ClusterSummary> [rename = "_cluster"],
+        cluster_summary = "_cluster": Option<ClusterSummary>,
         /// The request in full.
-        request_summary: Option<RequestSummary> [rename = "_request"],
+        request_summary = "_request": Option<RequestSummary>,
         /// Changes, newest first.
-        history: Vec<HistoryEntry> [rename = "_history", default],
+        history = "_history": Vec<HistoryEntry> [default],
     }
 }

@@ -44,9 +44,9 @@ crate::resource! {
     }
     computed {
         /// The team in full.
-        team_summary: Option<TeamSummary> [rename = "_team"],
+        team_summary = "_team": Option<TeamSummary>,
         /// Changes, newest first.
-        history: Vec<HistoryEntry> [rename = "_history", default],
+        history = "_history": Vec<HistoryEntry> [default],
     }
 }
 
@@ -89,8 +89,8 @@ crate::resource! {
     }
     computed {
         /// The team in full.
-        team_summary: Option<TeamSummary> [rename = "_team"],
+        team_summary = "_team": Option<TeamSummary>,
         /// Changes, newest first.
-        history: Vec<HistoryEntry> [rename = "_history", default],
+        history = "_history": Vec<HistoryEntry> [default],
     }
 }

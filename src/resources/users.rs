@@ -76,9 +76,9 @@ crate::resource! {
         /// Initials. Empty on servers before 0.8.7.
         abbreviation: String [default],
         /// The teams that the user belongs to.
-        memberships: Vec<TeamRole> [rename = "_membership", default],
+        memberships = "_membership": Vec<TeamRole> [default],
         /// Changes, newest first.
-        history: Vec<HistoryEntry> [rename = "_history", default],
+        history = "_history": Vec<HistoryEntry> [default],
     }
 }
 
@@ -89,10 +89,12 @@ crate::resource! {
     /// `GET POST /users/teams/`, `GET PUT PATCH DELETE /users/teams/{id}/`. Any user may create a
     /// team but does not become a member by it. Staff, owners and admins may update and delete.
     /// Deleting a team deletes its requests, grants, publications and memberships.
+    ///
+    /// There is no replace: the server would demand the name, ignore it, and set `is_active`.
     pub struct Team("team", "users/teams");
     fields TeamFields;
     new NewTeam;
-    verbs [Retrieve, Update, Replace, Delete];
+    verbs [Retrieve, Update, Delete];
 
     read_only {
         /// Primary key.
@@ -107,14 +109,14 @@ crate::resource! {
         name: String,
     }
     optional {
-        /// Whether the team is in use. A replace without it sets it to true.
+        /// Whether the team is in use.
         is_active: bool,
     }
     computed {
         /// The members with their roles.
-        memberships: Vec<UserRole> [rename = "_membership", default],
+        memberships = "_membership": Vec<UserRole> [default],
         /// Changes, newest first.
-        history: Vec<HistoryEntry> [rename = "_history", default],
+        history = "_history": Vec<HistoryEntry> [default],
     }
 }
 
@@ -143,10 +145,10 @@ crate::resource! {
     }
     computed {
         /// The member in full.
-        user_summary: Option<UserSummary> [rename = "_user"],
+        user_summary = "_user": Option<UserSummary>,
         /// The team in full.
-        team_summary: Option<TeamSummary> [rename = "_team"],
+        team_summary = "_team": Option<TeamSummary>,
         /// Changes, newest first.
-        history: Vec<HistoryEntry> [rename = "_history", default],
+        history = "_history": Vec<HistoryEntry> [default],
     }
 }

@@ -1,14 +1,16 @@
 //! Logging in and out, and what requests carry, against scripted servers.
 
-use std::sync::Barrier;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use keystone_client::backend::BackendErrorKind;
 use keystone_client::resources::{Cluster, NewCluster};
-use keystone_client::sandbox::{self, RecordedRequest, Sandbox};
-use keystone_client::testing::Exchange;
-use keystone_client::{Dialect, ErrorKind, Id};
+use keystone_client::sandbox::{self, Sandbox};
+use keystone_client::testing::{Exchange, from_fn};
+use keystone_client::{Dialect, Error, ErrorKind, Id, RetryPolicy, blocking};
 use serde_json::json;
 
 use crate::support::{
@@ -32,6 +34,16 @@ fn token_not_valid(exchange: Exchange) -> Exchange {
         StatusCode::UNAUTHORIZED,
         &json!({ "detail": "Given token not valid for any token type", "code": "token_not_valid" }),
     )
+}
+
+/// A call that is answered after so many seconds, by the clock of the script.
+fn later(seconds: u32) -> [Exchange; 2] {
+    [
+        Exchange::get("/version/")
+            .reply(StatusCode::BAD_GATEWAY, "")
+            .reply_header(header::RETRY_AFTER, HeaderValue::from(seconds)),
+        Exchange::get("/version/").reply(StatusCode::OK, "0.3.26"),
+    ]
 }
 
 both_colours! {
@@ -59,7 +71,7 @@ both_colours! {
 
     fn a_csrf_token_that_the_server_renews_is_used_from_then_on() {
         let client = client!(script(session_login().into_iter().chain([
-            Exchange::get("/version/").reply(StatusCode::OK, "0.10.9").reply_header(
+            Exchange::get("/users/teams/").reply_header(
                 header::SET_COOKIE,
                 HeaderValue::from_static("csrftoken=CSRF2; Path=/"),
             ),
@@ -68,7 +80,7 @@ both_colours! {
                 .reply(StatusCode::NO_CONTENT, ""),
         ])));
         go!(client.login("ada", "correct horse")).unwrap();
-        assert_eq!(go!(client.version()).unwrap(), "0.10.9");
+        go!(client.http_get("users/teams")).unwrap();
         go!(client.delete_cluster(Id::new(3))).unwrap();
     }
 
@@ -175,16 +187,10 @@ both_colours! {
     }
 
     fn an_access_token_about_to_expire_is_refreshed_unasked() {
-        let old = token(&json!({ "exp": in_seconds(1), "user_id": 7 }));
+        let old = token(&json!({ "exp": in_seconds(10), "user_id": 7 }));
         let new = token(&json!({ "exp": in_seconds(300), "user_id": 7 }));
         let refresh = token(&json!({ "exp": in_seconds(86_400) }));
-        let backend = script(jwt_login(&old, &refresh).into_iter().chain([
-            // The wait moves the clock of the script beyond the expiry.
-            Exchange::get("/version/").reply(StatusCode::BAD_GATEWAY, "").reply_header(
-                header::RETRY_AFTER,
-                HeaderValue::from_static("2"),
-            ),
-            Exchange::get("/version/").reply(StatusCode::OK, "0.3.26"),
+        let backend = script(jwt_login(&old, &refresh).into_iter().chain(later(9)).chain([
             Exchange::post("/authentication/refresh/")
                 .reply_json(StatusCode::OK, &json!({ "access": new })),
             Exchange::get("/users/users/")
@@ -242,22 +248,106 @@ both_colours! {
         go!(client.login("ada", "correct horse")).unwrap();
         let error = go!(client.delete_cluster(Id::new(3))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect);
-        assert_eq!(error.attempts(), 4);
+        assert_eq!(error.attempts(), 1);
+        let cause = std::error::Error::source(&error).unwrap().downcast_ref::<Error>().unwrap();
+        assert_eq!(cause.attempts(), 4);
         assert_eq!(error.operation().to_string(), "delete cluster");
         assert!(!error.may_have_been_sent(), "the call was refused and not sent again");
         assert!(client.is_authenticated());
     }
 
     fn an_expired_refresh_token_is_not_even_tried() {
-        let access = token(&json!({ "exp": in_seconds(-10), "user_id": 7 }));
-        let refresh = token(&json!({ "exp": in_seconds(-5) }));
-        let client = client!(script(jwt_login(&access, &refresh).into_iter().chain([
-            token_not_valid(Exchange::get("/allocations/clusters/3/")),
-        ])));
+        let access = token(&json!({ "exp": in_seconds(5), "user_id": 7 }));
+        let refresh = token(&json!({ "exp": in_seconds(5) }));
+        let client = client!(script(jwt_login(&access, &refresh).into_iter().chain(later(10))));
         go!(client.login("ada", "correct horse")).unwrap();
+        go!(client.version()).unwrap();
         assert!(!client.is_authenticated());
         let error = go!(client.retrieve_cluster(Id::new(3))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::SessionExpired);
+    }
+
+    fn a_refresh_ahead_of_time_that_fails_does_no_harm() {
+        let access = token(&json!({ "exp": in_seconds(60), "user_id": 7 }));
+        let refresh = token(&json!({ "exp": in_seconds(86_400) }));
+        let client = client!(script(
+            jwt_login(&access, &refresh).into_iter().chain(later(55)).chain([
+                Exchange::post("/authentication/refresh/")
+                    .reply_json(StatusCode::TOO_MANY_REQUESTS, &json!({ "detail": "Throttled." })),
+                Exchange::get("/allocations/clusters/3/")
+                    .with_header(header::AUTHORIZATION, bearer(&access))
+                    .reply_json(StatusCode::OK, &cluster(3, "atlas")),
+            ])
+        ));
+        go!(client.login("ada", "correct horse")).unwrap();
+        go!(client.version()).unwrap();
+        go!(client.retrieve_cluster(Id::new(3))).unwrap();
+    }
+
+    fn a_token_that_expires_while_a_call_waits_is_refreshed_again() {
+        let old = token(&json!({ "exp": in_seconds(10), "user_id": 7 }));
+        let short = token(&json!({ "exp": in_seconds(30), "user_id": 7 }));
+        let new = token(&json!({ "exp": in_seconds(300), "user_id": 7 }));
+        let refresh = token(&json!({ "exp": in_seconds(86_400) }));
+        let refreshed = |access: &str| {
+            Exchange::post("/authentication/refresh/")
+                .reply_json(StatusCode::OK, &json!({ "access": access }))
+        };
+        let client = client!(script(
+            jwt_login(&old, &refresh).into_iter().chain(later(9)).chain([
+                refreshed(&short),
+                Exchange::get("/allocations/clusters/3/")
+                    .reply_json(StatusCode::TOO_MANY_REQUESTS, &json!({ "detail": "Throttled." }))
+                    .reply_header(header::RETRY_AFTER, HeaderValue::from_static("60")),
+                token_not_valid(Exchange::get("/allocations/clusters/3/")),
+                refreshed(&new),
+                Exchange::get("/allocations/clusters/3/")
+                    .with_header(header::AUTHORIZATION, bearer(&new))
+                    .reply_json(StatusCode::OK, &cluster(3, "atlas")),
+            ])
+        ));
+        go!(client.login("ada", "correct horse")).unwrap();
+        go!(client.version()).unwrap();
+        go!(client.retrieve_cluster(Id::new(3))).unwrap();
+        assert!(client.is_authenticated());
+    }
+
+    fn doubt_outlives_a_refresh() {
+        let access = token(&json!({ "exp": in_seconds(300), "user_id": 7 }));
+        let refresh = token(&json!({ "exp": in_seconds(86_400) }));
+        let delete = || Exchange::new(http::Method::DELETE, "/allocations/clusters/3/");
+        let gone = json!({ "detail": "No Cluster matches the given query." });
+        let client = client!(script(jwt_login(&access, &refresh).into_iter().chain([
+            delete().fail(BackendErrorKind::Closed),
+            token_not_valid(delete()),
+            Exchange::post("/authentication/refresh/")
+                .reply_json(StatusCode::OK, &json!({ "access": access })),
+            delete().reply_json(StatusCode::NOT_FOUND, &gone),
+        ])));
+        go!(client.login("ada", "correct horse")).unwrap();
+        let error = go!(client.delete_cluster(Id::new(3))).unwrap_err();
+        assert!(error.is_not_found() && error.may_have_been_sent());
+        assert_eq!(error.attempts(), 3);
+    }
+
+    fn what_others_say_does_not_end_a_login() {
+        let page = HeaderValue::from_static("text/html");
+        let client = client!(script(session_login().into_iter().chain([
+            // A proxy with a login of its own.
+            Exchange::get("/users/teams/")
+                .reply(StatusCode::UNAUTHORIZED, "<html>Proxy</html>")
+                .reply_header(header::CONTENT_TYPE, page),
+            // A credential that the caller has put in.
+            Exchange::get("/users/teams/")
+                .with_header(header::AUTHORIZATION, HeaderValue::from_static("Token other"))
+                .reply_json(StatusCode::UNAUTHORIZED, &json!({ "detail": "Invalid token." })),
+        ])));
+        go!(client.login("ada", "correct horse")).unwrap();
+        assert_eq!(go!(client.http_get("users/teams")).unwrap().status(), 401);
+        let other = HeaderValue::from_static("Token other");
+        let call = client.http_get("users/teams").header(header::AUTHORIZATION, other);
+        assert_eq!(go!(call).unwrap().status(), 401);
+        assert!(client.is_authenticated());
     }
 
     fn whoami_asks_the_endpoint_or_follows_the_token() {
@@ -375,22 +465,72 @@ fn an_api_token_goes_with_every_request_and_needs_no_login() {
     assert_eq!(error.kind(), ErrorKind::InvalidCredentials);
 }
 
-#[test]
-fn many_threads_cause_one_refresh() {
+/// How many callers there are in the tests of threads.
+const CALLERS: usize = 16;
+
+/// A sandbox whose access tokens are no longer accepted, a client of it that has logged in, and the
+/// number of refreshes. A refresh is answered, by `answer`, once every caller has met its 401.
+fn refused_client(
+    answer: fn(&Sandbox, http::Request<Bytes>) -> http::Response<Bytes>,
+) -> (blocking::KeystoneClient, Arc<AtomicUsize>) {
     let sandbox =
         Sandbox::builder().dialect(sandbox::Dialect::Jwt).staff("admin", "admin-password").build();
-    let client = sandbox.blocking_client().unwrap();
+    let refreshes = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&refreshes);
+    let refused = AtomicUsize::new(0);
+    let server = sandbox.clone();
+    let backend = from_fn(move |request| {
+        if request.uri().path() == "/authentication/refresh/" {
+            counted.fetch_add(1, Ordering::SeqCst);
+            while refused.load(Ordering::SeqCst) < CALLERS {
+                thread::yield_now();
+            }
+            return Ok(answer(&server, request));
+        }
+        let response = server.handle(request);
+        if response.status() == StatusCode::UNAUTHORIZED {
+            refused.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(response)
+    });
+    let client = blocking::KeystoneClient::builder("http://keystone.test")
+        .retry(RetryPolicy::never())
+        .backend(backend)
+        .build()
+        .unwrap();
     client.login("admin", "admin-password").unwrap();
     sandbox.expire_access_tokens();
-    let start = Barrier::new(16);
+    (client, refreshes)
+}
+
+#[test]
+fn many_threads_cause_one_refresh() {
+    let (client, refreshes) = refused_client(|sandbox, request| sandbox.handle(request));
     thread::scope(|scope| {
-        for _ in 0..16 {
+        for _ in 0..CALLERS {
+            scope.spawn(|| client.users().list().all().unwrap());
+        }
+    });
+    assert_eq!(refreshes.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn many_threads_share_the_failure_of_one_refresh() {
+    let (client, refreshes) = refused_client(|_, _| {
+        let mut response = http::Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response
+    });
+    thread::scope(|scope| {
+        for _ in 0..CALLERS {
             scope.spawn(|| {
-                start.wait();
-                client.users().list().all().unwrap();
+                let error = client.users().list().all().unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Server);
+                assert_eq!(error.status(), Some(StatusCode::SERVICE_UNAVAILABLE));
+                assert!(error.is_transient());
             });
         }
     });
-    let refreshes = |request: &&RecordedRequest| request.path() == "/authentication/refresh/";
-    assert_eq!(sandbox.requests().iter().filter(refreshes).count(), 1);
+    assert_eq!(refreshes.load(Ordering::SeqCst), 1);
+    assert!(client.is_authenticated(), "the refresh token may still be good");
 }

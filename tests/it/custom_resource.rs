@@ -35,6 +35,33 @@ keystone_client::resource! {
     }
 }
 
+keystone_client::resource! {
+    /// A comment under other names.
+    pub struct Remark("remark", "allocations/comments");
+    fields RemarkFields;
+    new NewRemark;
+    verbs [Update];
+
+    read_only {
+        /// Primary key.
+        id: Id<Remark>,
+    }
+    required {
+        /// Text.
+        text = "content": String,
+        /// The request that it is about.
+        about = "request": Id<AllocationRequest>,
+    }
+    optional {
+        /// Whether only staff may read it.
+        hidden = "private": bool,
+    }
+    write_only {
+        /// Not a field of the server, which ignores it.
+        r#match = "passphrase": String,
+    }
+}
+
 /// By hand, with a marker type that is not the model.
 enum Slugs {}
 
@@ -107,4 +134,37 @@ fn by_hand() {
     assert_eq!(inactive.all().unwrap().len(), 1);
     assert_eq!(slugs.retrieve(slug.id).send().unwrap().slug, "protein-folding");
     slugs.delete(slug.id).send().unwrap();
+}
+
+#[test]
+fn names_on_the_wire_are_used_throughout() {
+    let client = Sandbox::new().blocking_client().unwrap();
+    client.login("admin", "admin-password").unwrap();
+    let admin = client.whoami().unwrap().unwrap();
+    let team = client.create_team(NewTeam::new("Folding")).send().unwrap();
+    let request = NewAllocationRequest::new("Title", "What for", admin.id, team.id);
+    let request = client.create_request(request).send().unwrap();
+
+    let remarks = client.resource::<Remark>();
+    let new = NewRemark::new("Looks good", request.id, "s3cret").hidden(true);
+    assert!(!format!("{new:?}").contains("s3cret"));
+    let call = remarks.create(new);
+    let explained = call.clone().explain().unwrap();
+    assert!(explained.contains(r#""passphrase":"[redacted]""#), "{explained}");
+    let remark = call.send().unwrap();
+    assert_eq!((remark.text.as_str(), remark.hidden), ("Looks good", true));
+    let remark = remarks.update(remark.id, |r| [r.text.set("Better")]).send().unwrap();
+    assert_eq!(remark.text, "Better");
+    assert_eq!(remarks.filter(|r| r.text.eq("Better")).all().unwrap().len(), 1);
+    assert_eq!(remarks.filter(|r| r.text.eq("Looks good")).all().unwrap().len(), 0);
+}
+
+#[test]
+fn calls_of_markers_can_be_cloned_and_shown() {
+    let client = Sandbox::new().blocking_client().unwrap();
+    let slugs = client.resource::<Slugs>();
+    let _ = (slugs.clone(), slugs.list().clone(), slugs.retrieve(Id::new(1)).clone());
+    assert!(
+        format!("{slugs:?} {:?} {:?}", slugs.list(), slugs.retrieve(Id::new(1))).contains("slug")
+    );
 }

@@ -168,6 +168,43 @@ both_colours! {
         );
     }
 
+    fn a_version_that_is_a_page_is_not_one() {
+        let client = client!(script([
+            html(Exchange::get("/version/"), StatusCode::OK),
+            Exchange::get("/version/").reply(StatusCode::OK, ""),
+        ]));
+        for _ in 0..2 {
+            let error = go!(client.version()).unwrap_err();
+            let expected = (ErrorKind::NotKeystone, Some(StatusCode::OK));
+            assert_eq!((error.kind(), error.status()), expected);
+        }
+    }
+
+    fn the_last_real_error_comes_back_when_the_time_is_up() {
+        let failure = || one().reply(StatusCode::SERVICE_UNAVAILABLE, "");
+        let backend = script([failure(), failure()]);
+        let client = KeystoneClient::builder(crate::support::BASE)
+            .retry(crate::support::retry().with_total(std::time::Duration::from_millis(1_700)))
+            .backend(backend.clone())
+            .build()
+            .unwrap();
+        let error = pollster::block_on(client.retrieve_cluster(Id::new(1)).send()).unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Server, 2));
+        assert_eq!(backend.sleeps().len(), 1, "half a second more would leave too little");
+    }
+
+    fn a_page_that_asks_to_wait_is_listened_to() {
+        let date = jiff::Timestamp::now() + std::time::Duration::from_secs(1000);
+        let date = httpdate::fmt_http_date(date.into());
+        let client = client!(script([
+            one().reply(StatusCode::SERVICE_UNAVAILABLE, "")
+                .reply_header(header::RETRY_AFTER, date.parse().unwrap()),
+        ]));
+        let error = go!(client.retrieve_cluster(Id::new(1))).unwrap_err();
+        let wait = error.retry_after().unwrap().as_secs();
+        assert!((998..=1000).contains(&wait), "{wait}");
+    }
+
     fn endpoints_that_are_none_are_refused_before_anything_is_sent() {
         let client = client!(script([]));
         for endpoint in ["", "/", "https://elsewhere/", "//elsewhere/", "../admin", "a#b"] {
@@ -175,6 +212,8 @@ both_colours! {
             assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{endpoint}");
             assert!(!error.may_have_been_sent());
         }
+        let error = go!(client.http_get("https://ada:hunter2@elsewhere/")).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
     }
 }
 

@@ -60,6 +60,54 @@ both_colours! {
         assert_eq!(ids(&all), [7, 3, 1]);
     }
 
+    fn a_list_that_shrinks_is_read_again_from_where_it_moved_to() {
+        let page = |offset: &[(&str, &str)], count, ids: &[u64]| {
+            let order = [("_order", "-name,id"), ("_limit", "2")];
+            list(&[&order, offset].concat()).reply_json(StatusCode::OK, &envelope(count, ids))
+        };
+        let client = client!(script([
+            page(&[], 5, &[1, 2]),
+            // Two have left, so what was third and fourth is first and second now.
+            page(&[("_offset", "2")], 3, &[5]),
+            page(&[("_offset", "0")], 3, &[3, 4]),
+            page(&[("_offset", "2")], 3, &[5]),
+        ]));
+        let all = go!(client.clusters().order_by(|c| c.name.desc()).page_size(2).all()).unwrap();
+        assert_eq!(ids(&all), [1, 2, 5, 3, 4]);
+    }
+
+    fn the_order_of_keys_either_way_is_walked_by_key() {
+        let client = client!(script([
+            list(&[("_order", "-id"), ("_limit", "2")])
+                .reply_json(StatusCode::OK, &envelope(3, &[9, 5])),
+            list(&[("_order", "-id"), ("_limit", "2"), ("id__lt", "5")])
+                .reply_json(StatusCode::OK, &envelope(1, &[4])),
+            list(&[("_order", "id"), ("_limit", "2")])
+                .reply_json(StatusCode::OK, &envelope(1, &[4])),
+        ]));
+        let down = client.clusters().order_by(|c| c.id.desc()).order_by(|c| c.name.asc());
+        assert_eq!(ids(&go!(down.page_size(2).all()).unwrap()), [9, 5, 4]);
+        let up = client.clusters().order_by(|c| c.id.asc()).page_size(2);
+        assert_eq!(ids(&go!(up.all()).unwrap()), [4]);
+    }
+
+    fn a_filter_that_nothing_can_match_asks_nothing() {
+        let client = client!(script([]));
+        let none = || client.clusters().filter(|c| c.id.is_in([] as [keystone_client::Id<_>; 0]));
+        assert!(go!(none().all()).unwrap().is_empty());
+        let page = go!(none().page(100, 0)).unwrap();
+        assert_eq!((page.items.len(), page.total, page.is_last()), (0, Some(0), true));
+    }
+
+    fn a_server_that_does_not_page_says_so() {
+        let client = client!(script([
+            list(&[("_order", "id"), ("_limit", "1"), ("_offset", "0")])
+                .reply_json(StatusCode::OK, &Value::from_iter([cluster(1, "x"), cluster(2, "x")])),
+        ]));
+        let error = go!(client.clusters().list().page(1, 0)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
+
     fn an_empty_page_ends_a_walk_whatever_the_count_says() {
         let client = client!(script([
             list(&[("_order", "id"), ("_limit", "1000")])

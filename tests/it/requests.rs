@@ -117,6 +117,14 @@ fn passwords_are_sent_and_never_shown() {
     assert!(!explained.contains("correct horse") && explained.contains("ada@example.edu"));
     assert!(line(call).contains("correct horse"));
 
+    let own = client
+        .http_get("x")
+        .query("token", "s3cret")
+        .header(http::header::AUTHORIZATION, http::HeaderValue::from_static("Bearer s3cret"))
+        .json(&json!({ "deep": [{ "password": "s3cret" }] }));
+    let explained = own.explain().unwrap();
+    assert!(!explained.contains("s3cret"), "{explained}");
+
     let change = User::FIELDS.password.set("correct horse");
     assert!(!format!("{change} {change:?}").contains("correct horse"));
 }
@@ -183,6 +191,8 @@ fn filters_that_the_server_would_misread_are_refused() {
         (query().filter(|u| u.username.eq(" ada")), "trims"),
         (query().filter(|u| u.username.contains("a\0b")), "NUL"),
         (query().filter(|u| u.username.is_in(["a,b"])), "comma"),
+        (query().filter(|u| u.date_joined.year(0)), "no such date"),
+        (query().filter(|u| u.date_joined.month(13)), "no such date"),
         (query().filter(|u| u.username.eq("a")).filter(|u| u.username.eq("b")), "twice"),
     ] {
         let message = refused(query);

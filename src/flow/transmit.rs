@@ -6,9 +6,9 @@ use http::{HeaderName, HeaderValue, header};
 use super::{Core, Effects};
 use crate::auth::Credential;
 use crate::backend::RequestTimeout;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Credentials, Error, ErrorKind};
 use crate::request::{Origin, RequestParts, Response};
-use crate::retry::{Attempt, Failure};
+use crate::retry::{Attempt, Failure, RetryPolicy, retry_after};
 
 const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-keystone-cid");
 
@@ -16,64 +16,99 @@ const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-keystone-cid")
 /// endpoints.
 const ACCEPT: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.5");
 
+/// What a call has come to so far, over all requests that were sent for it.
+#[derive(Debug)]
+pub(super) struct Progress<'a> {
+    retry: &'a RetryPolicy,
+    started: Instant,
+    attempts: u32,
+    /// Whether the server may have carried out one of the attempts.
+    in_doubt: bool,
+}
+
+impl<'a> Progress<'a> {
+    pub(super) fn new(retry: &'a RetryPolicy, started: Instant) -> Self {
+        Self { retry, started, attempts: 0, in_doubt: false }
+    }
+}
+
 impl Core {
+    /// What an answer to the next attempt is about.
+    pub(super) fn origin(
+        &self,
+        parts: &RequestParts,
+        credentials: Credentials,
+        progress: &Progress<'_>,
+    ) -> Origin {
+        Origin {
+            operation: parts.operation,
+            method: parts.method.clone(),
+            path: parts.path.clone(),
+            attempts: progress.attempts,
+            correlation_id: self.settings.correlation_id,
+            credentials,
+            in_doubt: progress.in_doubt,
+            retry_after: None,
+        }
+    }
+
     /// Sends one request with this credential as often as the retry policy allows.
-    pub(super) async fn exchange<E: Effects>(
+    pub(super) async fn transmit<E: Effects>(
         &self,
         effects: &E,
         parts: &RequestParts,
         credential: &Credential,
-        started: Instant,
+        progress: &mut Progress<'_>,
     ) -> Result<Response, Error> {
-        let retry = &self.settings.retry;
-        let mut origin = Origin {
-            operation: parts.operation,
-            method: parts.method.clone(),
-            path: parts.path.clone(),
-            attempts: 0,
-            correlation_id: self.settings.correlation_id,
-            credentials: credential.class(),
-            in_doubt: false,
-        };
-        loop {
-            origin.attempts += 1;
-            let elapsed = effects.now().monotonic.saturating_duration_since(started);
-            let left = retry.total().saturating_sub(elapsed);
+        let total = progress.retry.total().max(parts.timeout.unwrap_or_default());
+        let mut last = None;
+        for number in 1.. {
+            let elapsed = effects.now().monotonic.saturating_duration_since(progress.started);
+            let left = total.saturating_sub(elapsed);
             if left.is_zero() {
-                return Err(Error::new(ErrorKind::Timeout, parts.operation)
-                    .with_note("the total time of the call ran out before it was sent"));
+                break;
             }
             let timeout = parts.timeout.unwrap_or(self.settings.timeout).min(left);
             let request = self.http_request(parts, credential, timeout)?;
 
+            progress.attempts += 1;
             let outcome = effects.execute(request).await;
             let now = effects.now();
+            let elapsed = now.monotonic.saturating_duration_since(progress.started);
             let attempt = Attempt {
-                number: origin.attempts,
+                number,
                 idempotent: parts.idempotent,
-                elapsed: now.monotonic.saturating_duration_since(started),
+                left: total.saturating_sub(elapsed),
             };
-            let failure = match &outcome {
-                Ok(response) => {
-                    Failure::of_response(response.status(), response.headers(), now.wall)
-                }
-                Err(error) => Some(Failure::of_backend(error)),
-            };
+            let mut origin = self.origin(parts, credential.class(), progress);
             trace_attempt(&origin, &outcome);
-            let wait = failure.and_then(|failure| retry.wait(&failure, &attempt, fastrand::f64()));
-            match (outcome, wait) {
-                (Ok(response), None) => return Ok(Response::new(response, origin)),
-                (Err(error), None) => {
-                    origin.in_doubt |= error.may_have_been_sent();
-                    return Err(Error::from_backend(error, &origin));
+            let (failure, result) = match outcome {
+                Ok(response) => {
+                    let (status, headers) = (response.status(), response.headers());
+                    let failure = Failure::of_response(status, headers, now.wall);
+                    progress.in_doubt |= status.is_server_error();
+                    origin.retry_after = retry_after(headers, now.wall);
+                    (failure, Ok(Response::new(response, origin)))
                 }
-                (Ok(response), Some(_)) => origin.in_doubt |= response.status().is_server_error(),
-                (Err(error), Some(_)) => origin.in_doubt |= error.may_have_been_sent(),
-            }
-            if let Some(wait) = wait {
-                effects.sleep(wait).await;
-            }
+                Err(error) => {
+                    let failure = Failure::of_backend(&error);
+                    progress.in_doubt |= error.may_have_been_sent();
+                    origin.in_doubt = progress.in_doubt;
+                    (Some(failure), Err(Error::from_backend(error, &origin)))
+                }
+            };
+            let wait = failure
+                .and_then(|failure| progress.retry.wait(&failure, &attempt, fastrand::f64()));
+            let Some(wait) = wait else { return result };
+            last = Some(result);
+            effects.sleep(wait).await;
         }
+        last.unwrap_or_else(|| {
+            let origin = self.origin(parts, credential.class(), progress);
+            Err(Error::new(ErrorKind::Timeout, parts.operation)
+                .with_origin(&origin)
+                .with_note("the total time of the call ran out before it was sent"))
+        })
     }
 
     /// The request as it goes to the backend.

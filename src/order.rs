@@ -1,0 +1,47 @@
+//! The order of a list.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+/// An order of the records of resource `R` by one field.
+#[must_use = "an order does nothing until a query takes it"]
+pub struct OrderBy<R> {
+    pub(crate) field: &'static str,
+    pub(crate) descending: bool,
+    resource: PhantomData<fn() -> R>,
+}
+
+impl<R> OrderBy<R> {
+    pub(crate) fn new(field: &'static str, descending: bool) -> Self {
+        Self { field, descending, resource: PhantomData }
+    }
+}
+
+impl<R> Clone for OrderBy<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for OrderBy<R> {}
+
+impl<R> PartialEq for OrderBy<R> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.field, self.descending) == (other.field, other.descending)
+    }
+}
+
+impl<R> Eq for OrderBy<R> {}
+
+impl<R> fmt::Debug for OrderBy<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OrderBy({self})")
+    }
+}
+
+impl<R> fmt::Display for OrderBy<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.descending { "-" } else { "" };
+        write!(f, "{sign}{}", self.field)
+    }
+}
