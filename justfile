@@ -13,7 +13,7 @@ clippy:
 
 # All tests, doc tests included.
 test:
-    cargo test --all-features
+    cargo test --features full
 
 # The documentation, warnings denied.
 doc:
@@ -22,7 +22,7 @@ doc:
 # The quickstart over every backend in both colours.
 quickstart:
     for arguments in "" "--backend isahc" "--blocking" "--blocking --backend isahc" "--blocking --backend ureq"; do \
-        cargo run --quiet --all-features --example quickstart -- $arguments || exit 1; \
+        cargo run --quiet --features full --example quickstart -- $arguments || exit 1; \
     done
 
 # Licences, advisories and bans; needs cargo-deny.

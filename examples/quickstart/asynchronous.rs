@@ -26,11 +26,12 @@ pub fn run(target: &Target, backend: &str, report: &Report) -> Result<(), Box<dy
         client.login(target.username.as_str(), target.password.as_str()).await?;
         let mut created = Created::default();
         let outcome = walk(&client, report, &mut created).await;
-        created.delete(&client, report).await?;
-        client.logout().await?;
-        outcome?;
+        created.delete(&client, report).await;
+        let logout = client.logout().await;
         report.step("log out", format!("logged in: {}", client.is_authenticated()));
-        Ok(())
+        outcome?;
+        logout?;
+        report.finish()
     })
 }
 
@@ -44,26 +45,21 @@ struct Created {
 }
 
 impl Created {
-    /// Deletes in the order in which the records depend on each other.
-    async fn delete(self, client: &KeystoneClient, report: &Report) -> Result<(), Box<dyn Error>> {
+    /// Deletes in the order in which the records depend on each other, whatever fails.
+    async fn delete(self, client: &KeystoneClient, report: &Report) {
         if let Some(id) = self.allocation {
-            client.delete_allocation(id).await?;
-            let gone = client.retrieve_allocation(id).optional().await?.is_none();
-            report.step("delete the allocation", format!("#{id}, gone: {gone}"));
+            let outcome = client.delete_allocation(id).await;
+            report.deletion("delete the allocation", id, outcome);
         }
         if let Some(id) = self.request {
-            client.delete_request(id).await?;
-            report.step("delete the request", format!("#{id}"));
+            report.deletion("delete the request", id, client.delete_request(id).await);
         }
         if let Some(id) = self.team {
-            client.delete_team(id).await?;
-            report.step("delete the team", format!("#{id}"));
+            report.deletion("delete the team", id, client.delete_team(id).await);
         }
         if let Some(id) = self.cluster {
-            client.delete_cluster(id).await?;
-            report.step("delete the cluster", format!("#{id}"));
+            report.deletion("delete the cluster", id, client.delete_cluster(id).await);
         }
-        Ok(())
     }
 }
 
@@ -134,6 +130,9 @@ async fn walk(
 
     let raw = client.http_get("users/teams").query("slug", &team.slug).await?;
     report.step("call any endpoint", format!("{}, {} bytes", raw.status(), raw.bytes().len()));
+
+    let gone = client.retrieve_allocation(Id::new(u64::from(u32::MAX))).optional().await?;
+    report.step("ask for a missing record", format!("{:?}", gone.map(|record| record.id)));
 
     let error = client.create_team(NewTeam::new(team.name.as_str())).await.unwrap_err();
     report.step("make a mistake", error);

@@ -26,11 +26,12 @@ pub fn run(target: &Target, backend: &str, report: &Report) -> Result<(), Box<dy
     client.login(target.username.as_str(), target.password.as_str())?;
     let mut created = Created::default();
     let outcome = walk(&client, report, &mut created);
-    created.delete(&client, report)?;
-    client.logout()?;
-    outcome?;
+    created.delete(&client, report);
+    let logout = client.logout();
     report.step("log out", format!("logged in: {}", client.is_authenticated()));
-    Ok(())
+    outcome?;
+    logout?;
+    report.finish()
 }
 
 /// What there is to delete in the end.
@@ -43,26 +44,21 @@ struct Created {
 }
 
 impl Created {
-    /// Deletes in the order in which the records depend on each other.
-    fn delete(self, client: &KeystoneClient, report: &Report) -> Result<(), Box<dyn Error>> {
+    /// Deletes in the order in which the records depend on each other, whatever fails.
+    fn delete(self, client: &KeystoneClient, report: &Report) {
         if let Some(id) = self.allocation {
-            client.delete_allocation(id).send()?;
-            let gone = client.retrieve_allocation(id).optional().send()?.is_none();
-            report.step("delete the allocation", format!("#{id}, gone: {gone}"));
+            let outcome = client.delete_allocation(id).send();
+            report.deletion("delete the allocation", id, outcome);
         }
         if let Some(id) = self.request {
-            client.delete_request(id).send()?;
-            report.step("delete the request", format!("#{id}"));
+            report.deletion("delete the request", id, client.delete_request(id).send());
         }
         if let Some(id) = self.team {
-            client.delete_team(id).send()?;
-            report.step("delete the team", format!("#{id}"));
+            report.deletion("delete the team", id, client.delete_team(id).send());
         }
         if let Some(id) = self.cluster {
-            client.delete_cluster(id).send()?;
-            report.step("delete the cluster", format!("#{id}"));
+            report.deletion("delete the cluster", id, client.delete_cluster(id).send());
         }
-        Ok(())
     }
 }
 
@@ -132,6 +128,9 @@ fn walk(
 
     let raw = client.http_get("users/teams").query("slug", &team.slug).send()?;
     report.step("call any endpoint", format!("{}, {} bytes", raw.status(), raw.bytes().len()));
+
+    let gone = client.retrieve_allocation(Id::new(u64::from(u32::MAX))).optional().send()?;
+    report.step("ask for a missing record", format!("{:?}", gone.map(|record| record.id)));
 
     let error = client.create_team(NewTeam::new(team.name.as_str())).send().unwrap_err();
     report.step("make a mistake", error);

@@ -5,8 +5,8 @@
 //! on that server, and deletes what it made; the user has to be staff.
 //!
 //! ```text
-//! cargo run --example quickstart --all-features
-//! cargo run --example quickstart --all-features -- --blocking --backend ureq
+//! cargo run --features full --example quickstart
+//! cargo run --features full --example quickstart -- --blocking --backend ureq
 //! ```
 
 mod asynchronous;

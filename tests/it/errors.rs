@@ -180,19 +180,6 @@ both_colours! {
         }
     }
 
-    fn the_last_real_error_comes_back_when_the_time_is_up() {
-        let failure = || one().reply(StatusCode::SERVICE_UNAVAILABLE, "");
-        let backend = script([failure(), failure()]);
-        let client = KeystoneClient::builder(crate::support::BASE)
-            .retry(crate::support::retry().with_total(std::time::Duration::from_millis(1_700)))
-            .backend(backend.clone())
-            .build()
-            .unwrap();
-        let error = pollster::block_on(client.retrieve_cluster(Id::new(1)).send()).unwrap_err();
-        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Server, 2));
-        assert_eq!(backend.sleeps().len(), 1, "half a second more would leave too little");
-    }
-
     fn a_page_that_asks_to_wait_is_listened_to() {
         let date = jiff::Timestamp::now() + std::time::Duration::from_secs(1000);
         let date = httpdate::fmt_http_date(date.into());
@@ -224,4 +211,18 @@ fn addresses_that_are_none_are_refused() {
         assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{address}");
         assert!(!format!("{error} {error:?}").contains("hunter2"));
     }
+}
+
+#[test]
+fn the_last_real_error_comes_back_when_the_time_is_up() {
+    let failure = || one().reply(StatusCode::SERVICE_UNAVAILABLE, "");
+    let backend = script([failure(), failure()]);
+    let client = KeystoneClient::builder(crate::support::BASE)
+        .retry(crate::support::retry().with_total(std::time::Duration::from_millis(1_700)))
+        .backend(backend.clone())
+        .build()
+        .unwrap();
+    let error = pollster::block_on(client.retrieve_cluster(Id::new(1)).send()).unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Server, 2));
+    assert_eq!(backend.sleeps().len(), 1, "half a second more would leave too little");
 }
