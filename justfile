@@ -13,6 +13,8 @@ clippy:
 
 # All tests, doc tests included.
 test:
+    cargo test --no-default-features
+    cargo test
     cargo test --features full
 
 # The documentation, warnings denied.

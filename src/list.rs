@@ -14,8 +14,11 @@ use crate::resource::Resource;
 /// A [`Query`] bound to the client `C` that will send it.
 ///
 /// `all` fetches every record; `stream` (async) and `iter` (blocking) hand them out one by one
-/// with one page in memory, and in an order of your own also the keys seen. All of them walk the whole list, in the order of the keys or in the
-/// order asked for; none stops after the first page.
+/// with one page in memory. All of them walk the whole list; none stops after the first page.
+///
+/// The order is that of the keys. In another order a walk keeps the keys that it has seen, so as
+/// to hand no record out twice, and where the list shrinks meanwhile it reads again from where the
+/// records have moved to; the order then holds within pages only.
 ///
 /// ```
 /// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};

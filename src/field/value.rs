@@ -111,9 +111,9 @@ impl<R> Listable for Id<R> {}
 
 /// What may be given where a value of type `V` is wanted.
 ///
-/// It is [`Into`] with one difference: every target takes one integer type at most, so that a bare
-/// literal finds its type. Text may be given as `&str`, amounts as integers, and a value where an
-/// optional one is wanted.
+/// It is [`Into`] with one difference: where an integer is wanted only its own type will do, so
+/// that a bare literal finds its type. Text may be given as `&str`, amounts as integers, and a value
+/// where an optional one is wanted.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be used where a value of type `{V}` is wanted",
     label = "expected a value for a field of type `{V}`"

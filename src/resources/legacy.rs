@@ -1,6 +1,7 @@
-//! Records of servers up to 0.3.26 that later servers do not have, or have in another shape.
+//! Records of servers up to 0.4.1 that later servers do not have, or have in another shape.
 //!
-//! Clusters, allocations and users kept their shape and are the same types for all servers.
+//! Clusters, allocations and users kept their shape and are the same types for all servers. Where
+//! such a record names a request, [`Id::cast`] turns the key into one of this module's type.
 
 use jiff::civil::Date;
 
