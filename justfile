@@ -1,5 +1,5 @@
 # What CI runs, in the same order.
-check: fmt clippy test doc quickstart
+check: fmt clippy doc package quickstart test
 
 # Formatting.
 fmt:
@@ -20,6 +20,10 @@ test:
 # The documentation, warnings denied.
 doc:
     RUSTDOCFLAGS="--deny warnings" cargo doc --no-deps --all-features
+
+# The package, built by itself.
+package:
+    cargo package
 
 # The quickstart over every backend in both colours.
 quickstart:

@@ -2,13 +2,13 @@ use std::error::Error;
 use std::process;
 
 use jiff::{ToSpan, Zoned};
-use keystone_client::Id;
 use keystone_client::backend::{IsahcBackend, UreqBackend};
 use keystone_client::blocking::{KeystoneClient, ReqwestBackend};
 use keystone_client::resources::{
     Allocation, AllocationRequest, Cluster, NewAllocation, NewAllocationRequest, NewCluster,
     NewTeam, RequestStatus, Team,
 };
+use keystone_client::{Dialect, Id};
 
 use crate::Target;
 use crate::report::Report;
@@ -24,6 +24,10 @@ pub fn run(target: &Target, backend: &str, report: &Report) -> Result<(), Box<dy
     };
     report.heading(format!("Keystone at {}, blocking client over {backend}", client.base_url()));
     client.login(target.username.as_str(), target.password.as_str())?;
+    if client.dialect() == Some(Dialect::Jwt) {
+        client.logout()?;
+        return Err("this walk creates a team, which servers before 0.5 do not have".into());
+    }
     let mut created = Created::default();
     let outcome = walk(&client, report, &mut created);
     created.delete(&client, report);
