@@ -14,7 +14,8 @@ pub mod users;
 
 pub use self::allocations::{
     AccessMode, Allocation, AllocationFields, AllocationRequest, AllocationRequestFields, Cluster,
-    ClusterFields, NewAllocation, NewAllocationRequest, NewCluster, RequestStatus,
+    ClusterFields, Comment, CommentFields, NewAllocation, NewAllocationRequest, NewCluster,
+    NewComment, NewReview, RequestStatus, Review, ReviewFields, ReviewStatus,
 };
 pub use self::history::{HistoryChanges, HistoryEntry};
 pub use self::research::{

@@ -131,6 +131,10 @@ macro_rules! client_methods {
             allocations: Allocation
                 [create_allocation retrieve_allocation retrieve_allocations update_allocation
                  delete_allocation];
+            reviews: Review
+                [create_review retrieve_review retrieve_reviews update_review delete_review];
+            comments: Comment
+                [create_comment retrieve_comment retrieve_comments update_comment delete_comment];
             users: User [create_user retrieve_user retrieve_users update_user delete_user];
             teams: Team [create_team retrieve_team retrieve_teams update_team delete_team];
             memberships: Membership

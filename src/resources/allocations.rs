@@ -39,6 +39,18 @@ codes! {
     }
 }
 
+codes! {
+    /// What a reviewer has decided.
+    pub enum ReviewStatus {
+        /// Grant it.
+        Approved = "AP",
+        /// Refuse it.
+        Declined = "DC",
+        /// Send it back to its team.
+        ChangesRequested = "CR",
+    }
+}
+
 crate::resource! {
     /// A cluster on which time is granted.
     ///
@@ -175,6 +187,82 @@ crate::resource! {
     computed {
         /// The cluster in full.
         cluster_summary = "_cluster": Option<ClusterSummary>,
+        /// The request in full.
+        request_summary = "_request": Option<RequestSummary>,
+        /// Changes, newest first.
+        history = "_history": Vec<HistoryEntry> [default],
+    }
+}
+
+crate::resource! {
+    /// A reviewer's verdict on a request. It does not change the status of the request.
+    ///
+    /// `GET POST /allocations/reviews/`, `GET PUT PATCH DELETE /allocations/reviews/{id}/`. Members
+    /// of the team may read, staff write. A request may have several reviews by one reviewer.
+    pub struct Review("review", "allocations/reviews");
+    fields ReviewFields;
+    new NewReview;
+    verbs [Retrieve, Update, Replace, Delete];
+
+    read_only {
+        /// Primary key.
+        id: Id<Review>,
+        /// When the review was made.
+        submitted: Timestamp,
+    }
+    required {
+        /// What the reviewer has decided.
+        status: ReviewStatus,
+        /// The request.
+        request: Id<AllocationRequest>,
+    }
+    optional {
+        /// Who decided: the caller. The server rejects any other value, also in a replace of
+        /// somebody else's review, where it is best left out.
+        reviewer: Id<User>,
+    }
+    computed {
+        /// The request in full.
+        request_summary = "_request": Option<RequestSummary>,
+        /// The reviewer in full.
+        reviewer_summary = "_reviewer": Option<UserSummary>,
+        /// Changes, newest first.
+        history = "_history": Vec<HistoryEntry> [default],
+    }
+}
+
+crate::resource! {
+    /// A comment on a request. Servers since 0.6.0.
+    ///
+    /// `GET POST /allocations/comments/`, `GET PUT PATCH DELETE /allocations/comments/{id}/`.
+    /// Members of the team may create public comments, and change and delete all public ones of the
+    /// team, not only their own. Private ones are for staff.
+    pub struct Comment("comment", "allocations/comments");
+    fields CommentFields;
+    new NewComment;
+    verbs [Retrieve, Update, Replace, Delete];
+
+    read_only {
+        /// Primary key.
+        id: Id<Comment>,
+        /// When it was written.
+        created: Timestamp,
+    }
+    required {
+        /// Text, at most 2,000 characters.
+        content: String,
+        /// The request.
+        request: Id<AllocationRequest>,
+    }
+    optional {
+        /// The author: the caller if not set, in a replace too. Any user may be named.
+        user: Id<User>,
+        /// Whether only staff may read it. Only staff may set it.
+        private: bool,
+    }
+    computed {
+        /// The author in full.
+        user_summary = "_user": Option<UserSummary>,
         /// The request in full.
         request_summary = "_request": Option<RequestSummary>,
         /// Changes, newest first.

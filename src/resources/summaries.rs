@@ -4,8 +4,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Allocation, AllocationRequest, Cluster, Grant, Membership, MembershipRole, Publication,
-    RequestStatus, Team, User,
+    Allocation, AllocationRequest, Cluster, Comment, Grant, Membership, MembershipRole,
+    Publication, RequestStatus, Team, User,
 };
 use crate::id::Id;
 
@@ -139,7 +139,7 @@ summaries! {
     /// A comment as part of its request.
     pub struct CommentSummary {
         /// Primary key.
-        id: u64,
+        id: Id<Comment>,
         /// The author.
         user: Id<User>,
         /// Text.

@@ -1,37 +1,31 @@
 //! Resources defined outside the crate, by macro and by hand.
 
-use jiff::Timestamp;
 use keystone_client::field::{Field, ReadOnly, ReadWrite};
 use keystone_client::resource::{Create, Delete, Retrieve, Update};
 use keystone_client::resources::{AllocationRequest, NewAllocationRequest, NewTeam, User};
 use keystone_client::sandbox::Sandbox;
 use keystone_client::{Id, Resource};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 keystone_client::resource! {
-    /// A remark on an allocation request.
-    pub struct Comment("comment", "allocations/comments");
-    fields CommentFields;
-    new NewComment;
-    verbs [Retrieve, Update, Delete];
+    /// When a user wants to be told of awards that end.
+    pub struct Preference("preference", "notifications/preferences");
+    fields PreferenceFields;
+    new NewPreference;
+    verbs [Retrieve, Update, Replace, Delete];
 
     read_only {
         /// Primary key.
-        id: Id<Comment>,
-        /// When it was written.
-        created: Timestamp,
-    }
-    required {
-        /// Text.
-        content: String,
-        /// The request that it is about.
-        request: Id<AllocationRequest>,
+        id: Id<Preference>,
     }
     optional {
-        /// Who wrote it; the caller if not set.
+        /// The user; the caller if not set.
         user: Id<User>,
-        /// Whether only staff may read it.
-        private: bool,
+        /// Days before the end, as any JSON.
+        request_expiry_thresholds: Value,
+        /// Whether to tell of the end itself.
+        notify_on_expiration: bool,
     }
 }
 
@@ -105,21 +99,22 @@ impl Delete for Slugs {}
 fn by_macro() {
     let client = Sandbox::new().blocking_client().unwrap();
     client.login("admin", "admin-password").unwrap();
-    let admin = client.whoami().unwrap().unwrap();
-    let team = client.create_team(NewTeam::new("Folding")).send().unwrap();
-    let request = NewAllocationRequest::new("Title", "What for", admin.id, team.id);
-    let request = client.create_request(request).send().unwrap();
+    let preferences = client.resource::<Preference>();
 
-    let comments = client.resource::<Comment>();
-    let new = NewComment::new("Looks good", request.id).private(true);
-    let comment = comments.create(new).send().unwrap();
-    assert_eq!((comment.user, comment.private), (admin.id, true));
-    let comment =
-        comments.update(comment.id, |c| [c.content.set("Looks very good")]).send().unwrap();
-    let found = comments.filter(|c| c.content.starts_with("Looks very")).all().unwrap();
-    assert_eq!((found.len(), &found[0]), (1, &comment));
-    assert_eq!(client.retrieve(comment.id).send().unwrap(), comment);
-    comments.delete(comment.id).send().unwrap();
+    let new = NewPreference::new().request_expiry_thresholds(json!([60, 7]));
+    let preference = preferences.create(new).send().unwrap();
+    assert_eq!(preference.user, client.whoami().unwrap().unwrap().id);
+    assert!(preference.notify_on_expiration);
+    let preference =
+        preferences.update(preference.id, |p| [p.notify_on_expiration.set(false)]).send().unwrap();
+    assert_eq!(preference.request_expiry_thresholds, json!([60, 7]));
+    let found = preferences.filter(|p| p.notify_on_expiration.eq(false)).all().unwrap();
+    assert_eq!((found.len(), &found[0]), (1, &preference));
+    assert_eq!(client.retrieve(preference.id).send().unwrap(), preference);
+    let replaced = preferences.replace(preference.id, NewPreference::new()).send().unwrap();
+    assert!(!replaced.notify_on_expiration, "PUT keeps what is left out");
+    preferences.delete(preference.id).send().unwrap();
+    assert!(client.retrieve(preference.id).optional().send().unwrap().is_none());
 }
 
 #[test]

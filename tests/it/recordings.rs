@@ -9,7 +9,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use keystone_client::blocking::KeystoneClient;
 use keystone_client::resources::{
-    Allocation, AllocationRequest, Cluster, Grant, Membership, Publication, Team, User, legacy,
+    Allocation, AllocationRequest, Cluster, Comment, Grant, Membership, Publication, Review, Team,
+    User, legacy,
 };
 use keystone_client::testing::from_fn;
 use keystone_client::{Error, ErrorKind, Resource, Response};
@@ -133,7 +134,9 @@ fn records_of_0_10_9() {
         &[
             ("/allocations/allocations/", read::<Allocation>, 5),
             ("/allocations/clusters/", read::<Cluster>, 10),
+            ("/allocations/comments/", read::<Comment>, 5),
             ("/allocations/requests/", read::<AllocationRequest>, 20),
+            ("/allocations/reviews/", read::<Review>, 5),
             ("/research/grants/", read::<Grant>, 10),
             ("/research/publications/", read::<Publication>, 10),
             ("/users/memberships/", read::<Membership>, 10),
