@@ -20,6 +20,13 @@
 //! # use keystone_client::Id;
 //! AllocationRequest::FIELDS.assignees.eq([Id::new(1)]); // many-to-many: the server would ignore it
 //! ```
+//!
+//! ```compile_fail
+//! # use keystone_client::Resource;
+//! # use keystone_client::resources::Preference;
+//! # use keystone_client::Id;
+//! Preference::FIELDS.user.eq(Id::new(1)); // one-to-one: the server would ignore it
+//! ```
 
 mod value;
 
@@ -35,7 +42,8 @@ use crate::change::Change;
 use crate::filter::{Condition, Filter, Lookup};
 use crate::order::OrderBy;
 
-/// Who may write a field. Implemented by [`ReadOnly`], [`ReadWrite`] and [`WriteOnly`].
+/// What can be done with a field. Implemented by [`ReadOnly`], [`ReadWrite`], [`WriteOnly`] and
+/// [`Unfiltered`].
 pub trait Access: private::Sealed + 'static {}
 
 /// The field can be set.
@@ -46,7 +54,9 @@ pub trait Writable: Access {
 }
 
 /// The field can be compared and ordered by.
-#[diagnostic::on_unimplemented(message = "this field is write-only: the server never shows it")]
+#[diagnostic::on_unimplemented(
+    message = "the server neither compares nor orders by this field: it would ignore that"
+)]
 pub trait Readable: Access {}
 
 /// Set by the server alone.
@@ -61,16 +71,22 @@ pub enum ReadWrite {}
 #[derive(Debug, Clone, Copy)]
 pub enum WriteOnly {}
 
+/// Readable and writable, but the server ignores filters and order by it.
+#[derive(Debug, Clone, Copy)]
+pub enum Unfiltered {}
+
 mod private {
     pub trait Sealed {}
     impl Sealed for super::ReadOnly {}
     impl Sealed for super::ReadWrite {}
     impl Sealed for super::WriteOnly {}
+    impl Sealed for super::Unfiltered {}
 }
 
 impl Access for ReadOnly {}
 impl Access for ReadWrite {}
 impl Access for WriteOnly {}
+impl Access for Unfiltered {}
 impl Readable for ReadOnly {}
 impl Readable for ReadWrite {}
 impl Writable for ReadWrite {
@@ -78,6 +94,9 @@ impl Writable for ReadWrite {
 }
 impl Writable for WriteOnly {
     const SECRET: bool = true;
+}
+impl Writable for Unfiltered {
+    const SECRET: bool = false;
 }
 
 /// A handle on one field of resource `R`, holding values of type `V`.

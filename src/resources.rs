@@ -8,6 +8,7 @@ pub mod allocations;
 mod codes;
 mod history;
 pub mod legacy;
+pub mod notifications;
 pub mod research;
 mod summaries;
 pub mod users;
@@ -18,6 +19,9 @@ pub use self::allocations::{
     NewComment, NewReview, RequestStatus, Review, ReviewFields, ReviewStatus,
 };
 pub use self::history::{HistoryChanges, HistoryEntry};
+pub use self::notifications::{
+    NewPreference, Notification, NotificationFields, NotificationType, Preference, PreferenceFields,
+};
 pub use self::research::{
     Grant, GrantFields, NewGrant, NewPublication, Publication, PublicationFields,
 };

@@ -124,37 +124,71 @@ macro_rules! client_methods {
         }
 
         $crate::client::resource_methods! { $client:
-            clusters: Cluster
-                [create_cluster retrieve_cluster retrieve_clusters update_cluster delete_cluster];
-            requests: AllocationRequest
-                [create_request retrieve_request retrieve_requests update_request delete_request];
-            allocations: Allocation
-                [create_allocation retrieve_allocation retrieve_allocations update_allocation
-                 delete_allocation];
-            reviews: Review
-                [create_review retrieve_review retrieve_reviews update_review delete_review];
-            comments: Comment
-                [create_comment retrieve_comment retrieve_comments update_comment delete_comment];
-            users: User [create_user retrieve_user retrieve_users update_user delete_user];
-            teams: Team [create_team retrieve_team retrieve_teams update_team delete_team];
-            memberships: Membership
-                [create_membership retrieve_membership retrieve_memberships update_membership
-                 delete_membership];
-            grants: Grant [create_grant retrieve_grant retrieve_grants update_grant delete_grant];
-            publications: Publication
-                [create_publication retrieve_publication retrieve_publications update_publication
-                 delete_publication];
-            research_groups: legacy::ResearchGroup
-                [create_research_group retrieve_research_group retrieve_research_groups
-                 update_research_group delete_research_group];
+            clusters: Cluster [
+                create create_cluster, retrieve retrieve_cluster, list retrieve_clusters,
+                update update_cluster, delete delete_cluster,
+            ];
+            requests: AllocationRequest [
+                create create_request, retrieve retrieve_request, list retrieve_requests,
+                update update_request, delete delete_request,
+            ];
+            allocations: Allocation [
+                create create_allocation, retrieve retrieve_allocation,
+                list retrieve_allocations, update update_allocation,
+                delete delete_allocation,
+            ];
+            reviews: Review [
+                create create_review, retrieve retrieve_review, list retrieve_reviews,
+                update update_review, delete delete_review,
+            ];
+            comments: Comment [
+                create create_comment, retrieve retrieve_comment, list retrieve_comments,
+                update update_comment, delete delete_comment,
+            ];
+            users: User [
+                create create_user, retrieve retrieve_user, list retrieve_users,
+                update update_user, delete delete_user,
+            ];
+            teams: Team [
+                create create_team, retrieve retrieve_team, list retrieve_teams,
+                update update_team, delete delete_team,
+            ];
+            memberships: Membership [
+                create create_membership, retrieve retrieve_membership,
+                list retrieve_memberships, update update_membership,
+                delete delete_membership,
+            ];
+            grants: Grant [
+                create create_grant, retrieve retrieve_grant, list retrieve_grants,
+                update update_grant, delete delete_grant,
+            ];
+            publications: Publication [
+                create create_publication, retrieve retrieve_publication,
+                list retrieve_publications, update update_publication,
+                delete delete_publication,
+            ];
+            notifications: Notification [
+                retrieve retrieve_notification, list retrieve_notifications,
+                update update_notification,
+            ];
+            preferences: Preference [
+                create create_preference, retrieve retrieve_preference,
+                list retrieve_preferences, update update_preference,
+                delete delete_preference,
+            ];
+            research_groups: legacy::ResearchGroup [
+                create create_research_group, retrieve retrieve_research_group,
+                list retrieve_research_groups, update update_research_group,
+                delete delete_research_group,
+            ];
         }
     };
 }
 
+/// Generates an accessor for each resource, and its dedicated methods.
 macro_rules! resource_methods {
     ($client:ident: $(
-        $accessor:ident: $($resource:ident)::+
-            [$create:ident $retrieve:ident $list:ident $update:ident $delete:ident];
+        $accessor:ident: $($resource:ident)::+ [$($methods:tt)+];
     )+) => {
         /// Resources.
         impl $client {
@@ -169,68 +203,74 @@ macro_rules! resource_methods {
                     self.resource()
                 }
 
-                #[doc = concat!(
-                    "Short for `", stringify!($accessor), "().create(new)`: see [`Crud::create`]",
-                    "(crate::Crud::create)."
-                )]
-                pub fn $create(
-                    &self,
-                    new: <$crate::resources::$($resource)::+ as $crate::resource::Create>::New,
-                ) -> $crate::Call<$crate::resources::$($resource)::+, Self> {
-                    self.$accessor().create(new)
-                }
-
-                #[doc = concat!(
-                    "Short for `", stringify!($accessor), "().retrieve(id)`: see ",
-                    "[`Crud::retrieve`](crate::Crud::retrieve)."
-                )]
-                pub fn $retrieve(
-                    &self,
-                    id: $crate::Id<$crate::resources::$($resource)::+>,
-                ) -> $crate::Call<$crate::resources::$($resource)::+, Self> {
-                    self.$accessor().retrieve(id)
-                }
-
-                #[doc = concat!(
-                    "Short for `", stringify!($accessor), "().list()`: see [`Crud::list`]",
-                    "(crate::Crud::list)."
-                )]
-                pub fn $list(
-                    &self,
-                ) -> $crate::List<$crate::resources::$($resource)::+, Self> {
-                    self.$accessor().list()
-                }
-
-                #[doc = concat!(
-                    "Short for `", stringify!($accessor), "().update(id, changes)`: see ",
-                    "[`Crud::update`](crate::Crud::update)."
-                )]
-                pub fn $update<I>(
-                    &self,
-                    id: $crate::Id<$crate::resources::$($resource)::+>,
-                    changes: impl FnOnce(
-                        &<$crate::resources::$($resource)::+ as $crate::Resource>::Fields,
-                    ) -> I,
-                ) -> $crate::Call<$crate::resources::$($resource)::+, Self>
-                where
-                    I: IntoIterator<
-                        Item = $crate::Change<$crate::resources::$($resource)::+>,
-                    >,
-                {
-                    self.$accessor().update(id, changes)
-                }
-
-                #[doc = concat!(
-                    "Short for `", stringify!($accessor), "().delete(id)`: see [`Crud::delete`]",
-                    "(crate::Crud::delete)."
-                )]
-                pub fn $delete(
-                    &self,
-                    id: $crate::Id<$crate::resources::$($resource)::+>,
-                ) -> $crate::Call<(), Self> {
-                    self.$accessor().delete(id)
+                $crate::client::resource_methods! {
+                    @all $accessor [$crate::resources::$($resource)::+] [$($methods)+]
                 }
             )+
+        }
+    };
+
+    (@all $accessor:ident [$resource:path] [$($verb:ident $method:ident),+ $(,)?]) => {
+        $($crate::client::resource_methods! { @$verb $method $accessor $resource })+
+    };
+
+    (@create $method:ident $accessor:ident $resource:path) => {
+        #[doc = concat!(
+            "Short for `", stringify!($accessor), "().create(new)`: see [`Crud::create`]",
+            "(crate::Crud::create)."
+        )]
+        pub fn $method(
+            &self,
+            new: <$resource as $crate::resource::Create>::New,
+        ) -> $crate::Call<$resource, Self> {
+            self.$accessor().create(new)
+        }
+    };
+
+    (@retrieve $method:ident $accessor:ident $resource:path) => {
+        #[doc = concat!(
+            "Short for `", stringify!($accessor), "().retrieve(id)`: see [`Crud::retrieve`]",
+            "(crate::Crud::retrieve)."
+        )]
+        pub fn $method(&self, id: $crate::Id<$resource>) -> $crate::Call<$resource, Self> {
+            self.$accessor().retrieve(id)
+        }
+    };
+
+    (@list $method:ident $accessor:ident $resource:path) => {
+        #[doc = concat!(
+            "Short for `", stringify!($accessor), "().list()`: see [`Crud::list`]",
+            "(crate::Crud::list)."
+        )]
+        pub fn $method(&self) -> $crate::List<$resource, Self> {
+            self.$accessor().list()
+        }
+    };
+
+    (@update $method:ident $accessor:ident $resource:path) => {
+        #[doc = concat!(
+            "Short for `", stringify!($accessor), "().update(id, changes)`: see ",
+            "[`Crud::update`](crate::Crud::update)."
+        )]
+        pub fn $method<I>(
+            &self,
+            id: $crate::Id<$resource>,
+            changes: impl FnOnce(&<$resource as $crate::Resource>::Fields) -> I,
+        ) -> $crate::Call<$resource, Self>
+        where
+            I: IntoIterator<Item = $crate::Change<$resource>>,
+        {
+            self.$accessor().update(id, changes)
+        }
+    };
+
+    (@delete $method:ident $accessor:ident $resource:path) => {
+        #[doc = concat!(
+            "Short for `", stringify!($accessor), "().delete(id)`: see [`Crud::delete`]",
+            "(crate::Crud::delete)."
+        )]
+        pub fn $method(&self, id: $crate::Id<$resource>) -> $crate::Call<(), Self> {
+            self.$accessor().delete(id)
         }
     };
 }

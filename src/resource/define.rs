@@ -8,6 +8,7 @@
 /// | `create_only` | yes | required | compare, order |
 /// | `required` | yes | required | compare, order, set |
 /// | `optional` | yes | by a setter; not sent if not set | compare, order, set |
+/// | `unfiltered` | yes | by a setter; not sent if not set | set |
 /// | `write_only` | no | required | set; never shown |
 /// | `computed` | yes | no | none: the server neither compares nor orders by it |
 ///
@@ -123,6 +124,10 @@ macro_rules! resource {
             $(#[doc = $op_doc:expr])* $op:ident $(= $op_wire:literal)?: $op_type:ty
                 $([$op_default:ident])?
         ),* $(,)? })?
+        $(unfiltered { $(
+            $(#[doc = $un_doc:expr])* $un:ident $(= $un_wire:literal)?: $un_type:ty
+                $([$un_default:ident])?
+        ),* $(,)? })?
         $(write_only { $(
             $(#[doc = $wo_doc:expr])* $wo:ident $(= $wo_wire:literal)?: $wo_type:ty
         ),* $(,)? })?
@@ -145,6 +150,8 @@ macro_rules! resource {
             $(#[serde($re_default)])? pub $re: $re_type,)*)?
             $($($(#[doc = $op_doc])* $(#[serde(rename = $op_wire)])?
             $(#[serde($op_default)])? pub $op: $op_type,)*)?
+            $($($(#[doc = $un_doc])* $(#[serde(rename = $un_wire)])?
+            $(#[serde($un_default)])? pub $un: $un_type,)*)?
             $($($(#[doc = $cp_doc])* $(#[serde(rename = $cp_wire)])?
             $(#[serde($cp_default)])? pub $cp: $cp_type,)*)?
         }
@@ -161,6 +168,8 @@ macro_rules! resource {
             pub $re: $crate::field::Field<$model, $re_type, $crate::field::ReadWrite>,)*)?
             $($($(#[doc = $op_doc])*
             pub $op: $crate::field::Field<$model, $op_type, $crate::field::ReadWrite>,)*)?
+            $($($(#[doc = $un_doc])*
+            pub $un: $crate::field::Field<$model, $un_type, $crate::field::Unfiltered>,)*)?
             $($($(#[doc = $wo_doc])*
             pub $wo: $crate::field::Field<$model, $wo_type, $crate::field::WriteOnly>,)*)?
         }
@@ -174,6 +183,7 @@ macro_rules! resource {
                 $($($co: $crate::field::Field::new($crate::resource!(@wire $co $($co_wire)?)),)*)?
                 $($($re: $crate::field::Field::new($crate::resource!(@wire $re $($re_wire)?)),)*)?
                 $($($op: $crate::field::Field::new($crate::resource!(@wire $op $($op_wire)?)),)*)?
+                $($($un: $crate::field::Field::new($crate::resource!(@wire $un $($un_wire)?)),)*)?
                 $($($wo: $crate::field::Field::new($crate::resource!(@wire $wo $($wo_wire)?)),)*)?
             };
         }
@@ -192,6 +202,10 @@ macro_rules! resource {
         $(optional { $(
             $(#[doc = $op_doc:expr])* $op:ident $(= $op_wire:literal)?: $op_type:ty
                 $([$op_default:ident])?
+        ),* $(,)? })?
+        $(unfiltered { $(
+            $(#[doc = $un_doc:expr])* $un:ident $(= $un_wire:literal)?: $un_type:ty
+                $([$un_default:ident])?
         ),* $(,)? })?
         $(write_only { $(
             $(#[doc = $wo_doc:expr])* $wo:ident $(= $wo_wire:literal)?: $wo_type:ty
@@ -213,11 +227,20 @@ macro_rules! resource {
             $(#[serde(rename = $op_wire)])?
             #[serde(skip_serializing_if = "Option::is_none")]
             pub $op: ::core::option::Option<$op_type>,)*)?
+            $($($(#[doc = $un_doc])*
+            $(#[serde(rename = $un_wire)])?
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub $un: ::core::option::Option<$un_type>,)*)?
         }
 
         impl $new {
             /// With the required fields.
             #[must_use]
+            #[allow(
+                clippy::new_without_default,
+                clippy::too_many_arguments,
+                reason = "the table says how many fields are required"
+            )]
             pub fn new(
                 $($($co: impl $crate::field::IntoValue<$co_type>,)*)?
                 $($($re: impl $crate::field::IntoValue<$re_type>,)*)?
@@ -228,6 +251,7 @@ macro_rules! resource {
                     $($($re: $crate::field::IntoValue::into_value($re),)*)?
                     $($($wo: $crate::field::IntoValue::into_value($wo),)*)?
                     $($($op: ::core::option::Option::None,)*)?
+                    $($($un: ::core::option::Option::None,)*)?
                 }
             }
 
@@ -235,6 +259,15 @@ macro_rules! resource {
             #[must_use]
             pub fn $op(mut self, value: impl $crate::field::IntoValue<$op_type>) -> Self {
                 self.$op = ::core::option::Option::Some(
+                    $crate::field::IntoValue::into_value(value),
+                );
+                self
+            })*)?
+
+            $($($(#[doc = $un_doc])*
+            #[must_use]
+            pub fn $un(mut self, value: impl $crate::field::IntoValue<$un_type>) -> Self {
+                self.$un = ::core::option::Option::Some(
                     $crate::field::IntoValue::into_value(value),
                 );
                 self
@@ -249,6 +282,7 @@ macro_rules! resource {
                 $($(fields.field(stringify!($re), &self.$re);)*)?
                 $($(fields.field(stringify!($wo), &"[redacted]");)*)?
                 $($(fields.field(stringify!($op), &self.$op);)*)?
+                $($(fields.field(stringify!($un), &self.$un);)*)?
                 fields.finish()
             }
         }

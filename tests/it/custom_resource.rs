@@ -20,12 +20,14 @@ keystone_client::resource! {
         id: Id<Preference>,
     }
     optional {
+        /// Whether to tell of the end itself.
+        notify_on_expiration: bool,
+    }
+    unfiltered {
         /// The user; the caller if not set.
         user: Id<User>,
         /// Days before the end, as any JSON.
         request_expiry_thresholds: Value,
-        /// Whether to tell of the end itself.
-        notify_on_expiration: bool,
     }
 }
 

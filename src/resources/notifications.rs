@@ -1,0 +1,85 @@
+//! `/notifications/`: what the server has told its users, and when it tells them.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::codes::codes;
+use super::{User, UserSummary};
+use crate::id::Id;
+
+codes! {
+    /// What a notification is about.
+    pub enum NotificationType {
+        /// Anything.
+        GeneralMessage = "GM",
+        /// An award that is about to end.
+        UpcomingRequestExpiration = "RE",
+        /// An award that has ended.
+        RequestPastExpiration = "RD",
+    }
+}
+
+crate::resource! {
+    /// A message of the server to a user. Servers since 0.6.8.
+    ///
+    /// `GET /notifications/notifications/`, `GET PATCH /notifications/notifications/{id}/`. Staff
+    /// can list everybody's, but retrieve and update their own only, as everybody can.
+    pub struct Notification("notification", "notifications/notifications");
+    fields NotificationFields;
+    verbs [Retrieve, Update];
+
+    read_only {
+        /// Primary key.
+        id: Id<Notification>,
+        /// When it was sent.
+        time: Timestamp,
+        /// Subject.
+        subject: String,
+        /// The message as HTML. Empty on servers before 0.9.0, which call it otherwise.
+        message_html: String [default],
+        /// What it is about.
+        notification_type: NotificationType,
+        /// Who it was sent to.
+        user: Id<User>,
+    }
+    optional {
+        /// Whether it has been read.
+        read: bool,
+    }
+    computed {
+        /// Who it was sent to, in full.
+        user_summary = "_user": Option<UserSummary>,
+    }
+}
+
+crate::resource! {
+    /// When a user wants to be told of awards that end. Servers since 0.6.8. A user has one record
+    /// at most, and need not have any.
+    ///
+    /// `GET POST /notifications/preferences/`, `GET PUT PATCH DELETE
+    /// /notifications/preferences/{id}/`. Everybody has access to their own, staff to all.
+    pub struct Preference("preference", "notifications/preferences");
+    fields PreferenceFields;
+    new NewPreference;
+    verbs [Retrieve, Update, Replace, Delete];
+
+    read_only {
+        /// Primary key.
+        id: Id<Preference>,
+    }
+    optional {
+        /// Whether to tell of the end of an award itself.
+        notify_on_expiration: bool,
+    }
+    unfiltered {
+        /// The user: the caller if not set. Only staff may name others.
+        user: Id<User>,
+        /// How many days before the end to tell, normally a list such as `[30, 14]`. The server
+        /// accepts any JSON but null.
+        request_expiry_thresholds: Value,
+    }
+    computed {
+        /// The user in full.
+        user_summary = "_user": Option<UserSummary>,
+    }
+}
