@@ -266,6 +266,11 @@ impl BackendError {
         self.kind
     }
 
+    /// The transport's own error, without what this one adds to it.
+    pub(crate) fn into_source(self) -> Box<dyn StdError + Send + Sync> {
+        self.source
+    }
+
     /// Whether the server may have seen, and so carried out, the request.
     pub fn may_have_been_sent(&self) -> bool {
         self.may_have_been_sent

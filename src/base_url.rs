@@ -19,7 +19,12 @@ impl BaseUrl {
         if text.contains('@') {
             return Err("must not contain a user name or password, nor any `@`; use `login`".into());
         }
-        let url = Url::parse(text.trim()).map_err(|error| format!("`{text}`: {error}"))?;
+        let url = Url::parse(text.trim()).map_err(|error| match error {
+            url::ParseError::RelativeUrlWithoutBase => {
+                format!("`{text}`: it must begin with http:// or https://")
+            }
+            error => format!("`{text}`: {error}"),
+        })?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(format!("`{text}`: the scheme must be http or https"));
         }

@@ -27,7 +27,6 @@ use std::time::Duration;
 use std::vec;
 
 use bytes::Bytes;
-use secrecy::SecretString;
 
 pub use self::backend::HttpBackend;
 #[cfg(all(feature = "reqwest", feature = "blocking"))]
@@ -70,12 +69,8 @@ impl KeystoneClient {
     /// # Errors
     ///
     /// As there.
-    pub fn login(
-        &self,
-        username: impl Into<String>,
-        password: impl Into<SecretString>,
-    ) -> Result<(), Error> {
-        let login = Login { username: username.into(), password: password.into() };
+    pub fn login(&self, username: impl AsRef<str>, password: impl AsRef<str>) -> Result<(), Error> {
+        let login = Login::new(username.as_ref(), password.as_ref());
         run(self.inner.core.login(&self.effects(), &login))
     }
 
@@ -215,6 +210,15 @@ impl<R: Resource> List<R, KeystoneClient> {
             page: Vec::new().into_iter(),
             walk: Some(Walk::new(self.query)),
         }
+    }
+}
+
+impl<R: Resource> IntoIterator for List<R, KeystoneClient> {
+    type Item = Result<R::Model, Error>;
+    type IntoIter = Rows<R>;
+
+    fn into_iter(self) -> Rows<R> {
+        self.iter()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Changes of a record: what an update sends.
 
 use std::fmt;
+use std::iter;
 use std::marker::PhantomData;
 
 use serde::ser::SerializeMap;
@@ -27,6 +28,16 @@ impl<R> Change<R> {
     /// The name of the field on the wire.
     pub fn field(&self) -> &'static str {
         self.field
+    }
+}
+
+/// One change is a list of one, so that an update of one field needs no brackets.
+impl<R> IntoIterator for Change<R> {
+    type Item = Self;
+    type IntoIter = iter::Once<Self>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        iter::once(self)
     }
 }
 

@@ -12,7 +12,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use secrecy::SecretString;
 
 pub(crate) use self::builder::Client;
 pub use self::builder::ClientBuilder;
@@ -87,10 +86,10 @@ impl KeystoneClient {
     /// [`Redirected`](crate::ErrorKind::Redirected) for a wrong address.
     pub async fn login(
         &self,
-        username: impl Into<String>,
-        password: impl Into<SecretString>,
+        username: impl AsRef<str>,
+        password: impl AsRef<str>,
     ) -> Result<(), Error> {
-        let login = Login { username: username.into(), password: password.into() };
+        let login = Login::new(username.as_ref(), password.as_ref());
         self.inner.core.login(&self.effects(), &login).await
     }
 

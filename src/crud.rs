@@ -88,7 +88,8 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     /// Changes the fields that are set, leaves all others alone, and returns the whole record:
     /// `PATCH {path}/{id}/`.
     ///
-    /// `set(None)` sends null. No change at all is a valid call that returns the record.
+    /// `set(None)` sends null. The closure returns one change, an array, or a `Vec` put together by
+    /// conditions. No change at all is a valid call that returns the record.
     pub fn update<I>(&self, id: Id<R>, changes: impl FnOnce(&R::Fields) -> I) -> Call<R::Model, C>
     where
         R: Update,

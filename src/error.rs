@@ -170,8 +170,8 @@ impl Error {
         }))
     }
 
-    /// The last failure of the transport.
-    pub(crate) fn from_backend(error: BackendError, origin: &Origin) -> Self {
+    /// The last failure of the transport on the way to `server`.
+    pub(crate) fn from_backend(error: BackendError, origin: &Origin, server: &str) -> Self {
         let kind = match error.kind() {
             BackendErrorKind::Request => ErrorKind::InvalidRequest,
             BackendErrorKind::Connect => ErrorKind::Connect,
@@ -179,7 +179,14 @@ impl Error {
             BackendErrorKind::TooLarge => ErrorKind::TooLarge,
             _ => ErrorKind::Transport,
         };
-        Self::new(kind, origin.operation).with_origin(origin).with_source(error)
+        let new = Self::new(kind, origin.operation).with_origin(origin);
+        // The kinds are the same in other words, so the cause of the one is that of the other.
+        let source = error.into_source();
+        match kind {
+            // A sentence about what to change, for whoever wrote the program.
+            ErrorKind::InvalidRequest => new.with_note(source.to_string()),
+            _ => new.with_note(server.to_owned()).with_boxed_source(source),
+        }
     }
 
     pub(crate) fn with_origin(mut self, origin: &Origin) -> Self {
@@ -220,6 +227,11 @@ impl Error {
 
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.0.source = Some(Arc::new(source));
+        self
+    }
+
+    fn with_boxed_source(mut self, source: Box<dyn StdError + Send + Sync>) -> Self {
+        self.0.source = Some(Arc::from(source));
         self
     }
 
@@ -330,10 +342,17 @@ impl Error {
     }
 }
 
+/// One line: the call, what happened, the status, and the server's explanation; with `{:#}` also
+/// the causes, which for a failed connection say why.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
-        write!(f, "{}: {}", inner.operation, inner.kind.describe())?;
+        match &inner.path {
+            // The generic calls are known by their path.
+            Some(path) if inner.operation.is_generic() => write!(f, "{} {path}", inner.operation)?,
+            _ => write!(f, "{}", inner.operation)?,
+        }
+        write!(f, ": {}", inner.kind.describe())?;
         if let Some(status) = inner.status {
             write!(f, " ({})", status.as_u16())?;
         }
@@ -346,6 +365,13 @@ impl fmt::Display for Error {
         inner.explanation.summarise(f)?;
         if let Some(wait) = inner.retry_after {
             write!(f, "; try again in {} s", wait.as_secs())?;
+        }
+        if f.alternate() {
+            let mut cause = StdError::source(self);
+            while let Some(error) = cause {
+                write!(f, ": {error}")?;
+                cause = error.source();
+            }
         }
         Ok(())
     }

@@ -101,19 +101,19 @@ impl Writable for Unfiltered {
 
 /// A handle on one field of resource `R`, holding values of type `V`.
 pub struct Field<R, V, A = ReadWrite> {
-    name: &'static str,
+    wire_name: &'static str,
     types: PhantomData<fn() -> (R, V, A)>,
 }
 
 impl<R, V, A> Field<R, V, A> {
-    /// The handle of the field that is called `name` on the wire.
-    pub const fn new(name: &'static str) -> Self {
-        Self { name, types: PhantomData }
+    /// The handle of the field that is called `wire_name` on the wire.
+    pub const fn new(wire_name: &'static str) -> Self {
+        Self { wire_name, types: PhantomData }
     }
 
     /// The name on the wire.
-    pub const fn name(self) -> &'static str {
-        self.name
+    pub const fn wire_name(self) -> &'static str {
+        self.wire_name
     }
 }
 
@@ -127,7 +127,7 @@ impl<R, V, A> Copy for Field<R, V, A> {}
 
 impl<R, V, A> fmt::Debug for Field<R, V, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Field({})", self.name)
+        write!(f, "Field({})", self.wire_name)
     }
 }
 
@@ -149,7 +149,7 @@ impl<R, V, A> Field<R, V, A> {
         V: Serialize,
         A: Writable,
     {
-        Change::new(self.name, &value.into_value(), A::SECRET)
+        Change::new(self.wire_name, &value.into_value(), A::SECRET)
     }
 
     /// Ascending order by this field. Foreign keys order by key.
@@ -158,7 +158,7 @@ impl<R, V, A> Field<R, V, A> {
         V: Column,
         A: Readable,
     {
-        OrderBy::new(self.name, false)
+        OrderBy::new(self.wire_name, false)
     }
 
     /// Descending order by this field.
@@ -167,7 +167,7 @@ impl<R, V, A> Field<R, V, A> {
         V: Column,
         A: Readable,
     {
-        OrderBy::new(self.name, true)
+        OrderBy::new(self.wire_name, true)
     }
 
     /// Null (`true`) or not null (`false`). Text that is empty is not null.
@@ -176,10 +176,12 @@ impl<R, V, A> Field<R, V, A> {
         V: Nullable,
         A: Readable,
     {
-        Filter::new(Condition::one(self.name, Lookup::IsNull, &null))
+        Filter::new(Condition::one(self.wire_name, Lookup::IsNull, &null))
     }
 
-    /// One of `values`. No values match no record, and then nothing is asked of the server.
+    /// One of `values`. No values match no record, and then nothing is asked of the server. Foreign
+    /// keys all have to exist, as for [`eq`](Self::eq). The values travel in the URL, which holds
+    /// some thousands of keys.
     pub fn is_in<I>(self, values: I) -> Filter<R>
     where
         I: IntoIterator<Item: IntoValue<V::Scalar>>,
@@ -205,7 +207,7 @@ impl<R, V, A> Field<R, V, A> {
         V: Column,
     {
         let values = values.into_iter().map(|value| value.into_value().to_parameter());
-        Filter::new(Condition::list(self.name, lookup, values))
+        Filter::new(Condition::list(self.wire_name, lookup, values))
     }
 }
 
@@ -219,7 +221,7 @@ macro_rules! comparisons {
                 V: Column<Scalar: $bound>,
                 A: Readable,
             {
-                Filter::new(Condition::one(self.name, Lookup::$lookup, &value.into_value()))
+                Filter::new(Condition::one(self.wire_name, Lookup::$lookup, &value.into_value()))
             })+)+
         }
     };
@@ -227,7 +229,8 @@ macro_rules! comparisons {
 
 comparisons! {
     Scalar: {
-        /// Equal to `value`. Text compares exactly, case included.
+        /// Equal to `value`. Text compares exactly, case included. A foreign key has to exist: the
+        /// server answers one that does not with a validation error, not with an empty list.
         eq => Equal;
         /// Different from `value`, or null. Servers since 0.10.7.
         not_eq => NotEqual;
@@ -272,7 +275,7 @@ macro_rules! parts {
                 V: Column<Scalar: $bound>,
                 A: Readable,
             {
-                Filter::new(Condition::part(self.name, Lookup::$lookup, $argument.into(), $range))
+                Filter::new(Condition::part(self.wire_name, Lookup::$lookup, $argument.into(), $range))
             })+)+
         }
     };

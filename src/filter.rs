@@ -182,7 +182,8 @@ fn unsendable(value: &str) -> Option<&'static str> {
 
 /// A condition on the records of resource `R`, made by a [field](crate::field::Field).
 ///
-/// Conditions combine with *and*; the server knows no *or*. The server lets the last of two
+/// Conditions combine with *and*; the server knows no *or*, and no conditions on the records that
+/// a key points to. The server lets the last of two
 /// conditions with the same field and lookup win; here that is an error when the list is sent.
 ///
 /// ```

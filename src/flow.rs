@@ -20,7 +20,7 @@ use self::transmit::Progress;
 use crate::auth::{Authenticator, Credential, Dialect, RefererHeaders, Snapshot, Turn, Verdict};
 use crate::backend::{ExecuteResult, Now};
 use crate::base_url::BaseUrl;
-use crate::error::{Credentials, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::request::{Capability, Request, RequestParts, Response};
 use crate::resource::Resource;
 use crate::retry::RetryPolicy;
@@ -90,7 +90,7 @@ impl Core {
         let started = effects.now();
         let mut progress = Progress::new(&self.settings.retry, started.monotonic);
         if let Some(json) = parts.settled {
-            return Ok(Response::settled(json, self.origin(parts, Credentials::None, &progress)));
+            return Ok(Response::settled(json, self.origin(parts, &Credential::None, &progress)));
         }
         let mut snapshot = self.auth.snapshot();
         self.check_support(parts, snapshot.dialect)?;
@@ -174,7 +174,7 @@ impl Core {
         snapshot: &Snapshot,
         progress: &Progress<'_>,
     ) -> Error {
-        let origin = self.origin(parts, snapshot.credential.class(), progress);
+        let origin = self.origin(parts, &snapshot.credential, progress);
         error.prevents(&origin, "the access token could not be refreshed")
     }
 

@@ -66,7 +66,7 @@ pub use self::resource::Resource;
 pub use self::retry::RetryPolicy;
 
 // Crates whose types are part of this one's interface, in the versions that fit.
-pub use {bytes, http, jiff, rust_decimal, secrecy, uuid};
+pub use {bytes, futures_core, http, jiff, rust_decimal, serde_json, uuid};
 
 /// What the code that [`resource!`] generates refers to. Not for other use.
 #[doc(hidden)]

@@ -24,9 +24,13 @@ pub(crate) const MAX_PAGE_SIZE: u32 = 1_000;
 ///
 /// let expiring = Query::<AllocationRequest>::new()
 ///     .filter(|r| r.status.eq(RequestStatus::Approved))
-///     .filter(|r| r.expire.lt(jiff::civil::date(2026, 12, 31)))
+///     .filter(|r| r.expire.gte(jiff::civil::date(2026, 12, 1)))
+///     .filter(|r| r.expire.lt(jiff::civil::date(2027, 3, 1)))
 ///     .order_by(|r| r.expire.asc());
-/// assert_eq!(expiring.to_string(), "status=AP&expire__lt=2026-12-31&_order=expire");
+/// assert_eq!(
+///     expiring.to_string(),
+///     "status=AP&expire__gte=2026-12-01&expire__lt=2027-03-01&_order=expire",
+/// );
 /// ```
 #[must_use = "a query does nothing until a client sends it"]
 pub struct Query<R> {

@@ -31,6 +31,13 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// Whether it is one of the generic HTTP calls, which are named by their method alone.
+    pub(crate) fn is_generic(self) -> bool {
+        self.object.is_empty() && self.verb.chars().all(|letter| letter.is_ascii_uppercase())
+    }
+}
+
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.object {

@@ -210,7 +210,7 @@ impl Sandbox {
     /// assert_eq!(error.to_string(), "name: team with this name already exists.");
     /// # Ok::<(), keystone_client::sandbox::InsertError>(())
     /// ```
-    pub fn insert(&self, resource: &str, record: serde_json::Value) -> Result<i64, InsertError> {
+    pub fn insert(&self, resource: &str, record: serde_json::Value) -> Result<u64, InsertError> {
         let mut server = self.server();
         let path = resource.trim_matches('/');
         let found =
@@ -221,7 +221,8 @@ impl Sandbox {
         let table = found.ok_or_else(|| InsertError::unknown_resource(resource))?;
         let input = Input::Json(Json::from(&record));
         let create = |server: &mut Server| server.pen(None, None).create(table, &input, Mode::Seed);
-        server.transaction(create).map_err(InsertError::refused)
+        // Ids count up from 1.
+        server.transaction(create).map(i64::unsigned_abs).map_err(InsertError::refused)
     }
 
     /// Ends all sessions, as the passing of their lifetime does.

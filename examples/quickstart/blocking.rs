@@ -1,9 +1,9 @@
 use std::error::Error;
 use std::process;
 
-use jiff::{ToSpan, Zoned};
 use keystone_client::backend::{IsahcBackend, UreqBackend};
 use keystone_client::blocking::{KeystoneClient, ReqwestBackend};
+use keystone_client::jiff::{ToSpan, Zoned};
 use keystone_client::resources::{
     Allocation, AllocationRequest, Cluster, NewAllocation, NewAllocationRequest, NewCluster,
     NewTeam, RequestStatus, Team,
@@ -108,6 +108,7 @@ fn walk(
     let expiring = client
         .retrieve_requests()
         .filter(|r| r.team.eq(team.id))
+        .filter(|r| r.expire.gte(today))
         .filter(|r| r.expire.lt(today + 90.days()))
         .order_by(|r| r.expire.asc())
         .all()?;

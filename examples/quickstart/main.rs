@@ -108,7 +108,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report::failure(error.as_ref());
+            eprintln!("quickstart: {error:#}");
             ExitCode::FAILURE
         }
     }

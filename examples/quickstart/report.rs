@@ -49,13 +49,3 @@ impl Report {
         }
     }
 }
-
-/// An error with everything that caused it.
-pub fn failure(error: &dyn Error) {
-    eprintln!("quickstart: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        eprintln!("  because: {error}");
-        cause = error.source();
-    }
-}

@@ -90,8 +90,8 @@ impl<C: Client> ClientBuilder<C> {
 
     /// Uses a static API token, which an administrator of a server since 0.6.4 has handed out, in
     /// place of a login.
-    pub fn api_token(mut self, token: impl Into<SecretString>) -> Self {
-        self.api_token = Some(token.into());
+    pub fn api_token(mut self, token: impl AsRef<str>) -> Self {
+        self.api_token = Some(token.as_ref().into());
         self
     }
 

@@ -176,6 +176,7 @@ macro_rules! client_methods {
                 list retrieve_preferences, update update_preference,
                 delete delete_preference,
             ];
+            legacy_requests: legacy::AllocationRequest [];
             research_groups: legacy::ResearchGroup [
                 create create_research_group, retrieve retrieve_research_group,
                 list retrieve_research_groups, update update_research_group,
@@ -188,7 +189,7 @@ macro_rules! client_methods {
 /// Generates an accessor for each resource, and its dedicated methods.
 macro_rules! resource_methods {
     ($client:ident: $(
-        $accessor:ident: $($resource:ident)::+ [$($methods:tt)+];
+        $accessor:ident: $($resource:ident)::+ [$($methods:tt)*];
     )+) => {
         /// Resources.
         impl $client {
@@ -204,14 +205,14 @@ macro_rules! resource_methods {
                 }
 
                 $crate::client::resource_methods! {
-                    @all $accessor [$crate::resources::$($resource)::+] [$($methods)+]
+                    @all $accessor [$crate::resources::$($resource)::+] [$($methods)*]
                 }
             )+
         }
     };
 
-    (@all $accessor:ident [$resource:path] [$($verb:ident $method:ident),+ $(,)?]) => {
-        $($crate::client::resource_methods! { @$verb $method $accessor $resource })+
+    (@all $accessor:ident [$resource:path] [$($verb:ident $method:ident),* $(,)?]) => {
+        $($crate::client::resource_methods! { @$verb $method $accessor $resource })*
     };
 
     (@create $method:ident $accessor:ident $resource:path) => {

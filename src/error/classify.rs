@@ -1,4 +1,4 @@
-use http::{StatusCode, header};
+use http::{Method, StatusCode, header};
 
 use super::{Error, ErrorKind};
 use crate::request::Response;
@@ -36,7 +36,7 @@ impl ErrorKind {
             Self::NotFound => "no such record",
             Self::UnknownEndpoint => "the server does not know this path",
             Self::MethodNotAllowed => "method not allowed",
-            Self::Validation => "the server rejected the data",
+            Self::Validation => "the server rejected the request",
             Self::Throttled => "too many calls",
             Self::Server => "the server failed",
             Self::Status => "unexpected status",
@@ -52,6 +52,13 @@ impl Error {
         let mut error = response.error(kind);
         error.0.retry_after = response.origin.retry_after;
         error.0.explanation = explanation;
+        if kind == ErrorKind::UnknownEndpoint && response.origin.legacy {
+            error = error
+                .with_note("servers of this age have other resources, see `resources::legacy`");
+        }
+        if kind == ErrorKind::Server && response.origin.method == Method::DELETE {
+            error = error.with_note("perhaps other records still refer to this one");
+        }
         if kind == ErrorKind::Redirected {
             let location = response.headers().get(header::LOCATION);
             if let Some(location) = location.and_then(|value| value.to_str().ok()) {

@@ -116,7 +116,9 @@ impl<R> Listable for Id<R> {}
 /// where an optional one is wanted.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be used where a value of type `{V}` is wanted",
-    label = "expected a value for a field of type `{V}`"
+    label = "expected a value for a field of type `{V}`",
+    note = "keys are `Id::new(7)`, dates `jiff::civil::date(2026, 12, 31)`, codes their own type, \
+            and for null there is `is_null`"
 )]
 pub trait IntoValue<V> {
     /// The value itself.

@@ -18,13 +18,18 @@ use crate::resources::User;
 const LOG_IN: Operation = Operation::new("log in", "");
 const LOG_OUT: Operation = Operation::new("log out", "");
 const REFRESH: Operation = Operation::new("refresh", "access token");
-const PROBE: Operation = Operation::new("find", "login endpoint");
 const WHO_AM_I: Operation = Operation::new("retrieve", "current user");
 
 /// User name and password as the login endpoints take them.
 pub(crate) struct Login {
-    pub(crate) username: String,
-    pub(crate) password: SecretString,
+    username: String,
+    password: SecretString,
+}
+
+impl Login {
+    pub(crate) fn new(username: &str, password: &str) -> Self {
+        Self { username: username.to_owned(), password: password.into() }
+    }
 }
 
 impl fmt::Debug for Login {
@@ -69,12 +74,13 @@ impl Core {
 
     /// Finds the login endpoint without sending a password anywhere.
     async fn probe<E: Effects>(&self, effects: &E, started: Instant) -> Result<Dialect, Error> {
+        let mut absent = None;
         for dialect in [Dialect::Session, Dialect::Jwt] {
-            let request = Request::raw(PROBE, Method::GET, dialect.login_path());
+            let request = Request::raw(LOG_IN, Method::GET, dialect.login_path());
             let response = self.anonymous(effects, &request, started).await?;
             match probe_verdict(&response) {
                 Probe::Present => return Ok(dialect),
-                Probe::Absent => {}
+                Probe::Absent => absent = Some(response),
                 Probe::Unclear => {
                     let status = response.status();
                     return Err(if status.is_redirection() || status.is_server_error() {
@@ -85,14 +91,16 @@ impl Core {
                 }
             }
         }
-        Err(Error::new(ErrorKind::NotKeystone, LOG_IN)
-            .with_status(StatusCode::NOT_FOUND)
-            .with_note(format!(
-                "neither {} nor {} exists below {}",
-                Dialect::Session.login_path(),
-                Dialect::Jwt.login_path(),
-                self.base.as_str(),
-            )))
+        let error = match &absent {
+            Some(response) => response.error(ErrorKind::NotKeystone),
+            None => Error::new(ErrorKind::NotKeystone, LOG_IN),
+        };
+        Err(error.with_note(format!(
+            "neither {} nor {} exists below {}",
+            Dialect::Session.login_path(),
+            Dialect::Jwt.login_path(),
+            self.base.as_str(),
+        )))
     }
 
     /// Ends the login on the server, and here whatever the server says.

@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, header};
 use super::{Core, Effects};
 use crate::auth::Credential;
 use crate::backend::RequestTimeout;
-use crate::error::{Credentials, Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::request::{Origin, RequestParts, Response};
 use crate::retry::{Attempt, Failure, RetryPolicy, retry_after};
 
@@ -37,7 +37,7 @@ impl Core {
     pub(super) fn origin(
         &self,
         parts: &RequestParts,
-        credentials: Credentials,
+        credential: &Credential,
         progress: &Progress<'_>,
     ) -> Origin {
         Origin {
@@ -46,7 +46,8 @@ impl Core {
             path: parts.path.clone(),
             attempts: progress.attempts,
             correlation_id: self.settings.correlation_id,
-            credentials,
+            credentials: credential.class(),
+            legacy: matches!(credential, Credential::Tokens(_)),
             in_doubt: progress.in_doubt,
             retry_after: None,
         }
@@ -80,7 +81,7 @@ impl Core {
                 idempotent: parts.idempotent,
                 left: total.saturating_sub(elapsed),
             };
-            let mut origin = self.origin(parts, credential.class(), progress);
+            let mut origin = self.origin(parts, credential, progress);
             trace_attempt(&origin, &outcome);
             let (failure, result) = match outcome {
                 Ok(response) => {
@@ -94,7 +95,7 @@ impl Core {
                     let failure = Failure::of_backend(&error);
                     progress.in_doubt |= error.may_have_been_sent();
                     origin.in_doubt = progress.in_doubt;
-                    (Some(failure), Err(Error::from_backend(error, &origin)))
+                    (Some(failure), Err(Error::from_backend(error, &origin, self.base.as_str())))
                 }
             };
             let wait = failure
@@ -104,7 +105,7 @@ impl Core {
             effects.sleep(wait).await;
         }
         last.unwrap_or_else(|| {
-            let origin = self.origin(parts, credential.class(), progress);
+            let origin = self.origin(parts, credential, progress);
             Err(Error::new(ErrorKind::Timeout, parts.operation)
                 .with_origin(&origin)
                 .with_note("the total time of the call ran out before it was sent"))

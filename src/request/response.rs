@@ -18,6 +18,8 @@ pub(crate) struct Origin {
     pub(crate) attempts: u32,
     pub(crate) correlation_id: Uuid,
     pub(crate) credentials: Credentials,
+    /// Whether the server is one of those whose records are in part of another shape.
+    pub(crate) legacy: bool,
     /// Whether the server may have carried out an earlier attempt.
     pub(crate) in_doubt: bool,
     /// How long the server asked to wait, by the clock at that time.
@@ -143,7 +145,7 @@ impl Response {
     #[cold]
     fn decode_error<T: DeserializeOwned>(&self, plain: serde_json::Error) -> Error {
         let error = self.error(ErrorKind::Decode);
-        let expected = std::any::type_name::<T>();
+        let expected = short_name(std::any::type_name::<T>());
         if !self.is_json() && plain.is_syntax() {
             let found = self.content_type().unwrap_or("no content type").to_owned();
             return error
@@ -154,12 +156,39 @@ impl Response {
         match serde_path_to_error::deserialize::<_, T>(deserializer) {
             Err(located) if located.path().iter().next().is_some() => {
                 let path = located.path().to_string();
+                let cause = located.into_inner();
+                let reason = missing_field(&cause);
+                let hint = if self.origin.legacy {
+                    "; some records of servers up to 0.4.1 are in `resources::legacy`"
+                } else {
+                    ""
+                };
                 error
-                    .with_note(format!("cannot read `{path}` of {expected}"))
-                    .with_source(located.into_inner())
+                    .with_note(format!("cannot read `{path}` of {expected}{reason}{hint}"))
+                    .with_source(cause)
             }
-            _ => error.with_note(format!("cannot read {expected}")).with_source(plain),
+            _ => {
+                let reason = missing_field(&plain);
+                error.with_note(format!("cannot read {expected}{reason}")).with_source(plain)
+            }
         }
+    }
+}
+
+/// A type's name without the modules that it is in.
+fn short_name(name: &str) -> String {
+    let is_boundary = |letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == ':');
+    name.split_inclusive(is_boundary)
+        .map(|part| part.rsplit_once("::").map_or(part, |(_, last)| last))
+        .collect()
+}
+
+/// The part of serde's reason that may be shown; others can repeat values of the body.
+fn missing_field(error: &serde_json::Error) -> String {
+    let reason = error.to_string();
+    match reason.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')) {
+        Some((field, _)) => format!(": there is no `{field}`"),
+        None => String::new(),
     }
 }
 

@@ -17,7 +17,7 @@
 /// `kind = "type": String`. `[default]` behind a type lets its default stand for a field that the
 /// server does not send. The line `new` is left out where the
 /// server cannot create records; `verbs` names the other traits of
-/// [`resource`](mod@crate::resource) that apply.
+/// [`resource`](mod@crate::resource) that apply; lists need none.
 ///
 /// The code that it makes names this crate `keystone_client`; a dependency under another name does
 /// not work.
@@ -286,5 +286,13 @@ macro_rules! resource {
                 fields.finish()
             }
         }
+    };
+
+    (@$part:ident $($rest:tt)*) => {
+        ::core::compile_error!(concat!(
+            "the blocks of `resource!` come in this order: read_only, create_only, required, ",
+            "optional, unfiltered, write_only, computed; each field is `name: Type,` or ",
+            "`name = \"wire name\": Type,`, with `[default]` behind the type if need be"
+        ));
     };
 }

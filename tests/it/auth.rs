@@ -455,7 +455,7 @@ fn an_api_token_goes_with_every_request_and_needs_no_login() {
             .reply_json(StatusCode::UNAUTHORIZED, &json!({ "detail": "Invalid token." })),
     ]);
     let client = keystone_client::blocking::KeystoneClient::builder("http://keystone.test")
-        .api_token("abc123".to_owned())
+        .api_token("abc123")
         .backend(backend)
         .build()
         .unwrap();

@@ -67,7 +67,7 @@ both_colours! {
         assert_eq!(fields, [("list.1.path", 1), ("name", 2), ("nested.deep", 1)]);
         assert_eq!(
             error.to_string(),
-            "create cluster: the server rejected the data (400): list.1.path: Bad.; \
+            "create cluster: the server rejected the request (400): list.1.path: Bad.; \
              name: Too long. Too odd.; nested.deep: Wrong."
         );
     }

@@ -75,8 +75,9 @@ fn deletes(url: &str) -> Vec<(&'static str, Error)> {
 #[test]
 fn nobody_listens() {
     let retry = RetryPolicy::default().with_max_attempts(2);
+    let url = nobody();
     let errors = with_each(
-        &nobody(),
+        &url,
         &retry,
         async |client| client.delete_cluster(Id::new(1)).await.unwrap_err(),
         |client| client.delete_cluster(Id::new(1)).send().unwrap_err(),
@@ -84,6 +85,10 @@ fn nobody_listens() {
     for (backend, error) in errors {
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 2), "{backend}");
         assert!(!error.may_have_been_sent(), "{backend}");
+        assert!(error.to_string().contains(&url), "{backend}: {error}");
+        let causes = format!("{error:#}").to_lowercase();
+        let says_why = causes.contains("refused") || causes.contains("connect to server");
+        assert!(says_why, "{backend}: {causes}");
     }
 }
 

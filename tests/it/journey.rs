@@ -148,11 +148,19 @@ macro_rules! jwt_journey {
         let group = $go!($client.update_research_group(group.id, |g| [g.is_active.set(false)]));
         let group = group.unwrap();
         assert_eq!((group.is_active, group.members.len()), (false, 1));
-        let requests = $client.resource::<legacy::AllocationRequest>();
+        let requests = $client.legacy_requests();
         let request = legacy::NewAllocationRequest::new("Title", "What for", group.id);
         let request = $go!(requests.create(request.expire(date(2027, 1, 31)))).unwrap();
         let listed = requests.filter(|r| r.expire.lt(date(2027, 2, 1)));
         assert_eq!($go!(listed.all()).unwrap()[0], request);
+
+        // What is of another shape says where to look.
+        let error = $go!($client.requests().list().all()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert!(error.to_string().contains("resources::legacy"), "{error}");
+        let error = $go!($client.teams().list().all()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnknownEndpoint);
+        assert!(error.to_string().contains("resources::legacy"), "{error}");
 
         // What this server would silently ignore is not sent.
         for unsupported in [
