@@ -1,33 +1,33 @@
 //! Resources defined outside the crate, by macro and by hand.
 
+use jiff::Timestamp;
 use keystone_client::field::{Field, ReadOnly, ReadWrite};
 use keystone_client::resource::{Create, Delete, Retrieve, Update};
 use keystone_client::resources::{AllocationRequest, NewAllocationRequest, NewTeam, User};
 use keystone_client::sandbox::Sandbox;
 use keystone_client::{Id, Resource};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 keystone_client::resource! {
-    /// When a user wants to be told of awards that end.
-    pub struct Preference("preference", "notifications/preferences");
-    fields PreferenceFields;
-    new NewPreference;
-    verbs [Retrieve, Update, Replace, Delete];
+    /// What has been changed on the server, and by whom.
+    pub struct AuditLogEntry("audit log entry", "logs/audit");
+    fields AuditLogEntryFields;
+    verbs [Retrieve];
 
     read_only {
         /// Primary key.
-        id: Id<Preference>,
+        id: Id<AuditLogEntry>,
+        /// When it happened.
+        timestamp: Timestamp,
+        /// Who did it; `None` for the system.
+        actor: Option<Id<User>>,
     }
-    optional {
-        /// Whether to tell of the end itself.
-        notify_on_expiration: bool,
-    }
-    unfiltered {
-        /// The user; the caller if not set.
-        user: Id<User>,
-        /// Days before the end, as any JSON.
-        request_expiry_thresholds: Value,
+    computed {
+        /// The kind of record, such as `users | Team`.
+        record_name: String,
+        /// What the server says of the actor.
+        actor_summary = "_actor": Option<Value> [default],
     }
 }
 
@@ -36,7 +36,7 @@ keystone_client::resource! {
     pub struct Remark("remark", "allocations/comments");
     fields RemarkFields;
     new NewRemark;
-    verbs [Update];
+    verbs [Retrieve, Update, Replace, Delete];
 
     read_only {
         /// Primary key.
@@ -98,25 +98,17 @@ impl Update for Slugs {}
 impl Delete for Slugs {}
 
 #[test]
-fn by_macro() {
+fn read_only_by_macro() {
     let client = Sandbox::new().blocking_client().unwrap();
     client.login("admin", "admin-password").unwrap();
-    let preferences = client.resource::<Preference>();
+    client.create_team(NewTeam::new("Folding")).send().unwrap();
+    let admin = client.whoami().unwrap().unwrap();
 
-    let new = NewPreference::new().request_expiry_thresholds(json!([60, 7]));
-    let preference = preferences.create(new).send().unwrap();
-    assert_eq!(preference.user, client.whoami().unwrap().unwrap().id);
-    assert!(preference.notify_on_expiration);
-    let preference =
-        preferences.update(preference.id, |p| [p.notify_on_expiration.set(false)]).send().unwrap();
-    assert_eq!(preference.request_expiry_thresholds, json!([60, 7]));
-    let found = preferences.filter(|p| p.notify_on_expiration.eq(false)).all().unwrap();
-    assert_eq!((found.len(), &found[0]), (1, &preference));
-    assert_eq!(client.retrieve(preference.id).send().unwrap(), preference);
-    let replaced = preferences.replace(preference.id, NewPreference::new()).send().unwrap();
-    assert!(!replaced.notify_on_expiration, "PUT keeps what is left out");
-    preferences.delete(preference.id).send().unwrap();
-    assert!(client.retrieve(preference.id).optional().send().unwrap().is_none());
+    let entries = client.resource::<AuditLogEntry>();
+    let all = entries.filter(|e| e.actor.eq(admin.id)).order_by(|e| e.id.desc()).all().unwrap();
+    assert_eq!(all[0].record_name, "users | Team");
+    assert_eq!(all[0].actor_summary.as_ref().unwrap()["username"], "admin");
+    assert_eq!(entries.retrieve(all[0].id).send().unwrap(), all[0]);
 }
 
 #[test]
@@ -154,6 +146,11 @@ fn names_on_the_wire_are_used_throughout() {
     assert_eq!(remark.text, "Better");
     assert_eq!(remarks.filter(|r| r.text.eq("Better")).all().unwrap().len(), 1);
     assert_eq!(remarks.filter(|r| r.text.eq("Looks good")).all().unwrap().len(), 0);
+    let replaced = remarks.replace(remark.id, NewRemark::new("Best", request.id, "s3cret")).send();
+    assert_eq!(replaced.unwrap().text, "Best");
+    assert_eq!(client.retrieve(remark.id).send().unwrap().text, "Best");
+    remarks.delete(remark.id).send().unwrap();
+    assert!(client.retrieve(remark.id).optional().send().unwrap().is_none());
 }
 
 #[test]

@@ -15,4 +15,5 @@ mod mock;
 mod recordings;
 mod requests;
 mod sandbox;
+mod single_flight;
 mod support;
