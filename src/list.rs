@@ -36,7 +36,7 @@ use crate::resource::Resource;
 /// assert_eq!(names, ["cygnus", "borealis", "atlas"]);
 /// # Ok(()) }
 /// ```
-#[must_use = "a list does nothing until it is fetched: `all`, `stream`, `iter` or `page`"]
+#[must_use = "a list does nothing until it is fetched: `all`, `stream`, `iter`, `first`, …"]
 pub struct List<R, C> {
     pub(crate) client: C,
     pub(crate) query: Query<R>,
@@ -70,6 +70,47 @@ impl<R: Resource, C> List<R, C> {
     /// The query by itself.
     pub fn into_query(self) -> Query<R> {
         self.query
+    }
+
+    /// The first record in the order of the list; `None` if there is none. One record travels.
+    ///
+    /// ```
+    /// # use keystone_client::{resources::NewTeam, sandbox::Sandbox};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// # client.create_team(NewTeam::new("Folding")).send()?;
+    /// let team = client.teams().filter(|t| t.slug.eq("folding")).first().send()?;
+    /// assert_eq!(team.unwrap().name, "Folding");
+    /// assert_eq!(client.teams().list().count().send()?, 1);
+    /// # Ok(()) }
+    /// ```
+    pub fn first(self) -> Call<Option<R::Model>, C> {
+        let descending = self.query.key_order().is_some_and(|order| order.descending);
+        let request = self.query.page_request(1, Start::Beginning).map(|request| {
+            request.adapt(move |response, decode| {
+                let page = decode(response)?;
+                // A server that does not page has sent the whole list, in no order.
+                let mut records = page.items.into_iter();
+                Ok(match (page.total, descending) {
+                    (Some(_), _) => records.next(),
+                    (None, false) => records.min_by_key(R::id),
+                    (None, true) => records.max_by_key(R::id),
+                })
+            })
+        });
+        Call::new(self.client, request)
+    }
+
+    /// How many records there are. One record travels, or all where the server does not page.
+    pub fn count(self) -> Call<u64, C> {
+        let request = self.query.page_request(1, Start::Beginning).map(|request| {
+            request.adapt(|response, decode| {
+                let page = decode(response)?;
+                Ok(page.total.unwrap_or(page.items.len() as u64))
+            })
+        });
+        Call::new(self.client, request)
     }
 
     /// One page of at most `limit` records (1 to 1,000), after skipping `offset`.

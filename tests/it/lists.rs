@@ -91,12 +91,37 @@ both_colours! {
         assert_eq!(ids(&go!(up.all()).unwrap()), [4]);
     }
 
+    fn the_first_record_and_the_number_of_all() {
+        let whole = Value::from_iter([cluster(5, "x"), cluster(2, "x"), cluster(9, "x")]);
+        let one = || list(&[("_order", "id"), ("_limit", "1")]);
+        let client = client!(script([
+            one().reply_json(StatusCode::OK, &envelope(7, &[3])),
+            one().reply_json(StatusCode::OK, &envelope(0, &[])),
+            one().reply_json(StatusCode::OK, &envelope(7, &[3])),
+            one().reply_json(StatusCode::OK, &whole),
+            list(&[("_order", "-id"), ("_limit", "1")]).reply_json(StatusCode::OK, &whole),
+            one().reply_json(StatusCode::OK, &whole),
+        ]));
+        let first = go!(client.clusters().list().first()).unwrap();
+        assert_eq!(first.unwrap().id.get(), 3);
+        assert_eq!(go!(client.clusters().list().first()).unwrap(), None);
+        assert_eq!(go!(client.clusters().list().count()).unwrap(), 7);
+        // Servers that do not page send everything, in no order.
+        let first = go!(client.clusters().list().first()).unwrap();
+        assert_eq!(first.unwrap().id.get(), 2);
+        let last = go!(client.clusters().order_by(|c| c.id.desc()).first()).unwrap();
+        assert_eq!(last.unwrap().id.get(), 9);
+        assert_eq!(go!(client.clusters().list().count()).unwrap(), 3);
+    }
+
     fn a_filter_that_nothing_can_match_asks_nothing() {
         let client = client!(script([]));
         let none = || client.clusters().filter(|c| c.id.is_in([] as [keystone_client::Id<_>; 0]));
         assert!(go!(none().all()).unwrap().is_empty());
         let page = go!(none().page(100, 0)).unwrap();
         assert_eq!((page.items.len(), page.total, page.is_last()), (0, Some(0), true));
+        assert_eq!(go!(none().first()).unwrap(), None);
+        assert_eq!(go!(none().count()).unwrap(), 0);
     }
 
     fn a_server_that_does_not_page_says_so() {

@@ -6,6 +6,7 @@ mod conformance;
 mod conformance_detects;
 mod custom_resource;
 mod errors;
+mod events;
 mod faults;
 mod journey;
 mod layers;
