@@ -42,8 +42,8 @@ use crate::change::Change;
 use crate::filter::{Condition, Filter, Lookup};
 use crate::order::OrderBy;
 
-/// What can be done with a field. Implemented by [`ReadOnly`], [`ReadWrite`], [`WriteOnly`] and
-/// [`Unfiltered`].
+/// What can be done with a field. Implemented by [`ReadOnly`], [`ReadWrite`], [`WriteOnly`],
+/// [`Unfiltered`] and [`Unordered`].
 pub trait Access: private::Sealed + 'static {}
 
 /// The field can be set.
@@ -53,11 +53,17 @@ pub trait Writable: Access {
     const SECRET: bool;
 }
 
-/// The field can be compared and ordered by.
+/// The field can be compared.
 #[diagnostic::on_unimplemented(
-    message = "the server neither compares nor orders by this field: it would ignore that"
+    message = "the server does not filter by this field: it would ignore the filter"
 )]
-pub trait Readable: Access {}
+pub trait Filterable: Access {}
+
+/// The field can be ordered by.
+#[diagnostic::on_unimplemented(
+    message = "the server does not order by this field: it would ignore that"
+)]
+pub trait Orderable: Access {}
 
 /// Set by the server alone.
 #[derive(Debug, Clone, Copy)]
@@ -75,20 +81,29 @@ pub enum WriteOnly {}
 #[derive(Debug, Clone, Copy)]
 pub enum Unfiltered {}
 
+/// Set by the server alone, which filters but does not order by it.
+#[derive(Debug, Clone, Copy)]
+pub enum Unordered {}
+
 mod private {
     pub trait Sealed {}
     impl Sealed for super::ReadOnly {}
     impl Sealed for super::ReadWrite {}
     impl Sealed for super::WriteOnly {}
     impl Sealed for super::Unfiltered {}
+    impl Sealed for super::Unordered {}
 }
 
 impl Access for ReadOnly {}
 impl Access for ReadWrite {}
 impl Access for WriteOnly {}
 impl Access for Unfiltered {}
-impl Readable for ReadOnly {}
-impl Readable for ReadWrite {}
+impl Access for Unordered {}
+impl Filterable for ReadOnly {}
+impl Filterable for ReadWrite {}
+impl Filterable for Unordered {}
+impl Orderable for ReadOnly {}
+impl Orderable for ReadWrite {}
 impl Writable for ReadWrite {
     const SECRET: bool = false;
 }
@@ -156,7 +171,7 @@ impl<R, V, A> Field<R, V, A> {
     pub fn asc(self) -> OrderBy<R>
     where
         V: Column,
-        A: Readable,
+        A: Orderable,
     {
         OrderBy::new(self.wire_name, false)
     }
@@ -165,7 +180,7 @@ impl<R, V, A> Field<R, V, A> {
     pub fn desc(self) -> OrderBy<R>
     where
         V: Column,
-        A: Readable,
+        A: Orderable,
     {
         OrderBy::new(self.wire_name, true)
     }
@@ -174,7 +189,7 @@ impl<R, V, A> Field<R, V, A> {
     pub fn is_null(self, null: bool) -> Filter<R>
     where
         V: Nullable,
-        A: Readable,
+        A: Filterable,
     {
         Filter::new(Condition::one(self.wire_name, Lookup::IsNull, &null))
     }
@@ -186,7 +201,7 @@ impl<R, V, A> Field<R, V, A> {
     where
         I: IntoIterator<Item: IntoValue<V::Scalar>>,
         V: Column<Scalar: Listable>,
-        A: Readable,
+        A: Filterable,
     {
         self.list(Lookup::In, values)
     }
@@ -196,7 +211,7 @@ impl<R, V, A> Field<R, V, A> {
     where
         I: IntoIterator<Item: IntoValue<V::Scalar>>,
         V: Column<Scalar: Listable>,
-        A: Readable,
+        A: Filterable,
     {
         self.list(Lookup::NotIn, values)
     }
@@ -219,7 +234,7 @@ macro_rules! comparisons {
             pub fn $method(self, value: impl IntoValue<V::Scalar>) -> Filter<R>
             where
                 V: Column<Scalar: $bound>,
-                A: Readable,
+                A: Filterable,
             {
                 Filter::new(Condition::one(self.wire_name, Lookup::$lookup, &value.into_value()))
             })+)+
@@ -273,7 +288,7 @@ macro_rules! parts {
             pub fn $method(self, $argument: $type) -> Filter<R>
             where
                 V: Column<Scalar: $bound>,
-                A: Readable,
+                A: Filterable,
             {
                 Filter::new(Condition::part(self.wire_name, Lookup::$lookup, $argument.into(), $range))
             })+)+

@@ -8,6 +8,7 @@ pub mod allocations;
 mod codes;
 mod history;
 pub mod legacy;
+pub mod logs;
 pub mod notifications;
 pub mod research;
 mod summaries;
@@ -19,6 +20,10 @@ pub use self::allocations::{
     NewComment, NewReview, RequestStatus, Review, ReviewFields, ReviewStatus,
 };
 pub use self::history::{HistoryChanges, HistoryEntry};
+pub use self::logs::{
+    AuditAction, AuditLogEntry, AuditLogEntryFields, FeedEntry, FeedEntryFields, RequestLogEntry,
+    RequestLogEntryFields, TaskResult, TaskResultFields,
+};
 pub use self::notifications::{
     NewPreference, Notification, NotificationFields, NotificationType, Preference, PreferenceFields,
 };

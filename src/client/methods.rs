@@ -176,6 +176,10 @@ macro_rules! client_methods {
                 list retrieve_preferences, update update_preference,
                 delete delete_preference,
             ];
+            audit_log: AuditLogEntry [];
+            request_log: RequestLogEntry [];
+            task_results: TaskResult [];
+            feed: FeedEntry [];
             legacy_requests: legacy::AllocationRequest [];
             research_groups: legacy::ResearchGroup [
                 create create_research_group, retrieve retrieve_research_group,

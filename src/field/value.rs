@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -91,6 +93,7 @@ scalars! {
     // Printed with `Z`, which needs no percent-encoding that a proxy might undo.
     Timestamp: Listable Dated Timed;
     uuid::Uuid: Listable Textual;
+    IpAddr: Listable;
 }
 
 macro_rules! ordered {

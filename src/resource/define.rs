@@ -5,6 +5,7 @@
 /// | block | in the model | in `New…` | as field |
 /// |---|---|---|---|
 /// | `read_only` | yes | no | compare, order |
+/// | `unordered` | yes | no | compare |
 /// | `create_only` | yes | required | compare, order |
 /// | `required` | yes | required | compare, order, set |
 /// | `optional` | yes | by a setter; not sent if not set | compare, order, set |
@@ -112,6 +113,10 @@ macro_rules! resource {
             $(#[doc = $ro_doc:expr])* $ro:ident $(= $ro_wire:literal)?: $ro_type:ty
                 $([$ro_default:ident])?
         ),* $(,)? })?
+        $(unordered { $(
+            $(#[doc = $uo_doc:expr])* $uo:ident $(= $uo_wire:literal)?: $uo_type:ty
+                $([$uo_default:ident])?
+        ),* $(,)? })?
         $(create_only { $(
             $(#[doc = $co_doc:expr])* $co:ident $(= $co_wire:literal)?: $co_type:ty
                 $([$co_default:ident])?
@@ -144,6 +149,8 @@ macro_rules! resource {
         $vis struct $model {
             $($($(#[doc = $ro_doc])* $(#[serde(rename = $ro_wire)])?
             $(#[serde($ro_default)])? pub $ro: $ro_type,)*)?
+            $($($(#[doc = $uo_doc])* $(#[serde(rename = $uo_wire)])?
+            $(#[serde($uo_default)])? pub $uo: $uo_type,)*)?
             $($($(#[doc = $co_doc])* $(#[serde(rename = $co_wire)])?
             $(#[serde($co_default)])? pub $co: $co_type,)*)?
             $($($(#[doc = $re_doc])* $(#[serde(rename = $re_wire)])?
@@ -162,6 +169,8 @@ macro_rules! resource {
         $vis struct $fields {
             $($($(#[doc = $ro_doc])*
             pub $ro: $crate::field::Field<$model, $ro_type, $crate::field::ReadOnly>,)*)?
+            $($($(#[doc = $uo_doc])*
+            pub $uo: $crate::field::Field<$model, $uo_type, $crate::field::Unordered>,)*)?
             $($($(#[doc = $co_doc])*
             pub $co: $crate::field::Field<$model, $co_type, $crate::field::ReadOnly>,)*)?
             $($($(#[doc = $re_doc])*
@@ -180,6 +189,7 @@ macro_rules! resource {
 
             const HANDLES: Self = Self {
                 $($($ro: $crate::field::Field::new($crate::resource!(@wire $ro $($ro_wire)?)),)*)?
+                $($($uo: $crate::field::Field::new($crate::resource!(@wire $uo $($uo_wire)?)),)*)?
                 $($($co: $crate::field::Field::new($crate::resource!(@wire $co $($co_wire)?)),)*)?
                 $($($re: $crate::field::Field::new($crate::resource!(@wire $re $($re_wire)?)),)*)?
                 $($($op: $crate::field::Field::new($crate::resource!(@wire $op $($op_wire)?)),)*)?
@@ -191,6 +201,7 @@ macro_rules! resource {
 
     (@new [$vis:vis] $model:ident $name:literal $new:ident
         $(read_only { $($ignored_ro:tt)* })?
+        $(unordered { $($ignored_uo:tt)* })?
         $(create_only { $(
             $(#[doc = $co_doc:expr])* $co:ident $(= $co_wire:literal)?: $co_type:ty
                 $([$co_default:ident])?
@@ -290,7 +301,7 @@ macro_rules! resource {
 
     (@$part:ident $($rest:tt)*) => {
         ::core::compile_error!(concat!(
-            "the blocks of `resource!` come in this order: read_only, create_only, required, ",
+            "the blocks of `resource!` come in this order: read_only, unordered, create_only, required, ",
             "optional, unfiltered, write_only, computed; each field is `name: Type,` or ",
             "`name = \"wire name\": Type,`, with `[default]` behind the type if need be"
         ));

@@ -205,3 +205,34 @@ fn streams_and_iterators_end_after_an_error() {
         assert!(rows.next().await.is_none());
     });
 }
+
+/// Written by hand, without an integer key.
+#[test]
+fn what_has_no_key_is_walked_by_offset_in_the_servers_order() {
+    let entry = |id: &str| {
+        json!({
+            "id": id, "_user": null, "record_id": 3, "record_type": "task",
+            "timestamp": "2026-11-23T01:15:00Z", "summary": null, "cid": null, "status": null,
+            "user": null
+        })
+    };
+    let page = |results: &[Value]| json!({ "count": 3, "results": results });
+    let feed = || Exchange::get("/logs/feed/").with_query("_limit", "2");
+    let backend = script([
+        feed().reply_json(StatusCode::OK, &page(&[entry("t3"), entry("r9")])),
+        feed().with_query("_offset", "2").reply_json(StatusCode::OK, &page(&[entry("a1")])),
+    ]);
+    let client =
+        keystone_client::blocking::KeystoneClient::with_backend("http://keystone.test", backend);
+    let feed = client.unwrap().feed().list().page_size(2).all().unwrap();
+    assert_eq!(feed.iter().map(|entry| entry.id.as_str()).collect::<Vec<_>>(), ["t3", "r9", "a1"]);
+}
+
+#[test]
+fn actions_of_the_audit_log_are_compared_as_numbers() {
+    use keystone_client::Resource;
+    use keystone_client::resources::{AuditAction, AuditLogEntry};
+
+    let filter = AuditLogEntry::FIELDS.action.is_in([AuditAction::Create, AuditAction::Delete]);
+    assert_eq!(filter.to_string(), "action__in=0,2");
+}

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use keystone_client::blocking::KeystoneClient;
 use keystone_client::resources::{
-    Allocation, AllocationRequest, Cluster, Comment, Grant, Membership, Notification, Preference,
-    Publication, Review, Team, User, legacy,
+    Allocation, AllocationRequest, AuditLogEntry, Cluster, Comment, FeedEntry, Grant, Membership,
+    Notification, Preference, Publication, RequestLogEntry, Review, TaskResult, Team, User, legacy,
 };
 use keystone_client::testing::from_fn;
 use keystone_client::{Error, ErrorKind, Resource, Response};
@@ -137,6 +137,10 @@ fn records_of_0_10_9() {
             ("/allocations/comments/", read::<Comment>, 5),
             ("/allocations/requests/", read::<AllocationRequest>, 20),
             ("/allocations/reviews/", read::<Review>, 5),
+            ("/logs/audit/", read::<AuditLogEntry>, 10),
+            ("/logs/feed/", read::<FeedEntry>, 5),
+            ("/logs/requests/", read::<RequestLogEntry>, 5),
+            ("/logs/tasks/", read::<TaskResult>, 3),
             ("/notifications/notifications/", read::<Notification>, 5),
             ("/notifications/preferences/", read::<Preference>, 5),
             ("/research/grants/", read::<Grant>, 10),

@@ -1,0 +1,273 @@
+//! `/logs/`: what has happened on the server. For staff only.
+//!
+//! The paths of requests and the changes of records are personal data; treat what is read here
+//! accordingly.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{HistoryChanges, User, UserSummary};
+use crate::field::{Field, Listable, ReadOnly, Scalar};
+use crate::id::Id;
+use crate::resource::Resource;
+
+/// What was done to a record.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+#[non_exhaustive]
+pub enum AuditAction {
+    /// It was created.
+    Create,
+    /// It was changed.
+    Update,
+    /// It was deleted.
+    Delete,
+    /// It was looked at.
+    Access,
+    /// An action that this crate does not know.
+    Other(String),
+}
+
+impl AuditAction {
+    /// The word on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Access => "access",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+impl From<String> for AuditAction {
+    fn from(word: String) -> Self {
+        match word.as_str() {
+            "create" => Self::Create,
+            "update" => Self::Update,
+            "delete" => Self::Delete,
+            "access" => Self::Access,
+            _ => Self::Other(word),
+        }
+    }
+}
+
+impl From<AuditAction> for String {
+    fn from(action: AuditAction) -> Self {
+        action.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for AuditAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Filters name actions by numbers, though records name them by words.
+impl Scalar for AuditAction {
+    fn to_parameter(&self) -> String {
+        match self {
+            Self::Create => "0",
+            Self::Update => "1",
+            Self::Delete => "2",
+            Self::Access => "3",
+            Self::Other(word) => word,
+        }
+        .to_owned()
+    }
+}
+
+impl Listable for AuditAction {}
+
+crate::resource! {
+    /// A change of a record, and who made it. Servers since 0.6.3.
+    ///
+    /// `GET /logs/audit/`, `GET /logs/audit/{id}/`.
+    pub struct AuditLogEntry("audit log entry", "logs/audit");
+    fields AuditLogEntryFields;
+    verbs [Retrieve];
+
+    read_only {
+        /// Primary key.
+        id: Id<AuditLogEntry>,
+        /// When it happened.
+        timestamp: Timestamp,
+        /// Who did it; `None` for the system and for deleted users.
+        actor: Option<Id<User>>,
+        /// The correlation id of the call that did it, in the form in which it was sent.
+        cid: Option<String>,
+        /// Where the call came from.
+        remote_addr: Option<IpAddr>,
+        /// The port that the call came from.
+        remote_port: Option<u32>,
+    }
+    unordered {
+        /// What was done.
+        action: AuditAction,
+    }
+    computed {
+        /// The kind of record, such as `users | Team`.
+        record_name: String,
+        /// The key of the record.
+        record_id: Option<u64>,
+        /// What changed.
+        changes: Option<HistoryChanges>,
+        /// Who did it, in full.
+        actor_summary = "_actor": Option<UserSummary>,
+    }
+}
+
+crate::resource! {
+    /// A request that the server has answered.
+    ///
+    /// `GET /logs/requests/`, `GET /logs/requests/{id}/`.
+    pub struct RequestLogEntry("request log entry", "logs/requests");
+    fields RequestLogEntryFields;
+    verbs [Retrieve];
+
+    read_only {
+        /// Primary key.
+        id: Id<RequestLogEntry>,
+        /// HTTP method.
+        method: String,
+        /// Path and query.
+        endpoint: String,
+        /// HTTP status of the answer.
+        response_code: u16,
+        /// Where the request came from, as a proxy may have stated it.
+        remote_address: Option<String>,
+        /// When it was answered. Servers since 0.6.7.
+        timestamp: Timestamp,
+        /// Its correlation id, in the form in which it was sent. Servers since 0.6.3.
+        cid: Option<String>,
+        /// Who sent it; `None` for nobody known.
+        user: Option<Id<User>>,
+    }
+    computed {
+        /// Who sent it, in full.
+        user_summary = "_user": Option<UserSummary>,
+    }
+}
+
+crate::resource! {
+    /// A task that the server has run in the background.
+    ///
+    /// `GET /logs/tasks/`, `GET /logs/tasks/{id}/`. Several fields are text that holds JSON.
+    pub struct TaskResult("task result", "logs/tasks");
+    fields TaskResultFields;
+    verbs [Retrieve];
+
+    read_only {
+        /// Primary key.
+        id: Id<TaskResult>,
+        /// Identity of the run.
+        task_id: Uuid,
+        /// The schedule that started it.
+        periodic_task_name: Option<String>,
+        /// The task.
+        task_name: Option<String>,
+        /// Positional arguments, as JSON in text.
+        task_args: Option<String>,
+        /// Named arguments, as JSON in text.
+        task_kwargs: Option<String>,
+        /// `SUCCESS`, `FAILURE`, `STARTED`, `PENDING`, `RETRY` and others.
+        status: String,
+        /// The process that ran it.
+        worker: Option<String>,
+        /// Media type of the result.
+        content_type: String,
+        /// Character encoding of the result.
+        content_encoding: String,
+        /// The result, as JSON in text.
+        result: Option<String>,
+        /// When the run was recorded.
+        date_created: Timestamp,
+        /// When it began.
+        date_started: Option<Timestamp>,
+        /// When it ended.
+        date_done: Timestamp,
+        /// Where it failed.
+        traceback: Option<String>,
+        /// More about the run, as JSON in text.
+        meta: Option<String>,
+    }
+}
+
+/// An entry of the feed, which merges the three logs, newest first. Servers since 0.10.7.
+///
+/// `GET /logs/feed/`. Entries have no key of their own and can only be listed. A list is walked by
+/// offset, so that entries repeat where others come in meanwhile, as each call to the server does;
+/// a filter by time keeps those out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FeedEntry {
+    /// `r`, `a` or `t` for the log, followed by the key in it.
+    pub id: String,
+    /// Key in its log.
+    pub record_id: u64,
+    /// Its log: `request`, `audit` or `task`.
+    pub record_type: String,
+    /// When it happened.
+    pub timestamp: Timestamp,
+    /// The endpoint, the record, or the name of the task.
+    pub summary: Option<String>,
+    /// Correlation id.
+    pub cid: Option<String>,
+    /// HTTP status as text, or status of the task; `None` for the audit log.
+    pub status: Option<String>,
+    /// Who it was.
+    pub user: Option<Id<User>>,
+    /// Who it was, in full.
+    #[serde(rename = "_user")]
+    pub user_summary: Option<UserSummary>,
+}
+
+/// The fields of a feed entry.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct FeedEntryFields {
+    /// `r`, `a` or `t` for the log, followed by the key in it.
+    pub id: Field<FeedEntry, String, ReadOnly>,
+    /// Key in its log.
+    pub record_id: Field<FeedEntry, u64, ReadOnly>,
+    /// Its log.
+    pub record_type: Field<FeedEntry, String, ReadOnly>,
+    /// When it happened.
+    pub timestamp: Field<FeedEntry, Timestamp, ReadOnly>,
+    /// The endpoint, the record, or the name of the task.
+    pub summary: Field<FeedEntry, Option<String>, ReadOnly>,
+    /// Correlation id.
+    pub cid: Field<FeedEntry, Option<String>, ReadOnly>,
+    /// HTTP status as text, or status of the task.
+    pub status: Field<FeedEntry, Option<String>, ReadOnly>,
+    /// Who it was.
+    pub user: Field<FeedEntry, Option<Id<User>>, ReadOnly>,
+}
+
+impl Resource for FeedEntry {
+    type Model = Self;
+    type Fields = FeedEntryFields;
+    const NAME: &'static str = "feed entry";
+    const PATH: &'static str = "logs/feed";
+    const FIELDS: FeedEntryFields = FeedEntryFields {
+        id: Field::new("id"),
+        record_id: Field::new("record_id"),
+        record_type: Field::new("record_type"),
+        timestamp: Field::new("timestamp"),
+        summary: Field::new("summary"),
+        cid: Field::new("cid"),
+        status: Field::new("status"),
+        user: Field::new("user"),
+    };
+    const HAS_ID: bool = false;
+
+    fn id(_: &Self) -> Option<Id<Self>> {
+        None
+    }
+}
