@@ -153,6 +153,10 @@ impl Authenticator {
         }
     }
 
+    pub(crate) fn dialect(&self) -> Option<Dialect> {
+        self.read().dialect
+    }
+
     pub(crate) async fn gate(&self) -> MutexGuard<'_, ()> {
         self.gate.lock().await
     }

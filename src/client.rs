@@ -1,6 +1,7 @@
 //! The async client, and what both clients share.
 
 mod builder;
+mod legacy;
 mod methods;
 mod rows;
 
@@ -15,7 +16,8 @@ use bytes::Bytes;
 
 pub(crate) use self::builder::Client;
 pub use self::builder::ClientBuilder;
-pub(crate) use self::methods::{client_methods, raw_request, resource_methods, version_request};
+pub use self::legacy::Legacy;
+pub(crate) use self::methods::{client_methods, raw_request, resource_methods};
 pub use self::rows::Rows;
 #[cfg(all(feature = "isahc", not(feature = "reqwest")))]
 use crate::backend::IsahcBackend;

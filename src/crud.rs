@@ -51,6 +51,10 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     }
 
     fn call<T>(&self, request: Result<Request<T>, Error>) -> Call<T, C> {
+        let request = request.map(|request| match R::CAPABILITY {
+            Some(capability) => request.needing(capability),
+            None => request,
+        });
         Call::new(self.client.clone(), request)
     }
 

@@ -25,10 +25,12 @@ pub enum ErrorKind {
     ///
     /// *What to do:* mend the program or its configuration; the message says what is wrong.
     InvalidRequest,
-    /// The server is too old for this call; nothing was sent.
+    /// The server is of a version that cannot do this, too old or too new; it did nothing. The
+    /// message says what is missing, with which version it came or went, and what is known of the
+    /// server.
     ///
-    /// *What to do:* ask for less, or do it in the program. The server would have ignored the
-    /// request's parameters without a word.
+    /// *What to do:* ask for less, or do it in the program. A server would have ignored parameters
+    /// that it does not know without a word.
     Unsupported,
     /// No connection to the server. Nothing was sent.
     ///

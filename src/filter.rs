@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
+use crate::capability::Capability;
 use crate::field::Scalar;
 
 /// How a field is compared, by the suffix that the server knows it under.
@@ -63,16 +64,15 @@ impl Lookup {
         }
     }
 
-    /// Whether the lookup is one of the negated ones, which old servers silently ignore.
-    pub(crate) fn is_negated(self) -> bool {
-        matches!(
-            self,
-            Self::NotEqual
-                | Self::NotIn
-                | Self::NotContains
-                | Self::NotStartsWith
-                | Self::NotEndsWith
-        )
+    /// What the server has to be able to do; old ones ignore negated lookups in silence.
+    pub(crate) fn capability(self) -> Option<Capability> {
+        match self {
+            Self::NotIn | Self::NotContains => Some(Capability::NegatedLists),
+            Self::NotEqual | Self::NotStartsWith | Self::NotEndsWith => {
+                Some(Capability::NegatedLookups)
+            }
+            _ => None,
+        }
     }
 }
 

@@ -7,8 +7,10 @@
 
 mod login;
 mod transmit;
+mod version;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,17 +19,21 @@ use uuid::Uuid;
 
 pub(crate) use self::login::Login;
 use self::transmit::Progress;
-use crate::auth::{Authenticator, Credential, Dialect, RefererHeaders, Snapshot, Turn, Verdict};
+pub(crate) use self::version::KnownVersion;
+use self::version::unsupported;
+use crate::auth::{Authenticator, Credential, RefererHeaders, Snapshot, Turn, Verdict};
 use crate::backend::{ExecuteResult, Now};
 use crate::base_url::BaseUrl;
+use crate::capability::adapt;
+use crate::drift::DriftLog;
 use crate::error::{Error, ErrorKind};
-use crate::request::{Capability, Request, RequestParts, Response};
+use crate::request::{Request, RequestParts, Response};
 use crate::resource::Resource;
 use crate::retry::RetryPolicy;
 use crate::walk::Walk;
 
-/// How long a refresh ahead of time may take while the present token is still good.
-const HASTY_REFRESH: Duration = Duration::from_secs(10);
+/// How long it may take to find out or to renew what a call could do without.
+const HASTE: Duration = Duration::from_secs(10);
 
 /// What a driver does for the flow.
 pub(crate) trait Effects: Sync {
@@ -54,6 +60,8 @@ pub(crate) struct Core {
     pub(crate) base: BaseUrl,
     pub(crate) settings: Settings,
     pub(crate) auth: Authenticator,
+    pub(crate) version: KnownVersion,
+    pub(crate) drift: Option<Arc<DriftLog>>,
 }
 
 impl Core {
@@ -81,7 +89,7 @@ impl Core {
         Some(page.and_then(|page| walk.accept(start, page)))
     }
 
-    /// Sends one request with the present credential, renewing that if need be.
+    /// Sends one request in the form that this server wants.
     async fn perform<E: Effects>(
         &self,
         effects: &E,
@@ -92,11 +100,39 @@ impl Core {
         if let Some(json) = parts.settled {
             return Ok(Response::settled(json, self.origin(parts, &Credential::None, &progress)));
         }
-        let mut snapshot = self.auth.snapshot();
-        self.check_support(parts, snapshot.dialect)?;
-        if parts.anonymous || parts.brings_credential() {
-            return self.transmit(effects, parts, &Credential::None, &mut progress).await;
+        let server = self.known_server(effects, parts, started.monotonic).await?;
+        let adapted = adapt(parts, server);
+        let response = self.authenticated(effects, &adapted, &mut progress, started).await?;
+        if Self::is_about_version(parts) {
+            self.learn_version(&response);
         }
+        if server.version_is_known() || !self.hides_its_age(parts, &response) {
+            return Ok(response);
+        }
+        // The server may be of another age than the call was made for. A path that it does not
+        // know was not executed, and a list was only read: the call may be repeated.
+        let server = self.ask_version(effects, started.monotonic).await;
+        unsupported(parts, server)?;
+        match adapt(parts, server) {
+            adapted if adapted.path != parts.path => {
+                self.authenticated(effects, &adapted, &mut progress, started).await
+            }
+            _ => Ok(response),
+        }
+    }
+
+    /// Sends one request with the present credential, renewing that if need be.
+    async fn authenticated<E: Effects>(
+        &self,
+        effects: &E,
+        parts: &RequestParts,
+        progress: &mut Progress<'_>,
+        started: Now,
+    ) -> Result<Response, Error> {
+        if parts.anonymous || parts.brings_credential() {
+            return self.transmit(effects, parts, &Credential::None, progress).await;
+        }
+        let mut snapshot = self.auth.snapshot();
         if let Credential::Tokens(tokens) = &snapshot.credential {
             if tokens.wants_refresh(started.wall) {
                 let hurry = !tokens.access_has_expired(started.wall);
@@ -104,14 +140,13 @@ impl Core {
                     Ok(()) => snapshot = self.auth.snapshot(),
                     // The present token is good for a while yet.
                     Err(_) if hurry => {}
-                    Err(error) => return Err(self.prevented(error, parts, &snapshot, &progress)),
+                    Err(error) => return Err(self.prevented(error, parts, &snapshot, progress)),
                 }
             }
         }
         let mut refreshed = false;
         loop {
-            let response =
-                self.transmit(effects, parts, &snapshot.credential, &mut progress).await?;
+            let response = self.transmit(effects, parts, &snapshot.credential, progress).await?;
             self.auth.absorb(&snapshot, response.headers());
             match snapshot.credential.verdict(&response) {
                 Verdict::Good => return Ok(response),
@@ -124,7 +159,7 @@ impl Core {
                             return Ok(response);
                         }
                         Err(error) => {
-                            return Err(self.prevented(error, parts, &snapshot, &progress));
+                            return Err(self.prevented(error, parts, &snapshot, progress));
                         }
                     }
                 }
@@ -151,7 +186,7 @@ impl Core {
             Turn::Replaced => Ok(()),
             Turn::Failed(error) => Err(error),
             Turn::Mine => {
-                let hasty = RetryPolicy::never().with_total(HASTY_REFRESH);
+                let hasty = RetryPolicy::never().with_total(HASTE);
                 let retry = if hurry { &hasty } else { &self.settings.retry };
                 let mut progress = Progress::new(retry, started);
                 let outcome = self.refresh_tokens(effects, seen, &mut progress).await;
@@ -176,20 +211,5 @@ impl Core {
     ) -> Error {
         let origin = self.origin(parts, &snapshot.credential, progress);
         error.prevents(&origin, "the access token could not be refreshed")
-    }
-
-    fn check_support(&self, parts: &RequestParts, dialect: Option<Dialect>) -> Result<(), Error> {
-        if dialect != Some(Dialect::Jwt) {
-            return Ok(());
-        }
-        let Some(lacking) = parts.needs.first() else {
-            return Ok(());
-        };
-        let lacking = match lacking {
-            Capability::Order => "servers up to 0.3.26 do not order lists; sort in the program",
-            Capability::Paging => "servers up to 0.3.26 do not page lists; ask for all records",
-            Capability::NegatedLookups => "servers up to 0.3.26 know no negated lookups",
-        };
-        Err(Error::new(ErrorKind::Unsupported, parts.operation).with_note(lacking))
     }
 }

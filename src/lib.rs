@@ -27,9 +27,11 @@ mod base_url;
 pub mod blocking;
 pub mod body;
 mod call;
+pub mod capability;
 mod change;
 mod client;
 mod crud;
+pub mod drift;
 mod error;
 pub mod field;
 mod filter;
@@ -48,11 +50,12 @@ pub mod sandbox;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod walk;
+pub mod wire;
 
 pub use self::auth::Dialect;
 pub use self::call::Call;
 pub use self::change::Change;
-pub use self::client::{CallFuture, ClientBuilder, KeystoneClient, Rows};
+pub use self::client::{CallFuture, ClientBuilder, KeystoneClient, Legacy, Rows};
 pub use self::crud::Crud;
 pub use self::error::{Error, ErrorKind};
 pub use self::filter::Filter;

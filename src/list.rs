@@ -3,13 +3,14 @@
 use std::fmt;
 
 use crate::call::Call;
+use crate::capability::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::filter::Filter;
 use crate::order::OrderBy;
 use crate::page::Page;
 use crate::query::{MAX_PAGE_SIZE, Query, Start};
-use crate::request::{Capability, Operation, Response};
-use crate::resource::Resource;
+use crate::request::{Operation, Response};
+use crate::resource::{Resource, Summarize};
 
 /// A [`Query`] bound to the client `C` that will send it.
 ///
@@ -111,6 +112,24 @@ impl<R: Resource, C> List<R, C> {
             })
         });
         Call::new(self.client, request)
+    }
+
+    /// The server's figures over the records that match; the order has no part in it.
+    ///
+    /// ```
+    /// # use keystone_client::{resources::NewTeam, sandbox::Sandbox};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// let stats = client.grants().filter(|g| g.agency.eq("NSF")).stats().send()?;
+    /// assert_eq!(stats.grant_count, 0);
+    /// # Ok(()) }
+    /// ```
+    pub fn stats(self) -> Call<R::Stats, C>
+    where
+        R: Summarize,
+    {
+        Call::new(self.client, self.query.stats_request())
     }
 
     /// One page of at most `limit` records (1 to 1,000), after skipping `offset`.

@@ -1,6 +1,5 @@
 //! Pages of a list, in all the shapes in which servers send them.
 
-use http::HeaderMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -46,15 +45,10 @@ impl<T: DeserializeOwned> Page<T> {
         let response = response.error_for_status()?;
         let first = response.bytes().iter().find(|byte| !byte.is_ascii_whitespace());
         if first == Some(&b'[') {
-            let total = total_header(response.headers());
-            return Ok(Self { items: response.json()?, total, offset: 0 });
+            let total = response.total_header();
+            return Ok(Self { items: response.read()?, total, offset: 0 });
         }
-        let Envelope { count, results } = response.json()?;
+        let Envelope { count, results } = response.read()?;
         Ok(Self { items: results, total: Some(count), offset: 0 })
     }
-}
-
-/// Servers 0.7.4 and 0.7.5 send one page as a bare array and say so in headers.
-fn total_header(headers: &HeaderMap) -> Option<u64> {
-    headers.get("x-total-count")?.to_str().ok()?.trim().parse().ok()
 }

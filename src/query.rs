@@ -6,12 +6,13 @@ use std::marker::PhantomData;
 use http::Method;
 use url::form_urlencoded;
 
+use crate::capability::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::filter::{Condition, Filter};
 use crate::order::OrderBy;
 use crate::page::Page;
-use crate::request::{Capability, Operation, Request};
-use crate::resource::Resource;
+use crate::request::{Operation, Request};
+use crate::resource::{Resource, Summarize};
 
 /// The server's cap: larger values are cut to it in silence.
 pub(crate) const MAX_PAGE_SIZE: u32 = 1_000;
@@ -90,6 +91,10 @@ impl<R> fmt::Display for Query<R> {
 }
 
 impl<R> Query<R> {
+    pub(crate) fn matches_nothing(&self) -> bool {
+        self.conditions.iter().any(Condition::matches_nothing)
+    }
+
     fn order_value(&self) -> String {
         self.order.iter().map(OrderBy::to_string).collect::<Vec<_>>().join(",")
     }
@@ -138,10 +143,6 @@ impl<R: Resource> Query<R> {
         (R::HAS_ID && order.field == KEY).then_some(order)
     }
 
-    pub(crate) fn matches_nothing(&self) -> bool {
-        self.conditions.iter().any(Condition::matches_nothing)
-    }
-
     /// The request for at most `limit` records from a place in the list on.
     pub(crate) fn page_request(
         &self,
@@ -149,38 +150,21 @@ impl<R: Resource> Query<R> {
         start: Start,
     ) -> Result<Request<Page<R::Model>>, Error> {
         let operation = Operation::new("list", R::NAME);
-        let invalid =
-            |problem: String| Error::new(ErrorKind::InvalidRequest, operation).with_note(problem);
         let mut request =
             Request::new(operation, Method::GET, format!("{}/", R::PATH), |response| {
                 Page::read(response)
             });
+        if let Some(capability) = R::CAPABILITY {
+            request = request.needing(capability);
+        }
         let key_order = self.key_order();
         let after_key = match key_order {
             Some(order) if order.descending => "id__lt",
             _ => "id__gt",
         };
-        let mut names: Vec<String> = Vec::with_capacity(self.conditions.len());
-        for condition in &self.conditions {
-            let name = condition.parameter();
-            let value = condition
-                .value()
-                .map_err(|problem| invalid(format!("filter `{name}`: {problem}")))?;
-            if names.contains(&name) {
-                return Err(invalid(format!(
-                    "filter `{name}` is given twice; the server would use the last only"
-                )));
-            }
-            if condition.lookup.is_negated() {
-                request = request.needing(Capability::NegatedLookups);
-            }
-            // A walk continues from behind the caller's own bound, which the key replaces.
-            let replaced = matches!(start, Start::AfterKey(_)) && name == after_key;
-            if let (Some(value), false) = (value, replaced) {
-                request = request.with_query(name.clone(), value);
-            }
-            names.push(name);
-        }
+        // A walk continues from behind the caller's own bound, which the key replaces.
+        let replaced = matches!(start, Start::AfterKey(_)).then_some(after_key);
+        request = self.add_conditions(request, replaced)?;
         if self.matches_nothing() {
             request = request.settled(r#"{"count":0,"results":[]}"#);
         }
@@ -208,6 +192,56 @@ impl<R: Resource> Query<R> {
                 })
             }
         })
+    }
+}
+
+impl<R: Summarize> Query<R> {
+    /// The request for the figures over the records that match.
+    pub(crate) fn stats_request(&self) -> Result<Request<R::Stats>, Error> {
+        let operation = Operation::new("summarize", R::NAME);
+        if self.matches_nothing() {
+            // An empty list as a parameter would be ignored, and the figures those of everything.
+            return Err(Error::new(ErrorKind::InvalidRequest, operation)
+                .with_note("a filter by an empty list matches nothing, so there are no figures"));
+        }
+        let mut request = Request::json(operation, Method::GET, format!("{}/", R::STATS_PATH));
+        if let Some(capability) = R::STATS_CAPABILITY {
+            request = request.needing(capability);
+        }
+        self.add_conditions(request, None)
+    }
+}
+
+impl<R> Query<R> {
+    /// Adds the conditions as parameters, without the one that is `replaced`.
+    fn add_conditions<T>(
+        &self,
+        mut request: Request<T>,
+        replaced: Option<&str>,
+    ) -> Result<Request<T>, Error> {
+        let operation = request.operation();
+        let invalid =
+            |problem: String| Error::new(ErrorKind::InvalidRequest, operation).with_note(problem);
+        let mut names: Vec<String> = Vec::with_capacity(self.conditions.len());
+        for condition in &self.conditions {
+            let name = condition.parameter();
+            let value = condition
+                .value()
+                .map_err(|problem| invalid(format!("filter `{name}`: {problem}")))?;
+            if names.contains(&name) {
+                return Err(invalid(format!(
+                    "filter `{name}` is given twice; the server would use the last only"
+                )));
+            }
+            if let Some(capability) = condition.lookup.capability() {
+                request = request.needing(capability);
+            }
+            if let (Some(value), false) = (value, replaced == Some(&name)) {
+                request = request.with_query(name.clone(), value);
+            }
+            names.push(name);
+        }
+        Ok(request)
     }
 }
 

@@ -15,6 +15,7 @@ use url::form_urlencoded;
 pub(crate) use self::response::Origin;
 pub use self::response::{Response, ResponseMeta, WithMeta};
 use crate::body::Body;
+use crate::capability::{Capability, Needs};
 use crate::error::{Error, ErrorKind};
 
 /// What a call is about, in words: `create cluster`.
@@ -32,6 +33,10 @@ impl Operation {
 }
 
 impl Operation {
+    pub(crate) fn object(self) -> &'static str {
+        self.object
+    }
+
     /// Whether it is one of the generic HTTP calls, which are named by their method alone.
     pub(crate) fn is_generic(self) -> bool {
         self.object.is_empty() && self.verb.chars().all(|letter| letter.is_ascii_uppercase())
@@ -47,18 +52,6 @@ impl fmt::Display for Operation {
     }
 }
 
-/// Things that not every server can do. A call that needs one of them is refused before it is
-/// sent to a server known to lack it, because old servers ignore unknown parameters in silence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Capability {
-    /// `_order`: servers since 0.5.9.
-    Order,
-    /// `_limit` and `_offset`: servers since 0.7.4.
-    Paging,
-    /// Negated lookups: servers since 0.9.3 and 0.10.7.
-    NegatedLookups,
-}
-
 /// The part of a [`Request`] that does not depend on the type of its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestParts {
@@ -70,7 +63,7 @@ pub(crate) struct RequestParts {
     pub(crate) body: Body,
     pub(crate) idempotent: bool,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) needs: Vec<Capability>,
+    pub(crate) needs: Needs,
     /// Sent without credentials whatever the client holds.
     pub(crate) anonymous: bool,
     /// Members of the body and query parameters that are never shown.
@@ -174,7 +167,7 @@ impl<T> Request<T> {
                 body: Body::Empty,
                 idempotent,
                 timeout: None,
-                needs: Vec::new(),
+                needs: Needs::default(),
                 anonymous: false,
                 secrets: &[],
                 settled: None,
@@ -250,8 +243,10 @@ impl<T> Request<T> {
         self
     }
 
-    pub(crate) fn needing(mut self, capability: Capability) -> Self {
-        self.parts.needs.push(capability);
+    /// Says what the server has to be able to do. The call fails as [`ErrorKind::Unsupported`],
+    /// before it is sent, where the server is known to lack it.
+    pub fn needing(mut self, capability: Capability) -> Self {
+        self.parts.needs.insert(capability);
         self
     }
 
@@ -316,7 +311,7 @@ impl<T> Request<T> {
 impl<T: DeserializeOwned> Request<T> {
     /// A request whose successful answer is JSON.
     pub fn json(operation: Operation, method: Method, path: impl Into<String>) -> Self {
-        Self::new(operation, method, path, |response| response.error_for_status()?.json())
+        Self::new(operation, method, path, |response| response.error_for_status()?.read())
     }
 }
 

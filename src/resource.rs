@@ -9,6 +9,7 @@ mod define;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::capability::Capability;
 use crate::id::Id;
 
 /// A kind of record that the server keeps under one path.
@@ -84,6 +85,9 @@ pub trait Resource: Sized + 'static {
     /// The names on the wire of the fields whose values are never shown, such as a password.
     const SECRET_FIELDS: &'static [&'static str] = &[];
 
+    /// What a server must be able to do to have this resource, if not every server has it.
+    const CAPABILITY: Option<Capability> = None;
+
     /// Whether records have an integer `id` by which a list can be walked. Where it is `false`
     /// lists are walked by offset.
     const HAS_ID: bool = true;
@@ -132,3 +136,19 @@ pub trait Replace: Create {}
     label = "this resource cannot be deleted through the API"
 )]
 pub trait Delete: Resource {}
+
+/// The server makes figures over the records: `GET {STATS_PATH}/`.
+#[diagnostic::on_unimplemented(
+    message = "the server has no statistics over records of `{Self}`",
+    label = "no statistics over this resource"
+)]
+pub trait Summarize: Resource {
+    /// The figures.
+    type Stats: DeserializeOwned;
+
+    /// The path relative to the base URL, without outer slashes.
+    const STATS_PATH: &'static str;
+
+    /// What a server must be able to do to have them.
+    const STATS_CAPABILITY: Option<Capability> = None;
+}

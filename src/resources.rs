@@ -11,18 +11,21 @@ pub mod legacy;
 pub mod logs;
 pub mod notifications;
 pub mod research;
+pub mod stats;
 mod summaries;
+pub mod system;
 pub mod users;
 
 pub use self::allocations::{
-    AccessMode, Allocation, AllocationFields, AllocationRequest, AllocationRequestFields, Cluster,
-    ClusterFields, Comment, CommentFields, NewAllocation, NewAllocationRequest, NewCluster,
-    NewComment, NewReview, RequestStatus, Review, ReviewFields, ReviewStatus,
+    AccessMode, Allocation, AllocationFields, AllocationRequest, AllocationRequestFields,
+    Attachment, AttachmentFields, Cluster, ClusterFields, Comment, CommentFields, NewAllocation,
+    NewAllocationRequest, NewCluster, NewComment, NewReview, RequestStatus, Review, ReviewFields,
+    ReviewStatus,
 };
-pub use self::history::{HistoryChanges, HistoryEntry};
+pub use self::history::{History, HistoryChanges, HistoryEntry};
 pub use self::logs::{
-    AuditAction, AuditLogEntry, AuditLogEntryFields, FeedEntry, FeedEntryFields, RequestLogEntry,
-    RequestLogEntryFields, TaskResult, TaskResultFields,
+    AuditAction, AuditLogEntry, AuditLogEntryFields, FeedEntry, FeedEntryFields, FeedSource,
+    RequestLogEntry, RequestLogEntryFields, TaskResult, TaskResultFields, TaskStatus,
 };
 pub use self::notifications::{
     NewPreference, Notification, NotificationFields, NotificationType, Preference, PreferenceFields,
@@ -30,10 +33,12 @@ pub use self::notifications::{
 pub use self::research::{
     Grant, GrantFields, NewGrant, NewPublication, Publication, PublicationFields,
 };
+pub use self::stats::{GrantStats, NotificationStats, PublicationStats, RequestStats};
 pub use self::summaries::{
     AllocationSummary, AttachmentSummary, ClusterSummary, CommentSummary, GrantSummary,
     PublicationSummary, RequestSummary, TeamRole, TeamSummary, UserRole, UserSummary,
 };
+pub use self::system::{Choices, Health, HealthCheck, ServerConfig};
 pub use self::users::{
     Membership, MembershipFields, MembershipRole, NewMembership, NewTeam, NewUser, Team,
     TeamFields, User, UserFields,

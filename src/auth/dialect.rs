@@ -1,5 +1,6 @@
 use http::StatusCode;
 
+use crate::capability::Server;
 use crate::request::Response;
 
 /// How a server wants to be told who is asking.
@@ -13,6 +14,14 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// What is known of a server that speaks it.
+    pub(crate) const fn server(self) -> Server {
+        match self {
+            Self::Session => Server::SESSION,
+            Self::Jwt => Server::JWT,
+        }
+    }
+
     /// The endpoint that takes user name and password.
     pub(crate) const fn login_path(self) -> &'static str {
         match self {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -8,8 +9,9 @@ use uuid::Uuid;
 use crate::auth::{ApiToken, Authenticator, Credential, Dialect, RefererHeaders};
 use crate::backend::{BackendError, Now, TransportSettings};
 use crate::base_url::BaseUrl;
+use crate::capability::ServerVersion;
 use crate::error::{Error, ErrorKind};
-use crate::flow::{Core, Settings};
+use crate::flow::{Core, KnownVersion, Settings};
 use crate::request::Operation;
 use crate::retry::RetryPolicy;
 
@@ -55,6 +57,8 @@ pub(crate) trait Client: Clone {
 pub struct ClientBuilder<C: Client> {
     base_url: String,
     dialect: Option<Dialect>,
+    server_version: Option<String>,
+    watch_drift: bool,
     api_token: Option<SecretString>,
     retry: RetryPolicy,
     transport: Option<TransportSettings>,
@@ -71,6 +75,8 @@ impl<C: Client> ClientBuilder<C> {
         Self {
             base_url: base_url.to_owned(),
             dialect: None,
+            server_version: None,
+            watch_drift: false,
             api_token: None,
             retry: RetryPolicy::default(),
             transport: None,
@@ -92,6 +98,20 @@ impl<C: Client> ClientBuilder<C> {
     /// place of a login.
     pub fn api_token(mut self, token: impl AsRef<str>) -> Self {
         self.api_token = Some(token.as_ref().into());
+        self
+    }
+
+    /// States the version of the server, which is asked for it otherwise, once, before the first
+    /// call that an older server would misunderstand in silence.
+    pub fn server_version(mut self, version: impl Into<String>) -> Self {
+        self.server_version = Some(version.into());
+        self
+    }
+
+    /// Notes what the server says that this crate does not know: fields and codes, for
+    /// [`KeystoneClient::drift`](crate::KeystoneClient::drift). Reading takes longer then.
+    pub fn watch_drift(mut self, watch: bool) -> Self {
+        self.watch_drift = watch;
         self
     }
 
@@ -200,8 +220,18 @@ impl<C: Client> ClientBuilder<C> {
             correlation_header,
             referer,
         };
-        let auth = Authenticator::new(self.dialect, credential);
-        Ok(C::assemble(Core { base, settings, auth }, backend))
+        let parsed = self.server_version.as_deref().map(str::parse::<ServerVersion>).transpose();
+        let version = parsed.map_err(|_| {
+            invalid("the server's version should be numbers with dots, such as `0.10.9`".into())
+        })?;
+        let core = Core {
+            base,
+            settings,
+            auth: Authenticator::new(self.dialect, credential),
+            version: KnownVersion::new(version.filter(|version| version.is_known())),
+            drift: self.watch_drift.then(Arc::default),
+        };
+        Ok(C::assemble(core, backend))
     }
 }
 

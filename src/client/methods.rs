@@ -57,7 +57,62 @@ macro_rules! client_methods {
             /// The server's version, `0.0.0` for one that runs from a source tree:
             /// `GET /version/`. No login is needed, and none is sent along.
             pub fn version(&self) -> $crate::Call<String, Self> {
-                self.request($crate::client::version_request())
+                self.request($crate::resources::system::version_request())
+            }
+
+            /// The server's configuration: `GET /config/`. Servers since 0.9.5.
+            pub fn config(&self) -> $crate::Call<$crate::resources::ServerConfig, Self> {
+                self.request($crate::resources::system::config_request())
+            }
+
+            /// Whether all parts of the server are well: `GET /health/`. That they are not is an
+            /// answer, not an error. No login is needed, and none is sent along.
+            pub fn is_healthy(&self) -> $crate::Call<bool, Self> {
+                self.request($crate::resources::system::is_healthy_request())
+            }
+
+            /// How each part of the server is: `GET /health/json/`. No login is needed, and none is
+            /// sent along.
+            pub fn health(&self) -> $crate::Call<$crate::resources::Health, Self> {
+                self.request($crate::resources::system::health_request())
+            }
+
+            /// How each part of the server is, in the text format of Prometheus:
+            /// `GET /health/prom/`. No login is needed, and none is sent along.
+            pub fn health_metrics(&self) -> $crate::Call<String, Self> {
+                self.request($crate::resources::system::health_metrics_request())
+            }
+
+            /// The server's specification of itself as JSON: `GET /openapi/json/`. Servers before
+            /// 0.8.2 want a login.
+            pub fn openapi_json(&self) -> $crate::Call<bytes::Bytes, Self> {
+                self.request($crate::resources::system::openapi_request("openapi/json/"))
+            }
+
+            /// The server's specification of itself as YAML: `GET /openapi/yaml/`. Servers before
+            /// 0.8.2 want a login.
+            pub fn openapi_yaml(&self) -> $crate::Call<bytes::Bytes, Self> {
+                self.request($crate::resources::system::openapi_request("openapi/yaml/"))
+            }
+
+            /// The labels of all codes of a kind, in the server's words; see
+            /// [`Choices`](crate::resources::Choices).
+            pub fn choices<K: $crate::resources::Choices>(
+                &self,
+            ) -> $crate::Call<std::collections::BTreeMap<K, String>, Self> {
+                self.request($crate::resources::system::choices_request())
+            }
+
+            /// The records of servers up to 0.4.1.
+            pub fn legacy(&self) -> $crate::Legacy<Self> {
+                $crate::Legacy::new(self.clone())
+            }
+
+            /// What the server has said so far that this crate does not know; nothing without
+            /// [`ClientBuilder::watch_drift`](crate::ClientBuilder::watch_drift).
+            pub fn drift(&self) -> $crate::drift::Drift {
+                let drift = &$crate::client::Client::core(self).drift;
+                drift.as_ref().map(|log| log.report()).unwrap_or_default()
             }
 
             /// The verbs of a resource, for resources defined elsewhere.
@@ -141,6 +196,10 @@ macro_rules! client_methods {
                 create create_review, retrieve retrieve_review, list retrieve_reviews,
                 update update_review, delete delete_review,
             ];
+            attachments: Attachment [
+                retrieve retrieve_attachment, list retrieve_attachments,
+                update update_attachment, delete delete_attachment,
+            ];
             comments: Comment [
                 create create_comment, retrieve retrieve_comment, list retrieve_comments,
                 update update_comment, delete delete_comment,
@@ -180,7 +239,6 @@ macro_rules! client_methods {
             request_log: RequestLogEntry [];
             task_results: TaskResult [];
             feed: FeedEntry [];
-            legacy_requests: legacy::AllocationRequest [];
             research_groups: legacy::ResearchGroup [
                 create create_research_group, retrieve retrieve_research_group,
                 list retrieve_research_groups, update update_research_group,
@@ -281,25 +339,6 @@ macro_rules! resource_methods {
 }
 
 pub(crate) use {client_methods, resource_methods};
-
-/// The longest text that a version is taken to be.
-const LONGEST_VERSION: usize = 100;
-
-/// The request for the server's version, which is plain text in all versions.
-pub(crate) fn version_request() -> Request<String> {
-    let operation = Operation::new("retrieve", "version");
-    let request = Request::new(operation, Method::GET, "version/", |response| {
-        let response = response.error_for_status()?;
-        let version = response.text()?.trim();
-        if version.is_empty() || version.len() > LONGEST_VERSION || version.contains(['<', '\n']) {
-            return Err(response
-                .error(ErrorKind::NotKeystone)
-                .with_note("the answer is not a version"));
-        }
-        Ok(version.to_owned())
-    });
-    request.without_login()
-}
 
 /// The request of a generic HTTP call.
 pub(crate) fn raw_request(method: Method, endpoint: &str) -> Result<Request<Response>, Error> {

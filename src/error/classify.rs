@@ -1,6 +1,7 @@
 use http::{Method, StatusCode, header};
 
 use super::{Error, ErrorKind};
+use crate::capability::Sign;
 use crate::request::Response;
 
 /// What a request carried to say who is asking.
@@ -20,7 +21,7 @@ impl ErrorKind {
     pub(super) fn describe(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid request",
-            Self::Unsupported => "the server is too old for this",
+            Self::Unsupported => "this server does not support it",
             Self::Connect => "no connection to the server",
             Self::Timeout => "the server did not answer in time",
             Self::Transport => "the connection broke",
@@ -52,9 +53,11 @@ impl Error {
         let mut error = response.error(kind);
         error.0.retry_after = response.origin.retry_after;
         error.0.explanation = explanation;
-        if kind == ErrorKind::UnknownEndpoint && response.origin.legacy {
-            error = error
-                .with_note("servers of this age have other resources, see `resources::legacy`");
+        if kind == ErrorKind::UnknownEndpoint {
+            let mut needs = response.origin.needs.iter();
+            if let Some(needed) = needs.find(|needed| needed.sign() == Sign::UnknownPath) {
+                error = error.with_note(needed.bounds());
+            }
         }
         if kind == ErrorKind::Server && response.origin.method == Method::DELETE {
             error = error.with_note("perhaps other records still refer to this one");

@@ -47,9 +47,10 @@ impl Core {
             attempts: progress.attempts,
             correlation_id: self.settings.correlation_id,
             credentials: credential.class(),
-            legacy: matches!(credential, Credential::Tokens(_)),
+            needs: parts.needs,
             in_doubt: progress.in_doubt,
             retry_after: None,
+            drift: self.drift.clone(),
         }
     }
 

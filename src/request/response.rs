@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,6 +8,8 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::Operation;
+use crate::capability::Needs;
+use crate::drift::DriftLog;
 use crate::error::{Credentials, Error, ErrorKind, Explanation};
 
 /// Where a response comes from: what its errors are about.
@@ -18,12 +21,14 @@ pub(crate) struct Origin {
     pub(crate) attempts: u32,
     pub(crate) correlation_id: Uuid,
     pub(crate) credentials: Credentials,
-    /// Whether the server is one of those whose records are in part of another shape.
-    pub(crate) legacy: bool,
+    /// What the server has to be able to do.
+    pub(crate) needs: Needs,
     /// Whether the server may have carried out an earlier attempt.
     pub(crate) in_doubt: bool,
     /// How long the server asked to wait, by the clock at that time.
     pub(crate) retry_after: Option<Duration>,
+    /// Where to note what is not known.
+    pub(crate) drift: Option<Arc<DriftLog>>,
 }
 
 /// What the server answered: status, headers and bytes.
@@ -96,6 +101,16 @@ impl Response {
         serde_json::from_slice(&self.body).map_err(|error| self.decode_error::<T>(error))
     }
 
+    /// The body read as what this crate takes the answer to be.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        match &self.origin.drift {
+            None => self.json(),
+            Some(drift) => drift
+                .read(self.origin.operation.object(), &self.body)
+                .map_err(|error| self.decode_error::<T>(error)),
+        }
+    }
+
     /// The response itself if its status is a success.
     ///
     /// # Errors
@@ -109,6 +124,23 @@ impl Response {
     /// it is answered with an HTML page.
     pub(crate) fn is_missing_record(&self) -> bool {
         self.status == StatusCode::NOT_FOUND && self.is_json()
+    }
+
+    /// Whether the server says that it does not know the path, by an HTML page.
+    pub(crate) fn is_unknown_path(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND && !self.is_json()
+    }
+
+    /// Whether this is a list that says nothing of pages.
+    pub(crate) fn is_whole_list(&self) -> bool {
+        let first = self.body.iter().find(|byte| !byte.is_ascii_whitespace());
+        self.status.is_success() && first == Some(&b'[') && self.total_header().is_none()
+    }
+
+    /// How many records there are in all: servers 0.7.4 and 0.7.5 send one page as a bare array
+    /// and say so in a header.
+    pub(crate) fn total_header(&self) -> Option<u64> {
+        self.headers.get("x-total-count")?.to_str().ok()?.trim().parse().ok()
     }
 
     pub(crate) fn is_json(&self) -> bool {
@@ -158,13 +190,8 @@ impl Response {
                 let path = located.path().to_string();
                 let cause = located.into_inner();
                 let reason = missing_field(&cause);
-                let hint = if self.origin.legacy {
-                    "; some records of servers up to 0.4.1 are in `resources::legacy`"
-                } else {
-                    ""
-                };
                 error
-                    .with_note(format!("cannot read `{path}` of {expected}{reason}{hint}"))
+                    .with_note(format!("cannot read `{path}` of {expected}{reason}"))
                     .with_source(cause)
             }
             _ => {

@@ -15,10 +15,14 @@
 ///
 /// Blocks come in this order; those without fields are left out. A resource has a field `id` of
 /// type [`Id`](crate::Id) in `read_only`. A field that has another name on the wire says so,
-/// `kind = "type": String`. `[default]` behind a type lets its default stand for a field that the
-/// server does not send. The line `new` is left out where the
-/// server cannot create records; `verbs` names the other traits of
-/// [`resource`](mod@crate::resource) that apply; lists need none.
+/// `kind = "type": String`. In brackets behind a type stand serde attributes of the model's field:
+/// `[default]` lets its default stand for a field that the server does not send. A field that is
+/// read as another type than it is sent as says that too, `owner: Id<User> as Option<Id<User>>`.
+///
+/// The line `new` is left out where the server cannot create records; `verbs` names the other traits
+/// of [`resource`](mod@crate::resource) that apply; lists need none. A line `needs Teams;` before
+/// `verbs` says what not every server can do, by the names of
+/// [`Capability`](crate::capability::Capability).
 ///
 /// The code that it makes names this crate `keystone_client`; a dependency under another name does
 /// not work.
@@ -62,12 +66,13 @@ macro_rules! resource {
         $vis:vis struct $model:ident($name:literal, $path:literal);
         fields $fields:ident;
         new $new:ident;
+        $(needs $needs:ident;)?
         verbs [$($verb:ident),* $(,)?];
         $($blocks:tt)*
     ) => {
         $crate::resource!(@model [$(#[$meta])*] [$vis] $model $name $fields $($blocks)*);
         $crate::resource!(@new [$vis] $model $name $new $($blocks)*);
-        $crate::resource!(@resource $model $name $path $fields [$($verb)*]);
+        $crate::resource!(@resource $model $name $path $fields [$($verb)*] $($needs)?);
 
         impl $crate::resource::Create for $model {
             type New = $new;
@@ -77,14 +82,17 @@ macro_rules! resource {
         $(#[$meta:meta])*
         $vis:vis struct $model:ident($name:literal, $path:literal);
         fields $fields:ident;
+        $(needs $needs:ident;)?
         verbs [$($verb:ident),* $(,)?];
         $($blocks:tt)*
     ) => {
         $crate::resource!(@model [$(#[$meta])*] [$vis] $model $name $fields $($blocks)*);
-        $crate::resource!(@resource $model $name $path $fields [$($verb)*]);
+        $crate::resource!(@resource $model $name $path $fields [$($verb)*] $($needs)?);
     };
 
-    (@resource $model:ident $name:literal $path:literal $fields:ident [$($verb:ident)*]) => {
+    (@resource
+        $model:ident $name:literal $path:literal $fields:ident [$($verb:ident)*] $($needs:ident)?
+    ) => {
         impl $crate::resource::Resource for $model {
             type Model = Self;
             type Fields = $fields;
@@ -92,6 +100,8 @@ macro_rules! resource {
             const PATH: &'static str = $path;
             const FIELDS: $fields = $fields::HANDLES;
             const SECRET_FIELDS: &'static [&'static str] = $fields::SECRETS;
+            $(const CAPABILITY: ::core::option::Option<$crate::capability::Capability> =
+                ::core::option::Option::Some($crate::capability::Capability::$needs);)?
 
             fn id(model: &Self) -> ::core::option::Option<$crate::Id<Self>> {
                 ::core::option::Option::Some(model.id)
@@ -99,6 +109,13 @@ macro_rules! resource {
         }
 
         $(impl $crate::resource::$verb for $model {})*
+    };
+
+    (@read $sent:ty) => {
+        $sent
+    };
+    (@read $sent:ty, $read:ty) => {
+        $read
     };
 
     (@wire $name:ident) => {
@@ -111,34 +128,34 @@ macro_rules! resource {
     (@model [$(#[$meta:meta])*] [$vis:vis] $model:ident $name:literal $fields:ident
         $(read_only { $(
             $(#[doc = $ro_doc:expr])* $ro:ident $(= $ro_wire:literal)?: $ro_type:ty
-                $([$ro_default:ident])?
+                $([$($ro_serde:tt)+])?
         ),* $(,)? })?
         $(unordered { $(
             $(#[doc = $uo_doc:expr])* $uo:ident $(= $uo_wire:literal)?: $uo_type:ty
-                $([$uo_default:ident])?
+                $([$($uo_serde:tt)+])?
         ),* $(,)? })?
         $(create_only { $(
             $(#[doc = $co_doc:expr])* $co:ident $(= $co_wire:literal)?: $co_type:ty
-                $([$co_default:ident])?
+                $([$($co_serde:tt)+])?
         ),* $(,)? })?
         $(required { $(
             $(#[doc = $re_doc:expr])* $re:ident $(= $re_wire:literal)?: $re_type:ty
-                $([$re_default:ident])?
+                $(as $re_read:ty)? $([$($re_serde:tt)+])?
         ),* $(,)? })?
         $(optional { $(
             $(#[doc = $op_doc:expr])* $op:ident $(= $op_wire:literal)?: $op_type:ty
-                $([$op_default:ident])?
+                $(as $op_read:ty)? $([$($op_serde:tt)+])?
         ),* $(,)? })?
         $(unfiltered { $(
             $(#[doc = $un_doc:expr])* $un:ident $(= $un_wire:literal)?: $un_type:ty
-                $([$un_default:ident])?
+                $([$($un_serde:tt)+])?
         ),* $(,)? })?
         $(write_only { $(
             $(#[doc = $wo_doc:expr])* $wo:ident $(= $wo_wire:literal)?: $wo_type:ty
         ),* $(,)? })?
         $(computed { $(
             $(#[doc = $cp_doc:expr])* $cp:ident $(= $cp_wire:literal)?: $cp_type:ty
-                $([$cp_default:ident])?
+                $([$($cp_serde:tt)+])?
         ),* $(,)? })?
     ) => {
         $(#[$meta])*
@@ -148,19 +165,21 @@ macro_rules! resource {
         #[non_exhaustive]
         $vis struct $model {
             $($($(#[doc = $ro_doc])* $(#[serde(rename = $ro_wire)])?
-            $(#[serde($ro_default)])? pub $ro: $ro_type,)*)?
+            $(#[serde($($ro_serde)+)])? pub $ro: $ro_type,)*)?
             $($($(#[doc = $uo_doc])* $(#[serde(rename = $uo_wire)])?
-            $(#[serde($uo_default)])? pub $uo: $uo_type,)*)?
+            $(#[serde($($uo_serde)+)])? pub $uo: $uo_type,)*)?
             $($($(#[doc = $co_doc])* $(#[serde(rename = $co_wire)])?
-            $(#[serde($co_default)])? pub $co: $co_type,)*)?
+            $(#[serde($($co_serde)+)])? pub $co: $co_type,)*)?
             $($($(#[doc = $re_doc])* $(#[serde(rename = $re_wire)])?
-            $(#[serde($re_default)])? pub $re: $re_type,)*)?
+            $(#[serde($($re_serde)+)])?
+            pub $re: $crate::resource!(@read $re_type $(, $re_read)?),)*)?
             $($($(#[doc = $op_doc])* $(#[serde(rename = $op_wire)])?
-            $(#[serde($op_default)])? pub $op: $op_type,)*)?
+            $(#[serde($($op_serde)+)])?
+            pub $op: $crate::resource!(@read $op_type $(, $op_read)?),)*)?
             $($($(#[doc = $un_doc])* $(#[serde(rename = $un_wire)])?
-            $(#[serde($un_default)])? pub $un: $un_type,)*)?
+            $(#[serde($($un_serde)+)])? pub $un: $un_type,)*)?
             $($($(#[doc = $cp_doc])* $(#[serde(rename = $cp_wire)])?
-            $(#[serde($cp_default)])? pub $cp: $cp_type,)*)?
+            $(#[serde($($cp_serde)+)])? pub $cp: $cp_type,)*)?
         }
 
         #[doc = concat!("The fields of a ", $name, ".")]
@@ -204,19 +223,19 @@ macro_rules! resource {
         $(unordered { $($ignored_uo:tt)* })?
         $(create_only { $(
             $(#[doc = $co_doc:expr])* $co:ident $(= $co_wire:literal)?: $co_type:ty
-                $([$co_default:ident])?
+                $([$($co_serde:tt)+])?
         ),* $(,)? })?
         $(required { $(
             $(#[doc = $re_doc:expr])* $re:ident $(= $re_wire:literal)?: $re_type:ty
-                $([$re_default:ident])?
+                $(as $re_read:ty)? $([$($re_serde:tt)+])?
         ),* $(,)? })?
         $(optional { $(
             $(#[doc = $op_doc:expr])* $op:ident $(= $op_wire:literal)?: $op_type:ty
-                $([$op_default:ident])?
+                $(as $op_read:ty)? $([$($op_serde:tt)+])?
         ),* $(,)? })?
         $(unfiltered { $(
             $(#[doc = $un_doc:expr])* $un:ident $(= $un_wire:literal)?: $un_type:ty
-                $([$un_default:ident])?
+                $([$($un_serde:tt)+])?
         ),* $(,)? })?
         $(write_only { $(
             $(#[doc = $wo_doc:expr])* $wo:ident $(= $wo_wire:literal)?: $wo_type:ty

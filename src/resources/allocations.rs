@@ -6,8 +6,7 @@ use jiff::civil::Date;
 use super::codes::codes;
 use super::{
     AllocationSummary, AttachmentSummary, ClusterSummary, CommentSummary, Grant, GrantSummary,
-    HistoryEntry, Publication, PublicationSummary, RequestSummary, Team, TeamSummary, User,
-    UserSummary,
+    History, Publication, PublicationSummary, RequestSummary, Team, TeamSummary, User, UserSummary,
 };
 use crate::id::Id;
 
@@ -15,13 +14,13 @@ codes! {
     /// Where an allocation request stands.
     pub enum RequestStatus {
         /// Waits for a decision.
-        Pending = "PD",
+        Pending = "PD" "Pending",
         /// Granted.
-        Approved = "AP",
+        Approved = "AP" "Approved",
         /// Refused.
-        Declined = "DC",
+        Declined = "DC" "Declined",
         /// Sent back to its team.
-        ChangesRequested = "CR",
+        ChangesRequested = "CR" "Changes Requested",
     }
 }
 
@@ -31,11 +30,11 @@ codes! {
     pub enum AccessMode {
         /// Every team.
         #[default]
-        Open = "OP",
+        Open = "OP" "Open",
         /// The teams listed.
-        Whitelist = "WL",
+        Whitelist = "WL" "Whitelist",
         /// All teams but those listed.
-        Blacklist = "BL",
+        Blacklist = "BL" "Blacklist",
     }
 }
 
@@ -43,11 +42,11 @@ codes! {
     /// What a reviewer has decided.
     pub enum ReviewStatus {
         /// Grant it.
-        Approved = "AP",
+        Approved = "AP" "Approved",
         /// Refuse it.
-        Declined = "DC",
+        Declined = "DC" "Declined",
         /// Send it back to its team.
-        ChangesRequested = "CR",
+        ChangesRequested = "CR" "Changes Requested",
     }
 }
 
@@ -84,7 +83,7 @@ crate::resource! {
         /// The teams that the access mode is about, in full.
         access_team_summaries = "_access_teams": Vec<TeamSummary> [default],
         /// Changes, newest first.
-        history = "_history": Vec<HistoryEntry> [default],
+        history = "_history": History [default],
     }
 }
 
@@ -98,21 +97,22 @@ crate::resource! {
     pub struct AllocationRequest("allocation request", "allocations/requests");
     fields AllocationRequestFields;
     new NewAllocationRequest;
+    needs Teams;
     verbs [Retrieve, Update, Replace, Delete];
 
     read_only {
         /// Primary key.
         id: Id<AllocationRequest>,
         /// When the request was made.
-        submitted: Timestamp,
+        submitted: Timestamp [with = "crate::wire::timestamp"],
     }
     required {
         /// Title, at most 250 characters.
         title: String,
         /// What the time is for, at most 20,000 characters.
         description: String,
-        /// Who makes the request; anyone may be named.
-        submitter: Id<User>,
+        /// Who makes the request; anyone may be named. `None` on servers before 0.10.4 only.
+        submitter: Id<User> as Option<Id<User>>,
         /// The team in whose name it is made.
         team: Id<Team>,
     }
@@ -148,7 +148,7 @@ crate::resource! {
         /// Comments, oldest first; private ones are shown to staff only.
         comment_summaries = "_comments": Vec<CommentSummary> [default],
         /// Changes, newest first.
-        history = "_history": Vec<HistoryEntry> [default],
+        history = "_history": History [default],
     }
 }
 
@@ -190,7 +190,7 @@ crate::resource! {
         /// The request in full.
         request_summary = "_request": Option<RequestSummary>,
         /// Changes, newest first.
-        history = "_history": Vec<HistoryEntry> [default],
+        history = "_history": History [default],
     }
 }
 
@@ -207,8 +207,8 @@ crate::resource! {
     read_only {
         /// Primary key.
         id: Id<Review>,
-        /// When the review was made.
-        submitted: Timestamp,
+        /// When the review was made. On servers before 0.6.14, when it was last changed.
+        submitted: Timestamp [alias = "last_modified", with = "crate::wire::timestamp"],
     }
     required {
         /// What the reviewer has decided.
@@ -218,8 +218,8 @@ crate::resource! {
     }
     optional {
         /// Who decided: the caller. The server rejects any other value, also in a replace of
-        /// somebody else's review, where it is best left out.
-        reviewer: Id<User>,
+        /// somebody else's review, where it is best left out. `None` on servers before 0.10.4 only.
+        reviewer: Id<User> as Option<Id<User>>,
     }
     computed {
         /// The request in full.
@@ -227,7 +227,41 @@ crate::resource! {
         /// The reviewer in full.
         reviewer_summary = "_reviewer": Option<UserSummary>,
         /// Changes, newest first.
-        history = "_history": Vec<HistoryEntry> [default],
+        history = "_history": History [default],
+    }
+}
+
+crate::resource! {
+    /// A file that goes with a request, as far as the API shows it: its contents cannot be had.
+    /// Servers since 0.5.3.
+    ///
+    /// `GET POST /allocations/attachments/`, `GET PUT PATCH DELETE /allocations/attachments/{id}/`.
+    /// Members of the team may read, its owners and admins create, staff do everything.
+    pub struct Attachment("attachment", "allocations/attachments");
+    fields AttachmentFields;
+    needs Attachments;
+    verbs [Retrieve, Update, Delete];
+
+    read_only {
+        /// Primary key.
+        id: Id<Attachment>,
+        /// When the record was last changed, its name included.
+        uploaded: Timestamp [with = "crate::wire::timestamp"],
+    }
+    optional {
+        /// Name of the file as uploaded, at most 250 characters. Servers since 0.6.1.
+        name: String [default],
+        /// The request.
+        request: Id<AllocationRequest>,
+    }
+    computed {
+        /// Storage path; there is no URL that serves it. `None` where nothing was stored, on
+        /// servers before 0.6.1, which call it `path`.
+        file: Option<String> [alias = "path"],
+        /// The request in full.
+        request_summary = "_request": Option<RequestSummary>,
+        /// Changes, newest first.
+        history = "_history": History [default],
     }
 }
 
@@ -240,13 +274,14 @@ crate::resource! {
     pub struct Comment("comment", "allocations/comments");
     fields CommentFields;
     new NewComment;
+    needs Comments;
     verbs [Retrieve, Update, Replace, Delete];
 
     read_only {
         /// Primary key.
         id: Id<Comment>,
         /// When it was written.
-        created: Timestamp,
+        created: Timestamp [with = "crate::wire::timestamp"],
     }
     required {
         /// Text, at most 2,000 characters.
@@ -266,6 +301,6 @@ crate::resource! {
         /// The request in full.
         request_summary = "_request": Option<RequestSummary>,
         /// Changes, newest first.
-        history = "_history": Vec<HistoryEntry> [default],
+        history = "_history": History [default],
     }
 }

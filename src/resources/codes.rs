@@ -4,11 +4,11 @@ macro_rules! codes {
     (
         $(#[$meta:meta])*
         pub enum $name:ident {
-            $($(#[$variant_meta:meta])* $variant:ident = $code:literal,)+
+            $($(#[$variant_meta:meta])* $variant:ident = $code:literal $label:literal,)+
         }
     ) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_meta])* $variant,)+
@@ -21,6 +21,15 @@ macro_rules! codes {
             pub fn code(&self) -> &str {
                 match self {
                     $(Self::$variant => $code,)+
+                    Self::Other(code) => code,
+                }
+            }
+
+            /// What the code stands for, in the server's words; the code itself where it is not
+            /// known.
+            pub fn label(&self) -> &str {
+                match self {
+                    $(Self::$variant => $label,)+
                     Self::Other(code) => code,
                 }
             }
@@ -49,8 +58,25 @@ macro_rules! codes {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let code = std::borrow::Cow::<str>::deserialize(deserializer)?;
-                Ok(Self::from(code.as_ref()))
+                struct Code;
+
+                impl serde::de::Visitor<'_> for Code {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("a code")
+                    }
+
+                    fn visit_str<E: serde::de::Error>(self, code: &str) -> Result<$name, E> {
+                        let value = $name::from(code);
+                        if let $name::Other(code) = &value {
+                            $crate::drift::note_code(stringify!($name), code);
+                        }
+                        Ok(value)
+                    }
+                }
+
+                deserializer.deserialize_str(Code)
             }
         }
 

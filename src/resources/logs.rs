@@ -8,9 +8,11 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
+use super::codes::codes;
 use super::{HistoryChanges, User, UserSummary};
+use crate::capability::Capability;
+use crate::drift;
 use crate::field::{Field, Listable, ReadOnly, Scalar};
 use crate::id::Id;
 use crate::resource::Resource;
@@ -52,7 +54,10 @@ impl From<String> for AuditAction {
             "update" => Self::Update,
             "delete" => Self::Delete,
             "access" => Self::Access,
-            _ => Self::Other(word),
+            _ => {
+                drift::note_code("AuditAction", &word);
+                Self::Other(word)
+            }
         }
     }
 }
@@ -85,19 +90,52 @@ impl Scalar for AuditAction {
 
 impl Listable for AuditAction {}
 
+codes! {
+    /// How far a task has come.
+    pub enum TaskStatus {
+        /// Waits, or is not known.
+        Pending = "PENDING" "Pending",
+        /// Was handed to a process.
+        Received = "RECEIVED" "Received",
+        /// Runs.
+        Started = "STARTED" "Started",
+        /// Has ended well.
+        Success = "SUCCESS" "Success",
+        /// Has failed.
+        Failure = "FAILURE" "Failure",
+        /// Has failed and will be tried again.
+        Retry = "RETRY" "Retry",
+        /// Was called off.
+        Revoked = "REVOKED" "Revoked",
+    }
+}
+
+codes! {
+    /// The log that an entry of the feed comes from.
+    pub enum FeedSource {
+        /// The request log.
+        Request = "request" "Request",
+        /// The audit log.
+        Audit = "audit" "Audit",
+        /// The results of tasks.
+        Task = "task" "Task",
+    }
+}
+
 crate::resource! {
     /// A change of a record, and who made it. Servers since 0.6.3.
     ///
     /// `GET /logs/audit/`, `GET /logs/audit/{id}/`.
     pub struct AuditLogEntry("audit log entry", "logs/audit");
     fields AuditLogEntryFields;
+    needs AuditLog;
     verbs [Retrieve];
 
     read_only {
         /// Primary key.
         id: Id<AuditLogEntry>,
         /// When it happened.
-        timestamp: Timestamp,
+        timestamp: Timestamp [with = "crate::wire::timestamp"],
         /// Who did it; `None` for the system and for deleted users.
         actor: Option<Id<User>>,
         /// The correlation id of the call that did it, in the form in which it was sent.
@@ -142,8 +180,9 @@ crate::resource! {
         response_code: u16,
         /// Where the request came from, as a proxy may have stated it.
         remote_address: Option<String>,
-        /// When it was answered. Servers since 0.6.7.
-        timestamp: Timestamp,
+        /// When it was answered. Servers before 0.6.7 call it otherwise, so that it can be read but
+        /// not compared.
+        timestamp: Timestamp [alias = "time", with = "crate::wire::timestamp"],
         /// Its correlation id, in the form in which it was sent. Servers since 0.6.3.
         cid: Option<String>,
         /// Who sent it; `None` for nobody known.
@@ -166,8 +205,8 @@ crate::resource! {
     read_only {
         /// Primary key.
         id: Id<TaskResult>,
-        /// Identity of the run.
-        task_id: Uuid,
+        /// Identity of the run, at most 255 characters; normally a UUID.
+        task_id: String,
         /// The schedule that started it.
         periodic_task_name: Option<String>,
         /// The task.
@@ -176,8 +215,8 @@ crate::resource! {
         task_args: Option<String>,
         /// Named arguments, as JSON in text.
         task_kwargs: Option<String>,
-        /// `SUCCESS`, `FAILURE`, `STARTED`, `PENDING`, `RETRY` and others.
-        status: String,
+        /// How far it has come.
+        status: TaskStatus,
         /// The process that ran it.
         worker: Option<String>,
         /// Media type of the result.
@@ -187,11 +226,11 @@ crate::resource! {
         /// The result, as JSON in text.
         result: Option<String>,
         /// When the run was recorded.
-        date_created: Timestamp,
+        date_created: Timestamp [with = "crate::wire::timestamp"],
         /// When it began.
-        date_started: Option<Timestamp>,
+        date_started: Option<Timestamp> [default, with = "crate::wire::timestamp::optional"],
         /// When it ended.
-        date_done: Timestamp,
+        date_done: Timestamp [with = "crate::wire::timestamp"],
         /// Where it failed.
         traceback: Option<String>,
         /// More about the run, as JSON in text.
@@ -211,9 +250,10 @@ pub struct FeedEntry {
     pub id: String,
     /// Key in its log.
     pub record_id: u64,
-    /// Its log: `request`, `audit` or `task`.
-    pub record_type: String,
+    /// Its log.
+    pub record_type: FeedSource,
     /// When it happened.
+    #[serde(with = "crate::wire::timestamp")]
     pub timestamp: Timestamp,
     /// The endpoint, the record, or the name of the task.
     pub summary: Option<String>,
@@ -237,7 +277,7 @@ pub struct FeedEntryFields {
     /// Key in its log.
     pub record_id: Field<FeedEntry, u64, ReadOnly>,
     /// Its log.
-    pub record_type: Field<FeedEntry, String, ReadOnly>,
+    pub record_type: Field<FeedEntry, FeedSource, ReadOnly>,
     /// When it happened.
     pub timestamp: Field<FeedEntry, Timestamp, ReadOnly>,
     /// The endpoint, the record, or the name of the task.
@@ -265,6 +305,7 @@ impl Resource for FeedEntry {
         status: Field::new("status"),
         user: Field::new("user"),
     };
+    const CAPABILITY: Option<Capability> = Some(Capability::Feed);
     const HAS_ID: bool = false;
 
     fn id(_: &Self) -> Option<Id<Self>> {

@@ -11,11 +11,11 @@ codes! {
     /// What a notification is about.
     pub enum NotificationType {
         /// Anything.
-        GeneralMessage = "GM",
+        GeneralMessage = "GM" "General Message",
         /// An award that is about to end.
-        UpcomingRequestExpiration = "RE",
+        UpcomingRequestExpiration = "RE" "Upcoming Request Expiration",
         /// An award that has ended.
-        RequestPastExpiration = "RD",
+        RequestPastExpiration = "RD" "Request Past Expiration",
     }
 }
 
@@ -26,13 +26,14 @@ crate::resource! {
     /// can list everybody's, but retrieve and update their own only, as everybody can.
     pub struct Notification("notification", "notifications/notifications");
     fields NotificationFields;
+    needs Notifications;
     verbs [Retrieve, Update];
 
     read_only {
         /// Primary key.
         id: Id<Notification>,
         /// When it was sent.
-        time: Timestamp,
+        time: Timestamp [with = "crate::wire::timestamp"],
         /// Subject.
         subject: String,
         /// The message as HTML. Empty on servers before 0.9.0, which call it otherwise.
@@ -61,6 +62,7 @@ crate::resource! {
     pub struct Preference("preference", "notifications/preferences");
     fields PreferenceFields;
     new NewPreference;
+    needs Notifications;
     verbs [Retrieve, Update, Replace, Delete];
 
     read_only {

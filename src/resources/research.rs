@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::{HistoryEntry, Team, TeamSummary};
+use super::{History, Team, TeamSummary};
 use crate::id::Id;
 
 crate::resource! {
@@ -14,6 +14,7 @@ crate::resource! {
     pub struct Grant("grant", "research/grants");
     fields GrantFields;
     new NewGrant;
+    needs Teams;
     verbs [Retrieve, Update, Replace, Delete];
 
     read_only {
@@ -46,7 +47,7 @@ crate::resource! {
         /// The team in full.
         team_summary = "_team": Option<TeamSummary>,
         /// Changes, newest first.
-        history = "_history": Vec<HistoryEntry> [default],
+        history = "_history": History [default],
     }
 }
 
@@ -58,6 +59,7 @@ crate::resource! {
     pub struct Publication("publication", "research/publications");
     fields PublicationFields;
     new NewPublication;
+    needs Teams;
     verbs [Retrieve, Update, Replace, Delete];
 
     read_only {
@@ -91,6 +93,6 @@ crate::resource! {
         /// The team in full.
         team_summary = "_team": Option<TeamSummary>,
         /// Changes, newest first.
-        history = "_history": Vec<HistoryEntry> [default],
+        history = "_history": History [default],
     }
 }

@@ -145,6 +145,7 @@ summaries! {
         /// Text.
         content: String,
         /// When it was written.
+        #[serde(with = "crate::wire::timestamp")]
         created: Timestamp,
         /// Whether only staff may read it.
         private: bool,

@@ -3,18 +3,18 @@
 use jiff::Timestamp;
 
 use super::codes::codes;
-use super::{HistoryEntry, TeamRole, TeamSummary, UserRole, UserSummary};
+use super::{History, TeamRole, TeamSummary, UserRole, UserSummary};
 use crate::id::Id;
 
 codes! {
     /// What a member may do in a team.
     pub enum MembershipRole {
         /// Owns the team.
-        Owner = "OW",
+        Owner = "OW" "Owner",
         /// Manages the team for its owner.
-        Admin = "AD",
+        Admin = "AD" "Admin",
         /// Takes part.
-        Member = "MB",
+        Member = "MB" "Member",
     }
 }
 
@@ -33,9 +33,9 @@ crate::resource! {
         /// Primary key.
         id: Id<User>,
         /// When the account was made.
-        date_joined: Timestamp,
+        date_joined: Timestamp [with = "crate::wire::timestamp"],
         /// When the user last logged in; `None` for never.
-        last_login: Option<Timestamp>,
+        last_login: Option<Timestamp> [default, with = "crate::wire::timestamp::optional"],
     }
     required {
         /// Login name, unique, case-sensitive, at most 150 letters, digits and `@ . + - _`.
@@ -78,7 +78,7 @@ crate::resource! {
         /// The teams that the user belongs to.
         memberships = "_membership": Vec<TeamRole> [default],
         /// Changes, newest first.
-        history = "_history": Vec<HistoryEntry> [default],
+        history = "_history": History [default],
     }
 }
 
@@ -94,6 +94,7 @@ crate::resource! {
     pub struct Team("team", "users/teams");
     fields TeamFields;
     new NewTeam;
+    needs Teams;
     verbs [Retrieve, Update, Delete];
 
     read_only {
@@ -116,7 +117,7 @@ crate::resource! {
         /// The members with their roles.
         memberships = "_membership": Vec<UserRole> [default],
         /// Changes, newest first.
-        history = "_history": Vec<HistoryEntry> [default],
+        history = "_history": History [default],
     }
 }
 
@@ -129,6 +130,7 @@ crate::resource! {
     pub struct Membership("membership", "users/memberships");
     fields MembershipFields;
     new NewMembership;
+    needs Teams;
     verbs [Retrieve, Update, Replace, Delete];
 
     read_only {
@@ -149,6 +151,6 @@ crate::resource! {
         /// The team in full.
         team_summary = "_team": Option<TeamSummary>,
         /// Changes, newest first.
-        history = "_history": Vec<HistoryEntry> [default],
+        history = "_history": History [default],
     }
 }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     // Pure: what to ask. Of `backend` they may name what crosses its boundary, see `IMPURE`.
     &[
-        "backend", "base_url", "body", "call", "change", "crud", "error", "field", "filter", "id",
-        "list", "order", "page", "query", "request", "resource", "resources", "retry", "walk",
+        "backend", "base_url", "body", "call", "capability", "change", "crud", "drift", "error", "field", "filter", "id",
+        "list", "order", "page", "query", "request", "resource", "resources", "retry", "walk", "wire",
     ],
     // Pure: what to do next.
     &["auth", "flow"],
