@@ -95,7 +95,7 @@ capabilities! {
     /// Lists page by page.
     Paging => since([0, 7, 4], Sign::Answer, "lists page by page");
     /// Statistics of requests, grants and publications.
-    Stats => since([0, 8, 2], Sign::UnknownPath, "statistics");
+    Stats => since([0, 8, 4], Sign::UnknownPath, "statistics of this form");
     /// Statistics of notifications.
     NotificationStats => since([0, 8, 7], Sign::UnknownPath, "statistics of notifications");
     /// The lookups `not_in` and `not_contains`.

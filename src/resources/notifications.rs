@@ -36,8 +36,8 @@ crate::resource! {
         time: Timestamp [with = "crate::wire::timestamp"],
         /// Subject.
         subject: String,
-        /// The message as HTML. Empty on servers before 0.9.0, which call it otherwise.
-        message_html: String [default],
+        /// The message as HTML. On servers before 0.9.0 it may be plain text.
+        message_html: String [alias = "message"],
         /// What it is about.
         notification_type: NotificationType,
         /// Who it was sent to.

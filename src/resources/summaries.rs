@@ -26,8 +26,9 @@ macro_rules! summaries {
 summaries! {
     /// A user as part of another record.
     pub struct UserSummary {
-        /// Primary key.
-        id: Id<User>,
+        /// Primary key; `None` on servers before 0.6.13 only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<Id<User>>,
         /// Login name.
         username: String,
         /// First name.
@@ -50,8 +51,9 @@ summaries! {
 
     /// A team as part of another record.
     pub struct TeamSummary {
-        /// Primary key.
-        id: Id<Team>,
+        /// Primary key; `None` on servers before 0.6.13 only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<Id<Team>>,
         /// The name in a form fit for URLs.
         #[serde(default)]
         slug: String,
@@ -63,8 +65,9 @@ summaries! {
 
     /// A cluster as part of another record.
     pub struct ClusterSummary {
-        /// Primary key.
-        id: Id<Cluster>,
+        /// Primary key; `None` on servers before 0.6.13 only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<Id<Cluster>>,
         /// Name.
         name: String,
         /// Whether the cluster is in use.
@@ -73,8 +76,9 @@ summaries! {
 
     /// An allocation request as part of another record.
     pub struct RequestSummary {
-        /// Primary key.
-        id: Id<AllocationRequest>,
+        /// Primary key; `None` on servers before 0.6.13 only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<Id<AllocationRequest>>,
         /// Title.
         title: String,
         /// Where the request stands.
@@ -138,8 +142,9 @@ summaries! {
 
     /// A comment as part of its request.
     pub struct CommentSummary {
-        /// Primary key.
-        id: Id<Comment>,
+        /// Primary key; `None` on servers before 0.8.6 only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<Id<Comment>>,
         /// The author.
         user: Id<User>,
         /// Text.
@@ -156,8 +161,9 @@ summaries! {
 
     /// A grant as part of a request: the record without its team and history.
     pub struct GrantSummary {
-        /// Primary key.
-        id: Id<Grant>,
+        /// Primary key; `None` on servers before 0.6.13 only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<Id<Grant>>,
         /// Title.
         title: String,
         /// Funding agency.
@@ -182,8 +188,9 @@ summaries! {
 
     /// A publication as part of a request: the record without its team and history.
     pub struct PublicationSummary {
-        /// Primary key.
-        id: Id<Publication>,
+        /// Primary key; `None` on servers before 0.6.13 only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<Id<Publication>>,
         /// Title.
         title: String,
         /// Abstract.

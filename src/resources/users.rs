@@ -76,7 +76,7 @@ crate::resource! {
         /// Initials. Empty on servers before 0.8.7.
         abbreviation: String [default],
         /// The teams that the user belongs to.
-        memberships = "_membership": Vec<TeamRole> [default],
+        memberships = "_membership": Vec<TeamRole> [default, alias = "membership"],
         /// Changes, newest first.
         history = "_history": History [default],
     }
@@ -115,7 +115,7 @@ crate::resource! {
     }
     computed {
         /// The members with their roles.
-        memberships = "_membership": Vec<UserRole> [default],
+        memberships = "_membership": Vec<UserRole> [default, alias = "membership"],
         /// Changes, newest first.
         history = "_history": History [default],
     }

@@ -1,7 +1,7 @@
 //! Real servers' answers are understood: every recorded record decodes, every recorded failure
 //! becomes an error of the right kind.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -20,6 +20,8 @@ use keystone_client::{Error, ErrorKind, Resource, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::support::{Difference, differences};
 
 #[derive(Deserialize)]
 struct Recording {
@@ -123,35 +125,12 @@ fn copy<R: Resource<Model: Serialize>>(response: &Response) -> Result<Copied, Er
     let key = |record: &Value| record["id"].to_string();
     copies.as_array_mut().unwrap().sort_by_key(key);
     originals.as_array_mut().unwrap().sort_by_key(key);
-    let mut differences = Vec::new();
-    compare("", &originals, &copies, &mut differences);
-    Ok(Copied { records: records.len(), differences })
+    Ok(Copied { records: records.len(), differences: differences(&originals, &copies) })
 }
 
 struct Copied {
     records: usize,
-    differences: Vec<(String, Value, Value)>,
-}
-
-fn compare(place: &str, left: &Value, right: &Value, into: &mut Vec<(String, Value, Value)>) {
-    match (left, right) {
-        (Value::Object(left), Value::Object(right)) => {
-            let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
-            for key in keys {
-                let of = |map: &serde_json::Map<String, Value>| {
-                    map.get(key).cloned().unwrap_or_else(|| Value::from("<absent>"))
-                };
-                compare(&format!("{place}.{key}"), &of(left), &of(right), into);
-            }
-        }
-        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
-            for (left, right) in left.iter().zip(right) {
-                compare(&format!("{place}[]"), left, right, into);
-            }
-        }
-        _ if left == right => {}
-        _ => into.push((place.to_owned(), left.clone(), right.clone())),
-    }
+    differences: Vec<Difference>,
 }
 
 /// Differences between what was read and what was written that are none.
@@ -180,10 +159,12 @@ fn check(version: &str, readers: &[(&str, Copy, usize)]) {
         let copied = readers[reader].1(&recording.replay())
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         counts[reader] += copied.records;
-        wrong.extend(copied.differences.into_iter().filter_map(|(place, read, written)| {
-            let permitted = PERMITTED.contains(&(name.as_str(), place.as_str()));
-            (!permitted).then(|| format!("{name}: {place}: {read} became {written}"))
-        }));
+        wrong.extend(copied.differences.into_iter().filter_map(
+            |Difference { place, read, written }| {
+                let permitted = PERMITTED.contains(&(name.as_str(), place.as_str()));
+                (!permitted).then(|| format!("{name}: {place}: {read} became {written}"))
+            },
+        ));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(recorded > 50, "only {recorded} recordings were read");

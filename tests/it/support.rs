@@ -1,5 +1,7 @@
 //! What several tests need.
 
+use std::collections::BTreeSet;
+
 use http::{HeaderValue, StatusCode, header};
 use keystone_client::testing::{Exchange, Scripted};
 use keystone_client::{Call, Error, RetryPolicy, blocking};
@@ -165,4 +167,45 @@ pub(crate) fn cluster(id: u64, name: &str) -> Value {
         "id": id, "name": name, "description": null, "enabled": true, "access_mode": "OP",
         "access_teams": [], "_access_teams": [], "_history": []
     })
+}
+
+/// A place where JSON came out otherwise.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    /// The path, without the numbers of list items.
+    pub(crate) place: String,
+    pub(crate) read: Value,
+    pub(crate) written: Value,
+}
+
+/// Where two JSON values differ, field for field.
+pub(crate) fn differences(read: &Value, written: &Value) -> Vec<Difference> {
+    let mut found = Vec::new();
+    compare("", read, written, &mut found);
+    found
+}
+
+fn compare(place: &str, read: &Value, written: &Value, into: &mut Vec<Difference>) {
+    match (read, written) {
+        (Value::Object(left), Value::Object(right)) => {
+            let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+            for key in keys {
+                let of = |map: &serde_json::Map<String, Value>| {
+                    map.get(key).cloned().unwrap_or_else(|| Value::from("<absent>"))
+                };
+                compare(&format!("{place}.{key}"), &of(left), &of(right), into);
+            }
+        }
+        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
+            for (left, right) in left.iter().zip(right) {
+                compare(&format!("{place}[]"), left, right, into);
+            }
+        }
+        _ if read == written => {}
+        _ => into.push(Difference {
+            place: place.to_owned(),
+            read: read.clone(),
+            written: written.clone(),
+        }),
+    }
 }
