@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use serde::Serialize;
 
 /// The body of a request, kept as the bytes that will travel.
@@ -14,6 +15,13 @@ pub enum Body {
     Empty,
     /// `application/json`.
     Json(Bytes),
+    /// Bytes of another media type.
+    Raw {
+        /// The `Content-Type`.
+        content_type: HeaderValue,
+        /// The bytes that travel.
+        bytes: Bytes,
+    },
 }
 
 impl Body {
@@ -30,15 +38,16 @@ impl Body {
     pub fn bytes(&self) -> Bytes {
         match self {
             Self::Empty => Bytes::new(),
-            Self::Json(bytes) => bytes.clone(),
+            Self::Json(bytes) | Self::Raw { bytes, .. } => bytes.clone(),
         }
     }
 
     /// The `Content-Type` that goes with the bytes.
-    pub fn content_type(&self) -> Option<&'static str> {
+    pub fn content_type(&self) -> Option<HeaderValue> {
         match self {
             Self::Empty => None,
-            Self::Json(_) => Some("application/json"),
+            Self::Json(_) => Some(HeaderValue::from_static("application/json")),
+            Self::Raw { content_type, .. } => Some(content_type.clone()),
         }
     }
 }
@@ -49,6 +58,7 @@ impl fmt::Debug for Body {
         match self {
             Self::Empty => f.write_str("Empty"),
             Self::Json(bytes) => write!(f, "Json([{} bytes])", bytes.len()),
+            Self::Raw { bytes, .. } => write!(f, "Raw([{} bytes])", bytes.len()),
         }
     }
 }

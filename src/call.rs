@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 
+use crate::body::Body;
 use crate::error::Error;
 use crate::request::{Request, Response, WithMeta};
 
@@ -109,6 +110,11 @@ impl<C> Call<Response, C> {
     /// Sends `value` as JSON body.
     pub fn json<V: Serialize + ?Sized>(self, value: &V) -> Self {
         Self { client: self.client, request: self.request.and_then(|r| r.with_json(value)) }
+    }
+
+    /// Sends this body, of any media type.
+    pub fn body(self, body: Body) -> Self {
+        self.map(|request| request.with_body(body))
     }
 
     /// Adds a header, in place of the client's own header of that name.

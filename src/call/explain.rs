@@ -6,6 +6,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::Call;
+use crate::capability::adapt;
 use crate::client::Client;
 use crate::error::Error;
 
@@ -41,7 +42,8 @@ impl<T, C: Client> Call<T, C> {
         let request = self.request?;
         let core = self.client.core();
         let credential = core.auth.snapshot().credential;
-        let http = core.http_request(&request.parts, &credential, Duration::ZERO)?;
+        let parts = adapt(&request.parts, core.server());
+        let http = core.http_request(&parts, &credential, Duration::ZERO)?;
         let secrets: Vec<&str> =
             SECRET_NAMES.iter().chain(request.parts.secrets).copied().collect();
         Ok(curl(&http, &secrets))

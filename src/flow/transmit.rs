@@ -139,7 +139,7 @@ impl Core {
         headers.insert(header::USER_AGENT, self.settings.user_agent.clone());
         headers.insert(CORRELATION_HEADER, self.settings.correlation_header.clone());
         if let Some(content_type) = parts.body.content_type() {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            headers.insert(header::CONTENT_TYPE, content_type);
         }
         credential.authorize(!parts.method.is_safe(), &self.settings.referer, headers);
         for (name, value) in &parts.headers {

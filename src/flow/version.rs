@@ -44,7 +44,8 @@ impl KnownVersion {
 }
 
 impl Core {
-    fn server(&self) -> Server {
+    /// What is known of the server.
+    pub(crate) fn server(&self) -> Server {
         match (self.version.get(), self.auth.dialect()) {
             (State::Told(version), _) => Server::of_version(version),
             (_, Some(dialect)) => dialect.server(),

@@ -11,6 +11,7 @@ mod events;
 mod faults;
 mod journey;
 mod layers;
+mod ledger;
 mod lists;
 mod live;
 mod mock;
