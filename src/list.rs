@@ -125,9 +125,11 @@ impl<R: Resource, C> List<R, C> {
     /// assert_eq!(stats.grant_count, 0);
     /// # Ok(()) }
     /// ```
-    pub fn stats(self) -> Call<R::Stats, C>
+    // With `R::Stats` as its answer a resource without figures would be refused in other words than
+    // those of the trait.
+    pub fn stats<S>(self) -> Call<S, C>
     where
-        R: Summarize,
+        R: Summarize<Stats = S>,
     {
         Call::new(self.client, self.query.stats_request())
     }

@@ -20,4 +20,5 @@ mod requests;
 mod sandbox;
 mod single_flight;
 mod support;
+mod ui;
 mod versions;

@@ -1,0 +1,8 @@
+use keystone_client::blocking::KeystoneClient;
+
+fn main() {}
+
+fn orders(client: &KeystoneClient) {
+    let _ = client.audit_log().order_by(|a| a.action.asc()); //~ ERROR the server does not order by this field: it would ignore that
+    let _ = client.clusters().order_by(|c| c.access_teams.asc()); //~ ERROR cannot be compared by the server
+}
