@@ -171,7 +171,8 @@ impl Sandbox {
         self.server().clock.advance(by);
     }
 
-    /// The time of the server: the real time, moved by all calls of [`Sandbox::advance`].
+    /// The time of the server: the real time, or that which [`SandboxBuilder::start_at`] set, moved
+    /// by all calls of [`Sandbox::advance`].
     pub fn now(&self) -> SystemTime {
         self.server().clock.now()
     }

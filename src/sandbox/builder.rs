@@ -1,7 +1,7 @@
 //! How a sandbox is described.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::sandbox::clock::Clock;
 use crate::sandbox::history::History;
@@ -36,6 +36,7 @@ pub struct SandboxBuilder {
     version: Option<String>,
     users: Vec<Account>,
     api_tokens: Vec<(String, String)>,
+    start: Option<SystemTime>,
     config: Config,
 }
 
@@ -54,6 +55,7 @@ impl SandboxBuilder {
             version: None,
             users: Vec::new(),
             api_tokens: Vec::new(),
+            start: None,
             config: Config {
                 version: String::new(),
                 prefix: String::new(),
@@ -161,6 +163,23 @@ impl SandboxBuilder {
         self
     }
 
+    /// The time that the server's clock shows when it is built; it runs on from there. If not said,
+    /// it is the real time.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use keystone_client::sandbox::Sandbox;
+    ///
+    /// let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_750_000_000);
+    /// let sandbox = Sandbox::builder().start_at(time).build();
+    /// assert!(sandbox.now() >= time);
+    /// assert!(sandbox.now() < time + Duration::from_secs(3600));
+    /// ```
+    pub fn start_at(mut self, time: SystemTime) -> Self {
+        self.start = Some(time);
+        self
+    }
+
     /// Sets the server up.
     pub fn build(self) -> Sandbox {
         let schema = tables::schema(self.dialect);
@@ -174,7 +193,7 @@ impl SandboxBuilder {
         let mut server = Server {
             config: Config { version, ..self.config },
             schema,
-            clock: Clock::default(),
+            clock: self.start.map_or_else(Clock::default, Clock::starting_at),
             store: Store::new(schema, self.database),
             history: History::default(),
             secrets: Secrets::default(),

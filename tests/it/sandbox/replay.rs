@@ -24,6 +24,9 @@ const DEVIATIONS: &[(&str, &str)] = &[
     ("reviews-retrieve-after-reviewer-deleted", "takes several steps; see the tests of records"),
 ];
 
+/// When the recordings were made: some answers depend on the day.
+const RECORDED: &str = "2026-11-23T00:43:00Z";
+
 /// A login of the session dialect.
 #[derive(Clone)]
 struct Login {
@@ -197,6 +200,7 @@ fn replay(
     let mut builder = Sandbox::builder()
         .dialect(dialect)
         .version("0.0.0")
+        .start_at(RECORDED.parse::<jiff::Timestamp>().unwrap().into())
         .api_token("inspector", "inspector")
         .api_token("user109", "token-of-110")
         .api_token("inactive1", "token-of-inactive1")
