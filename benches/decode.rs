@@ -123,6 +123,7 @@ fn held_by<T>(make: impl FnOnce() -> T) -> usize {
 
 /// Nanoseconds of each of two, taken in turns so that both meet the same disturbances; medians.
 fn in_turns(mut first: impl FnMut(), mut second: impl FnMut()) -> (f64, f64) {
+    #[allow(clippy::disallowed_methods, reason = "the clock is what a bench reads")]
     let time = |what: &mut dyn FnMut()| {
         let start = Instant::now();
         what();

@@ -20,12 +20,12 @@ const MOST: usize = 1_000;
 /// Reported by [`KeystoneClient::drift`](crate::KeystoneClient::drift).
 ///
 /// ```
-/// use keystone_client::KeystoneClient;
+/// use keystone_client::{Id, KeystoneClient};
 /// use keystone_client::resources::AllocationRequest;
 /// use keystone_client::testing::{Fixture, from_fn};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> { pollster::block_on(async {
-/// let mut record = AllocationRequest::fixture_json(7.into());
+/// let mut record = AllocationRequest::fixture_json(7);
 /// record["status"] = "WD".into();
 /// record["colour"] = "blue".into();
 /// let reply = http::Response::builder()
@@ -36,7 +36,7 @@ const MOST: usize = 1_000;
 ///     .watch_drift(true)
 ///     .build()?;
 ///
-/// let request = client.requests().retrieve(7.into()).await?;
+/// let request = client.requests().retrieve(Id::new(7)).await?;
 /// assert_eq!(request.status.code(), "WD");
 /// let drift = client.drift();
 /// assert_eq!(drift.unknown_fields[0].path, "colour");

@@ -42,9 +42,7 @@ macro_rules! fixtures {
     )+) => {
         $(impl Fixture for $($resource)::+ {
             fn fixture_json(id: u64) -> Value {
-                let mut record = json!({ $($members)* });
-                record["id"] = id.into();
-                record
+                json!({ "id": id, $($members)* })
             }
         })+
 
