@@ -95,7 +95,7 @@ impl<T, C> Call<T, C> {
         })
     }
 
-    fn map<U>(self, change: impl FnOnce(Request<T>) -> Request<U>) -> Call<U, C> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(Request<T>) -> Request<U>) -> Call<U, C> {
         Call { client: self.client, request: self.request.map(change) }
     }
 }

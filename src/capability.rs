@@ -8,7 +8,7 @@ mod server;
 
 use std::fmt;
 
-pub use self::server::ServerVersion;
+pub use self::server::{InvalidVersion, ServerVersion};
 pub(crate) use self::server::{Server, adapt, was_elsewhere};
 
 /// What shows that a server lacks a capability.
@@ -27,17 +27,24 @@ pub(crate) enum Sign {
 struct Row {
     since: Option<ServerVersion>,
     until: Option<ServerVersion>,
+    /// From and to which version it was there but did not work.
+    broken: Option<(ServerVersion, ServerVersion)>,
     words: &'static str,
     sign: Sign,
 }
 
 const fn since(version: [u32; 3], sign: Sign, words: &'static str) -> Row {
-    Row { since: Some(ServerVersion::new(version)), until: None, words, sign }
+    Row { since: Some(ServerVersion::new(version)), until: None, broken: None, words, sign }
 }
 
-const fn until(version: [u32; 3], words: &'static str) -> Row {
+const fn until(version: [u32; 3], sign: Sign, words: &'static str) -> Row {
     let until = Some(ServerVersion::new(version));
-    Row { since: None, until, words, sign: Sign::UnknownPath }
+    Row { since: None, until, broken: None, words, sign }
+}
+
+const fn broken(from: [u32; 3], to: [u32; 3], sign: Sign, words: &'static str) -> Row {
+    let broken = Some((ServerVersion::new(from), ServerVersion::new(to)));
+    Row { since: None, until: None, broken, words, sign }
 }
 
 macro_rules! capabilities {
@@ -71,15 +78,19 @@ macro_rules! capabilities {
 
 capabilities! {
     /// Records of the shape that servers up to 0.4.1 have.
-    LegacyRecords => until([0, 4, 1], "records of this shape");
+    LegacyRecords => until([0, 4, 1], Sign::Nothing, "records of this shape");
     /// Research groups.
-    ResearchGroups => until([0, 4, 1], "research groups");
+    ResearchGroups => until([0, 4, 1], Sign::UnknownPath, "research groups");
     /// The log of the server's own messages.
-    AppLog => until([0, 6, 21], "the log of the server's own messages");
+    AppLog => until([0, 6, 21], Sign::UnknownPath, "the log of the server's own messages");
     /// Lists in a stated order.
     Order => since([0, 5, 0], Sign::WholeList, "lists in a stated order");
-    /// Teams and memberships, and records that belong to teams.
-    Teams => since([0, 5, 0], Sign::UnknownPath, "records that belong to teams");
+    /// Lists narrowed by conditions.
+    Filters => broken([0, 6, 7], [0, 6, 9], Sign::WholeList, "filters");
+    /// Teams and memberships.
+    Teams => since([0, 5, 0], Sign::UnknownPath, "teams");
+    /// Records that belong to teams, and what belongs to those.
+    TeamRecords => since([0, 5, 0], Sign::WholeList, "records that belong to teams");
     /// Attachments.
     Attachments => since([0, 5, 3], Sign::UnknownPath, "attachments");
     /// Labels of the codes of requests, reviews and memberships.
@@ -127,6 +138,11 @@ impl Capability {
         self.row().until
     }
 
+    /// From which to which version it was there but did not work, as far as that ever was.
+    pub const fn broken(self) -> Option<(ServerVersion, ServerVersion)> {
+        self.row().broken
+    }
+
     pub(crate) const fn sign(self) -> Sign {
         self.row().sign
     }
@@ -134,14 +150,17 @@ impl Capability {
     /// In a sentence, where it is to be found.
     pub(crate) fn bounds(self) -> String {
         match (self.since(), self.until()) {
-            (Some(since), _) if self == Self::Teams => {
+            (Some(since), _) if matches!(self, Self::Teams | Self::TeamRecords) => {
                 format!(
                     "{self} came with Keystone {since}, those before are in `resources::legacy`"
                 )
             }
             (Some(since), _) => format!("{self} came with Keystone {since}"),
             (None, Some(until)) => format!("{self} went after Keystone {until}"),
-            (None, None) => format!("{self} are in all versions"),
+            (None, None) => match self.broken() {
+                Some((from, to)) => format!("{self} do not work from Keystone {from} to {to}"),
+                None => format!("{self} are in all versions"),
+            },
         }
     }
 }
@@ -153,18 +172,59 @@ impl fmt::Display for Capability {
     }
 }
 
-/// Capabilities that a call needs.
+/// The name of a field on the wire, and with which version it came; older servers ignore it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct FieldName {
+    pub(crate) name: &'static str,
+    pub(crate) since: Option<ServerVersion>,
+}
+
+impl FieldName {
+    pub(crate) const fn new(name: &'static str) -> Self {
+        Self { name, since: None }
+    }
+}
+
+/// What a call needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Needs(u32);
+pub(crate) struct Needs {
+    capabilities: u32,
+    /// Of the fields the one that came last.
+    field: Option<(ServerVersion, &'static str)>,
+}
 
 impl Needs {
     pub(crate) fn insert(&mut self, capability: Capability) {
-        self.0 |= 1 << capability as u32;
+        self.capabilities |= 1 << capability as u32;
+    }
+
+    pub(crate) fn insert_field(&mut self, field: FieldName) {
+        let new = field.since.map(|since| (since, field.name));
+        self.field = self.field.max(new);
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = Capability> {
-        let is_needed = move |capability: &Capability| self.0 & (1 << *capability as u32) != 0;
+        let is_needed =
+            move |capability: &Capability| self.capabilities & (1 << *capability as u32) != 0;
         Capability::ALL.iter().copied().filter(is_needed)
+    }
+
+    /// Whether the server may lack something of which it would not say so.
+    pub(crate) fn is_ignored_by(self, server: Server) -> bool {
+        let capability = self.iter().any(|capability| {
+            capability.sign() == Sign::Nothing && server.offers(capability).is_none()
+        });
+        capability || self.field.is_some_and(|(since, _)| server.is_before(since).is_none())
+    }
+
+    /// What the server is known to lack, in a sentence.
+    pub(crate) fn lacked_by(self, server: Server) -> Option<String> {
+        let field = self.field.filter(|(since, _)| server.is_before(*since) == Some(true));
+        let mut capabilities = self.iter();
+        let capability = capabilities.find(|&capability| server.offers(capability) == Some(false));
+        capability.map(Capability::bounds).or_else(|| {
+            field.map(|(since, name)| format!("field `{name}` came with Keystone {since}"))
+        })
     }
 }
 

@@ -8,25 +8,31 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::capability::FieldName;
+
 /// A new value for one field of resource `R`, made by [`Field::set`](crate::field::Field::set).
 ///
 /// Values of write-only fields are never shown.
 #[must_use = "a change does nothing until an update takes it"]
 pub struct Change<R> {
-    field: &'static str,
+    field: FieldName,
     value: Result<Value, String>,
     secret: bool,
     resource: PhantomData<fn() -> R>,
 }
 
 impl<R> Change<R> {
-    pub(crate) fn new(field: &'static str, value: &impl Serialize, secret: bool) -> Self {
+    pub(crate) fn new(field: FieldName, value: &impl Serialize, secret: bool) -> Self {
         let value = serde_json::to_value(value).map_err(|error| error.to_string());
         Self { field, value, secret, resource: PhantomData }
     }
 
     /// The name of the field on the wire.
     pub fn field(&self) -> &'static str {
+        self.field.name
+    }
+
+    pub(crate) fn field_name(&self) -> FieldName {
         self.field
     }
 }
@@ -61,9 +67,9 @@ impl<R> fmt::Debug for Change<R> {
 impl<R> fmt::Display for Change<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
-            _ if self.secret => write!(f, "{}=[redacted]", self.field),
-            Ok(value) => write!(f, "{}={value}", self.field),
-            Err(_) => write!(f, "{}=[not serialisable]", self.field),
+            _ if self.secret => write!(f, "{}=[redacted]", self.field.name),
+            Ok(value) => write!(f, "{}={value}", self.field.name),
+            Err(_) => write!(f, "{}=[not serialisable]", self.field.name),
         }
     }
 }
@@ -76,7 +82,7 @@ impl<R> Changes<R> {
     pub(crate) fn repeated_field(&self) -> Option<&'static str> {
         self.0.iter().enumerate().find_map(|(index, change)| {
             let earlier = self.0.iter().take(index);
-            earlier.map(|other| other.field).find(|field| *field == change.field)
+            earlier.map(Change::field).find(|field| *field == change.field())
         })
     }
 }
@@ -86,7 +92,7 @@ impl<R> Serialize for Changes<R> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for change in &self.0 {
             match &change.value {
-                Ok(value) => map.serialize_entry(change.field, value)?,
+                Ok(value) => map.serialize_entry(change.field(), value)?,
                 Err(problem) => return Err(serde::ser::Error::custom(problem)),
             }
         }

@@ -104,7 +104,11 @@ impl<R: Resource, C: Clone> Crud<R, C> {
         match changes.repeated_field() {
             Some(field) => self.call(Err(Error::new(ErrorKind::InvalidRequest, operation)
                 .with_note(format!("field `{field}` is set twice")))),
-            None => self.write(operation, Method::PATCH, record_path(id), &changes),
+            None => {
+                let names = changes.0.iter().map(Change::field_name);
+                let call = self.write(operation, Method::PATCH, record_path(id), &changes);
+                call.map(|request| names.fold(request, Request::needing_field))
+            }
         }
     }
 

@@ -121,6 +121,17 @@ thread_local! {
     static NOTED: RefCell<Option<Noted>> = const { RefCell::new(None) };
 }
 
+/// Gives back to the reading around this one what it has noted, also after a panic.
+struct Watch {
+    outer: Option<Noted>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        NOTED.set(self.outer.take());
+    }
+}
+
 /// Notes a code that `enumeration` does not know, if the decoding under way is watched.
 #[cold]
 pub(crate) fn note_code(enumeration: &'static str, code: &str) {
@@ -155,9 +166,10 @@ impl DriftLog {
         record: &'static str,
         json: &[u8],
     ) -> Result<T, serde_json::Error> {
-        NOTED.set(Some(Noted::default()));
+        let watch = Watch { outer: NOTED.replace(Some(Noted::default())) };
         let value = read_noting("", json);
         let Noted { mut fields, codes } = NOTED.take().unwrap_or_default();
+        drop(watch);
         // The links of a page are left out on purpose.
         fields.retain(|path| path != "next" && path != "previous");
         let mut findings = self.0.lock().unwrap_or_else(PoisonError::into_inner);

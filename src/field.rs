@@ -38,6 +38,7 @@ use serde::Serialize;
 pub use self::value::{
     Column, Dated, IntoValue, Listable, Nullable, Ordered, Scalar, Textual, Timed,
 };
+use crate::capability::{FieldName, ServerVersion};
 use crate::change::Change;
 use crate::filter::{Condition, Filter, Lookup};
 use crate::order::OrderBy;
@@ -116,19 +117,25 @@ impl Writable for Unfiltered {
 
 /// A handle on one field of resource `R`, holding values of type `V`.
 pub struct Field<R, V, A = ReadWrite> {
-    wire_name: &'static str,
+    name: FieldName,
     types: PhantomData<fn() -> (R, V, A)>,
 }
 
 impl<R, V, A> Field<R, V, A> {
     /// The handle of the field that is called `wire_name` on the wire.
     pub const fn new(wire_name: &'static str) -> Self {
-        Self { wire_name, types: PhantomData }
+        Self { name: FieldName::new(wire_name), types: PhantomData }
+    }
+
+    /// The same field, of servers since this version: older ones ignore it.
+    pub const fn since(self, version: ServerVersion) -> Self {
+        let name = FieldName { name: self.name.name, since: Some(version) };
+        Self { name, types: PhantomData }
     }
 
     /// The name on the wire.
     pub const fn wire_name(self) -> &'static str {
-        self.wire_name
+        self.name.name
     }
 }
 
@@ -142,7 +149,7 @@ impl<R, V, A> Copy for Field<R, V, A> {}
 
 impl<R, V, A> fmt::Debug for Field<R, V, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Field({})", self.wire_name)
+        write!(f, "Field({})", self.wire_name())
     }
 }
 
@@ -164,7 +171,7 @@ impl<R, V, A> Field<R, V, A> {
         V: Serialize,
         A: Writable,
     {
-        Change::new(self.wire_name, &value.into_value(), A::SECRET)
+        Change::new(self.name, &value.into_value(), A::SECRET)
     }
 
     /// Ascending order by this field. Foreign keys order by key.
@@ -173,7 +180,7 @@ impl<R, V, A> Field<R, V, A> {
         V: Column,
         A: Orderable,
     {
-        OrderBy::new(self.wire_name, false)
+        OrderBy::new(self.name, false)
     }
 
     /// Descending order by this field.
@@ -182,7 +189,7 @@ impl<R, V, A> Field<R, V, A> {
         V: Column,
         A: Orderable,
     {
-        OrderBy::new(self.wire_name, true)
+        OrderBy::new(self.name, true)
     }
 
     /// Null (`true`) or not null (`false`). Text that is empty is not null.
@@ -191,7 +198,7 @@ impl<R, V, A> Field<R, V, A> {
         V: Nullable,
         A: Filterable,
     {
-        Filter::new(Condition::one(self.wire_name, Lookup::IsNull, &null))
+        Filter::new(Condition::one(self.name, Lookup::IsNull, &null))
     }
 
     /// One of `values`. No values match no record, and then nothing is asked of the server. Foreign
@@ -222,7 +229,7 @@ impl<R, V, A> Field<R, V, A> {
         V: Column,
     {
         let values = values.into_iter().map(|value| value.into_value().to_parameter());
-        Filter::new(Condition::list(self.wire_name, lookup, values))
+        Filter::new(Condition::list(self.name, lookup, values))
     }
 }
 
@@ -236,7 +243,7 @@ macro_rules! comparisons {
                 V: Column<Scalar: $bound>,
                 A: Filterable,
             {
-                Filter::new(Condition::one(self.wire_name, Lookup::$lookup, &value.into_value()))
+                Filter::new(Condition::one(self.name, Lookup::$lookup, &value.into_value()))
             })+)+
         }
     };
@@ -290,7 +297,7 @@ macro_rules! parts {
                 V: Column<Scalar: $bound>,
                 A: Filterable,
             {
-                Filter::new(Condition::part(self.wire_name, Lookup::$lookup, $argument.into(), $range))
+                Filter::new(Condition::part(self.name, Lookup::$lookup, $argument.into(), $range))
             })+)+
         }
     };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::RangeInclusive;
 
-use crate::capability::Capability;
+use crate::capability::{Capability, FieldName};
 use crate::field::Scalar;
 
 /// How a field is compared, by the suffix that the server knows it under.
@@ -79,7 +79,7 @@ impl Lookup {
 /// One comparison of one field.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Condition {
-    pub(crate) field: &'static str,
+    pub(crate) field: FieldName,
     pub(crate) lookup: Lookup,
     value: Comparand,
 }
@@ -96,7 +96,7 @@ enum Comparand {
 }
 
 impl Condition {
-    pub(crate) fn one(field: &'static str, lookup: Lookup, value: &impl Scalar) -> Self {
+    pub(crate) fn one(field: FieldName, lookup: Lookup, value: &impl Scalar) -> Self {
         let parameter = value.to_parameter();
         let value = match unsendable(&parameter) {
             Some(problem) => Comparand::Invalid(problem),
@@ -108,7 +108,7 @@ impl Condition {
     /// A part of a date or time; what is out of `range` the server answers with a failure, or with
     /// nothing.
     pub(crate) fn part(
-        field: &'static str,
+        field: FieldName,
         lookup: Lookup,
         value: u16,
         range: RangeInclusive<u16>,
@@ -121,7 +121,7 @@ impl Condition {
     }
 
     pub(crate) fn list(
-        field: &'static str,
+        field: FieldName,
         lookup: Lookup,
         values: impl Iterator<Item = String>,
     ) -> Self {
@@ -150,7 +150,7 @@ impl Condition {
 
     /// The name of the query parameter.
     pub(crate) fn parameter(&self) -> String {
-        format!("{}{}", self.field, self.lookup.suffix())
+        format!("{}{}", self.field.name, self.lookup.suffix())
     }
 
     /// The value of the query parameter; `None` where the condition holds for every record.

@@ -9,6 +9,7 @@ mod login;
 mod transmit;
 mod version;
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -100,24 +101,24 @@ impl Core {
         if let Some(json) = parts.settled {
             return Ok(Response::settled(json, self.origin(parts, &Credential::None, &progress)));
         }
-        let server = self.known_server(effects, parts, started.monotonic).await?;
+        let server = self.known_server(effects, parts, &progress).await?;
         let adapted = adapt(parts, server);
         let response = self.authenticated(effects, &adapted, &mut progress, started).await?;
         if Self::is_about_version(parts) {
             self.learn_version(&response);
         }
-        if server.version_is_known() || !self.hides_its_age(parts, &response) {
+        if !Self::hides_its_age(parts, server, &response) {
             return Ok(response);
         }
         // The server may be of another age than the call was made for. A path that it does not
         // know was not executed, and a list was only read: the call may be repeated.
-        let server = self.ask_version(effects, started.monotonic).await;
+        let server = self.ask_version(effects, parts, &progress).await;
         unsupported(parts, server)?;
         match adapt(parts, server) {
-            adapted if adapted.path != parts.path => {
+            Cow::Owned(adapted) => {
                 self.authenticated(effects, &adapted, &mut progress, started).await
             }
-            _ => Ok(response),
+            Cow::Borrowed(_) => Ok(response),
         }
     }
 

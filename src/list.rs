@@ -87,16 +87,18 @@ impl<R: Resource, C> List<R, C> {
     /// # Ok(()) }
     /// ```
     pub fn first(self) -> Call<Option<R::Model>, C> {
-        let descending = self.query.key_order().is_some_and(|order| order.descending);
+        let key_order = self.query.key_order();
         let request = self.query.page_request(1, Start::Beginning).map(|request| {
             request.adapt(move |response, decode| {
                 let page = decode(response)?;
-                // A server that does not page has sent the whole list, in no order.
                 let mut records = page.items.into_iter();
-                Ok(match (page.total, descending) {
-                    (Some(_), _) => records.next(),
-                    (None, false) => records.min_by_key(R::id),
-                    (None, true) => records.max_by_key(R::id),
+                Ok(match key_order {
+                    // A server that does not page has sent the whole list, and may not order it.
+                    Some(order) if page.total.is_none() => match order.descending {
+                        false => records.min_by_key(R::id),
+                        true => records.max_by_key(R::id),
+                    },
+                    _ => records.next(),
                 })
             })
         });

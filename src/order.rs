@@ -3,16 +3,18 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use crate::capability::FieldName;
+
 /// An order of the records of resource `R` by one field.
 #[must_use = "an order does nothing until a query takes it"]
 pub struct OrderBy<R> {
-    pub(crate) field: &'static str,
+    pub(crate) field: FieldName,
     pub(crate) descending: bool,
     resource: PhantomData<fn() -> R>,
 }
 
 impl<R> OrderBy<R> {
-    pub(crate) fn new(field: &'static str, descending: bool) -> Self {
+    pub(crate) fn new(field: FieldName, descending: bool) -> Self {
         Self { field, descending, resource: PhantomData }
     }
 }
@@ -42,6 +44,6 @@ impl<R> fmt::Debug for OrderBy<R> {
 impl<R> fmt::Display for OrderBy<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.descending { "-" } else { "" };
-        write!(f, "{sign}{}", self.field)
+        write!(f, "{sign}{}", self.field.name)
     }
 }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use http::Method;
 use url::form_urlencoded;
 
-use crate::capability::Capability;
+use crate::capability::{Capability, FieldName};
 use crate::error::{Error, ErrorKind};
 use crate::filter::{Condition, Filter};
 use crate::order::OrderBy;
@@ -139,8 +139,8 @@ impl<R: Resource> Query<R> {
     /// The order of the key, if that is what the list comes in; what else is asked for then has no
     /// effect, as keys do not repeat. `None` for any other order.
     pub(crate) fn key_order(&self) -> Option<OrderBy<R>> {
-        let order = self.order.first().copied().unwrap_or(OrderBy::new(KEY, false));
-        (R::HAS_ID && order.field == KEY).then_some(order)
+        let order = self.order.first().copied().unwrap_or(OrderBy::new(FieldName::new(KEY), false));
+        (R::HAS_ID && order.field.name == KEY).then_some(order)
     }
 
     /// The request for at most `limit` records from a place in the list on.
@@ -175,7 +175,10 @@ impl<R: Resource> Query<R> {
         };
         if key_order.is_none() && !order.is_empty() {
             request = request.needing(Capability::Order);
-            if R::HAS_ID && !self.order.iter().any(|key| key.field == KEY) {
+            for key in &self.order {
+                request = request.needing_field(key.field);
+            }
+            if R::HAS_ID && !self.order.iter().any(|key| key.field.name == KEY) {
                 order.push(KEY.to_owned());
             }
         }
@@ -198,7 +201,7 @@ impl<R: Resource> Query<R> {
 impl<R: Summarize> Query<R> {
     /// The request for the figures over the records that match.
     pub(crate) fn stats_request(&self) -> Result<Request<R::Stats>, Error> {
-        let operation = Operation::new("summarize", R::NAME);
+        let operation = Operation::new("retrieve", R::STATS_NAME);
         if self.matches_nothing() {
             // An empty list as a parameter would be ignored, and the figures those of everything.
             return Err(Error::new(ErrorKind::InvalidRequest, operation)
@@ -233,6 +236,7 @@ impl<R> Query<R> {
                     "filter `{name}` is given twice; the server would use the last only"
                 )));
             }
+            request = request.needing(Capability::Filters).needing_field(condition.field);
             if let Some(capability) = condition.lookup.capability() {
                 request = request.needing(capability);
             }

@@ -15,7 +15,7 @@ use url::form_urlencoded;
 pub(crate) use self::response::Origin;
 pub use self::response::{Response, ResponseMeta, WithMeta};
 use crate::body::Body;
-use crate::capability::{Capability, Needs};
+use crate::capability::{Capability, FieldName, Needs};
 use crate::error::{Error, ErrorKind};
 
 /// What a call is about, in words: `create cluster`.
@@ -68,6 +68,8 @@ pub(crate) struct RequestParts {
     pub(crate) anonymous: bool,
     /// Members of the body and query parameters that are never shown.
     pub(crate) secrets: &'static [&'static str],
+    /// Sent as it is, whatever is known of the server.
+    pub(crate) verbatim: bool,
     /// The JSON that stands for the answer where the server need not be asked.
     pub(crate) settled: Option<&'static str>,
 }
@@ -149,7 +151,8 @@ impl<T> fmt::Debug for Request<T> {
 impl<T> Request<T> {
     /// A request whose answer is read by `decode`, which also sees answers that are not successes.
     ///
-    /// `path` is relative to the base URL and sent as given, slashes included.
+    /// `path` is relative to the base URL and sent as given, slashes included; of a path that older
+    /// servers had under another name, they get that.
     pub fn new(
         operation: Operation,
         method: Method,
@@ -170,6 +173,7 @@ impl<T> Request<T> {
                 needs: Needs::default(),
                 anonymous: false,
                 secrets: &[],
+                verbatim: false,
                 settled: None,
             },
             decode: Decode::Plain(decode),
@@ -232,6 +236,12 @@ impl<T> Request<T> {
         self
     }
 
+    /// Sends the request as it is, also to a server that had the path under another name.
+    pub(crate) fn verbatim(mut self) -> Self {
+        self.parts.verbatim = true;
+        self
+    }
+
     pub(crate) fn with_secrets(mut self, names: &'static [&'static str]) -> Self {
         self.parts.secrets = names;
         self
@@ -247,6 +257,11 @@ impl<T> Request<T> {
     /// before it is sent, where the server is known to lack it.
     pub fn needing(mut self, capability: Capability) -> Self {
         self.parts.needs.insert(capability);
+        self
+    }
+
+    pub(crate) fn needing_field(mut self, field: FieldName) -> Self {
+        self.parts.needs.insert_field(field);
         self
     }
 

@@ -146,6 +146,9 @@ pub trait Summarize: Resource {
     /// The figures.
     type Stats: DeserializeOwned;
 
+    /// The figures in a sentence: `"grant statistics"`.
+    const STATS_NAME: &'static str;
+
     /// The path relative to the base URL, without outer slashes.
     const STATS_PATH: &'static str;
 

@@ -6,7 +6,7 @@
 /// Points in time as Keystone writes them: with six digits of a second, or none if they are zero,
 /// and in UTC.
 ///
-/// Any offset is read; a day without a time, which servers before 0.6.14 send for some fields, is
+/// Any offset is read, up to the end of 9999-12-30 in UTC; a day without a time, which servers before 0.6.14 send for some fields, is
 /// its first moment in UTC.
 ///
 /// ```

@@ -1,6 +1,5 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::num::ParseIntError;
 use std::str::FromStr;
 
 use super::Capability;
@@ -14,14 +13,35 @@ use crate::request::RequestParts;
 /// let version: ServerVersion = "0.10.9".parse()?;
 /// assert!(version > "0.9.5".parse()?);
 /// assert_eq!(version.to_string(), "0.10.9");
-/// # Ok::<(), std::num::ParseIntError>(())
+/// # Ok::<(), keystone_client::capability::InvalidVersion>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerVersion([u32; 4]);
 
 impl ServerVersion {
-    pub(crate) const fn new([major, minor, patch]: [u32; 3]) -> Self {
+    /// From its numbers.
+    pub const fn new([major, minor, patch]: [u32; 3]) -> Self {
         Self([major, minor, patch, 0])
+    }
+
+    /// For the `since` of a field in `resource!`; anything but digits and dots counts as zero.
+    #[doc(hidden)]
+    pub const fn of_literal(text: &'static str) -> Self {
+        let mut numbers = [0; 4];
+        let (mut place, mut rest) = (0, text.as_bytes());
+        while let [byte, behind @ ..] = rest {
+            match *byte {
+                b'.' if place < 3 => place += 1,
+                digit @ b'0'..=b'9' => {
+                    if let Some(number) = nth(&mut numbers, place) {
+                        *number = *number * 10 + (digit - b'0') as u32;
+                    }
+                }
+                _ => {}
+            }
+            rest = behind;
+        }
+        Self(numbers)
     }
 
     /// Whether it says anything: servers that run from a source tree state `0.0.0`.
@@ -30,21 +50,29 @@ impl ServerVersion {
     }
 }
 
-/// Up to four numbers with dots between; what follows them, as in `0.3.27.rc1`, makes no
-/// difference.
-impl FromStr for ServerVersion {
-    type Err = ParseIntError;
+/// Text that is not a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a version is numbers with dots between, such as `0.10.9`")]
+#[non_exhaustive]
+pub struct InvalidVersion;
 
-    fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        let mut parts = text.trim().split('.');
+/// Up to four numbers with dots between; what follows them, as in `0.3.27rc1`, makes no difference.
+impl FromStr for ServerVersion {
+    type Err = InvalidVersion;
+
+    fn from_str(text: &str) -> Result<Self, InvalidVersion> {
         let mut numbers = [0; 4];
+        let mut rest = text.trim();
         for (place, number) in numbers.iter_mut().enumerate() {
-            let Some(part) = parts.next() else { break };
-            match part.parse() {
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            let (digits, behind) = rest.split_at(end);
+            match digits.parse() {
                 Ok(parsed) => *number = parsed,
-                Err(error) if place == 0 => return Err(error),
+                Err(_) if place == 0 => return Err(InvalidVersion),
                 Err(_) => break,
             }
+            let Some(next) = behind.strip_prefix('.') else { break };
+            rest = next;
         }
         Ok(Self(numbers))
     }
@@ -61,6 +89,18 @@ impl fmt::Display for ServerVersion {
 impl fmt::Debug for ServerVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ServerVersion({self})")
+    }
+}
+
+/// Indexing in a constant, without an index that could be out of bounds.
+const fn nth(numbers: &mut [u32; 4], place: usize) -> Option<&mut u32> {
+    let [first, second, third, fourth] = numbers;
+    match place {
+        0 => Some(first),
+        1 => Some(second),
+        2 => Some(third),
+        3 => Some(fourth),
+        _ => None,
     }
 }
 
@@ -91,6 +131,22 @@ impl Server {
         Self { earliest: version, latest: version }
     }
 
+    /// Whether it may be of this version.
+    pub(crate) fn may_be(self, version: ServerVersion) -> bool {
+        self.earliest <= version && version <= self.latest
+    }
+
+    /// Whether it is older than this version; `None` where what is known does not tell.
+    pub(crate) fn is_before(self, version: ServerVersion) -> Option<bool> {
+        if self.latest < version {
+            Some(true)
+        } else if self.earliest >= version {
+            Some(false)
+        } else {
+            None
+        }
+    }
+
     pub(crate) fn version_is_known(self) -> bool {
         self.earliest == self.latest
     }
@@ -99,13 +155,16 @@ impl Server {
     pub(crate) fn offers(self, capability: Capability) -> Option<bool> {
         let since = capability.since().unwrap_or(FIRST);
         let until = capability.until().unwrap_or(LAST);
+        let (broken_from, broken_to) = capability.broken().unwrap_or((LAST, FIRST));
         if self.latest < since || self.earliest > until {
-            Some(false)
-        } else if self.earliest >= since && self.latest <= until {
-            Some(true)
-        } else {
-            None
+            return Some(false);
         }
+        if self.earliest >= broken_from && self.latest <= broken_to {
+            return Some(false);
+        }
+        let is_whole = self.latest < broken_from || self.earliest > broken_to;
+        let is_inside = self.earliest >= since && self.latest <= until;
+        (is_inside && is_whole).then_some(true)
     }
 
     fn is_at_most(self, version: [u32; 3]) -> bool {
@@ -156,7 +215,7 @@ const PARAMETERS: &[(&str, [u32; 3], [u32; 3], &str)] =
 pub(crate) fn adapt(parts: &RequestParts, server: Server) -> Cow<'_, RequestParts> {
     let mut adapted = Cow::Borrowed(parts);
     // The generic calls go where they were told to go.
-    if parts.operation.is_generic() {
+    if parts.verbatim {
         return adapted;
     }
     if let Some(path) = earlier_path(&parts.path, server) {
@@ -205,6 +264,9 @@ mod tests {
         for pair in ascending.windows(2) {
             assert!(version(pair[0]) < version(pair[1]), "{pair:?}");
         }
+        assert_eq!(version("0.3.27rc1"), version("0.3.27"));
+        assert_eq!(version("0.10.9+site").to_string(), "0.10.9");
+        assert_eq!(version("0.6.3.1").to_string(), "0.6.3.1");
         assert!("".parse::<ServerVersion>().is_err());
         assert!("<html>".parse::<ServerVersion>().is_err());
         assert!(!version("0.0.0").is_known());
@@ -219,6 +281,14 @@ mod tests {
         assert_eq!(Server::UNKNOWN.offers(feed), None);
         assert_eq!(Server::SESSION.offers(feed), None);
         assert_eq!(Server::JWT.offers(feed), Some(false));
+
+        let filters = Capability::Filters;
+        assert_eq!(server("0.6.6").offers(filters), Some(true));
+        assert_eq!(server("0.6.7").offers(filters), Some(false));
+        assert_eq!(server("0.6.9").offers(filters), Some(false));
+        assert_eq!(server("0.6.9.1").offers(filters), Some(true));
+        assert_eq!(Server::JWT.offers(filters), Some(true));
+        assert_eq!(Server::SESSION.offers(filters), None);
 
         let groups = Capability::ResearchGroups;
         assert_eq!(server("0.4.1").offers(groups), Some(true));

@@ -108,6 +108,27 @@ macro_rules! client_methods {
                 $crate::Legacy::new(self.clone())
             }
 
+            /// Whether the server can do something; `None` where what is known of it does not tell.
+            ///
+            /// Asks nobody: what is known comes from the dialect, from
+            /// [`ClientBuilder::server_version`](crate::ClientBuilder::server_version), and from a
+            /// call of [`version`](Self::version).
+            ///
+            /// ```
+            /// use keystone_client::capability::Capability;
+            /// # use keystone_client::sandbox::Sandbox;
+            ///
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            /// # let client = Sandbox::new().blocking_client()?;
+            /// assert_eq!(client.supports(Capability::Batch), None);
+            /// client.version().send()?;
+            /// assert_eq!(client.supports(Capability::Batch), Some(true));
+            /// # Ok(()) }
+            /// ```
+            pub fn supports(&self, capability: $crate::capability::Capability) -> Option<bool> {
+                $crate::client::Client::core(self).server().offers(capability)
+            }
+
             /// What the server has said so far that this crate does not know; nothing without
             /// [`ClientBuilder::watch_drift`](crate::ClientBuilder::watch_drift).
             pub fn drift(&self) -> $crate::drift::Drift {
@@ -353,6 +374,6 @@ pub(crate) fn raw_request(method: Method, endpoint: &str) -> Result<Request<Resp
         // An endpoint that is none may be an address with a password in it; it is not repeated.
         Error::new(ErrorKind::InvalidRequest, operation).with_note(problem)
     })?;
-    let request = Request::raw(operation, method, path);
+    let request = Request::raw(operation, method, path).verbatim();
     Ok(query.into_iter().fold(request, |request, (name, value)| request.with_query(name, value)))
 }

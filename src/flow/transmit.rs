@@ -54,6 +54,23 @@ impl Core {
         }
     }
 
+    /// How long all attempts together may take.
+    fn total(parts: &RequestParts, progress: &Progress<'_>) -> Duration {
+        progress.retry.total().max(parts.timeout.unwrap_or_default())
+    }
+
+    /// How long one more attempt of the call may take.
+    pub(super) fn time_left(
+        &self,
+        parts: &RequestParts,
+        progress: &Progress<'_>,
+        now: Instant,
+    ) -> Duration {
+        let elapsed = now.saturating_duration_since(progress.started);
+        let left = Self::total(parts, progress).saturating_sub(elapsed);
+        parts.timeout.unwrap_or(self.settings.timeout).min(left)
+    }
+
     /// Sends one request with this credential as often as the retry policy allows.
     pub(super) async fn transmit<E: Effects>(
         &self,
@@ -62,7 +79,7 @@ impl Core {
         credential: &Credential,
         progress: &mut Progress<'_>,
     ) -> Result<Response, Error> {
-        let total = progress.retry.total().max(parts.timeout.unwrap_or_default());
+        let total = Self::total(parts, progress);
         let mut last = None;
         for number in 1.. {
             let elapsed = effects.now().monotonic.saturating_duration_since(progress.started);

@@ -1,7 +1,8 @@
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use http::Method;
+use async_lock::Mutex as Gate;
+use http::{Method, StatusCode};
 
 use super::transmit::Progress;
 use super::{Core, Effects, HASTE};
@@ -12,44 +13,71 @@ use crate::request::{RequestParts, Response};
 use crate::resources::system::{VERSION_PATH, version_request};
 use crate::retry::RetryPolicy;
 
+/// How long to wait before asking again a server that could not be asked.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// The server's version, as far as it was stated or learned.
 #[derive(Debug)]
-pub(crate) struct KnownVersion(Mutex<State>);
+pub(crate) struct KnownVersion {
+    stated: Option<ServerVersion>,
+    learned: Mutex<Learned>,
+    /// Held by whoever asks, so that there is one question at a time.
+    gate: Gate<()>,
+}
 
 #[derive(Debug, Clone, Copy)]
-enum State {
-    /// Nobody has asked yet.
-    Unasked,
-    /// The server does not say.
+enum Learned {
+    Nothing,
+    /// It could not be asked, at this time.
+    Failed(Instant),
+    /// It does not say.
     Untold,
     Told(ServerVersion),
 }
 
 impl KnownVersion {
     pub(crate) fn new(stated: Option<ServerVersion>) -> Self {
-        Self(Mutex::new(stated.map_or(State::Unasked, State::Told)))
+        Self { stated, learned: Mutex::new(Learned::Nothing), gate: Gate::new(()) }
     }
 
-    fn get(&self) -> State {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn learned(&self) -> Learned {
+        *self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn learn(&self, state: State) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // What was stated or learned is not taken back by a proxy that hides the version.
-        if !matches!(*known, State::Told(_)) {
-            *known = state;
+    fn get(&self) -> Option<ServerVersion> {
+        self.stated.or(match self.learned() {
+            Learned::Told(version) => Some(version),
+            Learned::Nothing | Learned::Failed(_) | Learned::Untold => None,
+        })
+    }
+
+    /// A version that was told gives way to a newer one only: servers are upgraded, and proxies
+    /// hide versions.
+    fn learn(&self, news: Learned) {
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!((*learned, news), (Learned::Told(_), Learned::Untold | Learned::Failed(_))) {
+            *learned = news;
         }
+    }
+
+    fn is_worth_asking(&self, now: Instant) -> bool {
+        self.stated.is_none()
+            && match self.learned() {
+                Learned::Nothing => true,
+                Learned::Failed(at) => now.saturating_duration_since(at) >= PATIENCE,
+                Learned::Untold | Learned::Told(_) => false,
+            }
     }
 }
 
 impl Core {
     /// What is known of the server.
     pub(crate) fn server(&self) -> Server {
-        match (self.version.get(), self.auth.dialect()) {
-            (State::Told(version), _) => Server::of_version(version),
-            (_, Some(dialect)) => dialect.server(),
-            (_, None) => Server::UNKNOWN,
+        let by_dialect = self.auth.dialect().map_or(Server::UNKNOWN, |dialect| dialect.server());
+        match self.version.get() {
+            // A version that its dialect belies is not the server's own.
+            Some(version) if by_dialect.may_be(version) => Server::of_version(version),
+            _ => by_dialect,
         }
     }
 
@@ -59,14 +87,11 @@ impl Core {
         &self,
         effects: &E,
         parts: &RequestParts,
-        started: Instant,
+        progress: &Progress<'_>,
     ) -> Result<Server, Error> {
         let mut server = self.server();
-        let may_ignore = parts.needs.iter().any(|capability| {
-            capability.sign() == Sign::Nothing && server.offers(capability).is_none()
-        });
-        if may_ignore {
-            server = self.ask_version(effects, started).await;
+        if parts.needs.is_ignored_by(server) {
+            server = self.ask_version(effects, parts, progress).await;
         }
         unsupported(parts, server)?;
         Ok(server)
@@ -74,51 +99,59 @@ impl Core {
 
     /// Whether `response` looks like one of a server that lacks what the call needs, or that has it
     /// under another path.
-    pub(super) fn hides_its_age(&self, parts: &RequestParts, response: &Response) -> bool {
-        let server = self.server();
+    pub(super) fn hides_its_age(parts: &RequestParts, server: Server, response: &Response) -> bool {
+        if parts.verbatim || server.version_is_known() {
+            return false;
+        }
         let shows = |sign: Sign| match sign {
             Sign::UnknownPath => response.is_unknown_path(),
             Sign::WholeList => response.is_whole_list(),
             Sign::Answer | Sign::Nothing => false,
         };
         let elsewhere = response.is_unknown_path() && was_elsewhere(&parts.path);
-        elsewhere
-            || parts
-                .needs
-                .iter()
-                .any(|capability| server.offers(capability).is_none() && shows(capability.sign()))
+        let mut needs = parts.needs.iter();
+        elsewhere || needs.any(|needed| server.offers(needed).is_none() && shows(needed.sign()))
     }
 
-    /// Asks the server for its version, once; what is known of the server then.
-    pub(super) async fn ask_version<E: Effects>(&self, effects: &E, started: Instant) -> Server {
-        if matches!(self.version.get(), State::Unasked) {
-            let request = version_request();
-            let hasty = RetryPolicy::never().with_total(HASTE);
-            let mut progress = Progress::new(&hasty, started);
-            let answer =
-                self.transmit(effects, &request.parts, &Credential::None, &mut progress).await;
-            match answer {
-                Ok(response) if response.status().is_success() => {
-                    self.learn_version(&response);
-                }
-                Ok(response) if response.status().is_client_error() => {
-                    self.version.learn(State::Untold);
-                }
-                // Nothing that would be the same the next time.
-                Ok(_) | Err(_) => {}
-            }
+    /// Asks the server for its version, within the time of the call that needs to know; what is
+    /// known of the server then.
+    pub(super) async fn ask_version<E: Effects>(
+        &self,
+        effects: &E,
+        parts: &RequestParts,
+        progress: &Progress<'_>,
+    ) -> Server {
+        let _gate = self.version.gate.lock().await;
+        let now = effects.now().monotonic;
+        if !self.version.is_worth_asking(now) {
+            return self.server();
+        }
+        let within = HASTE.min(self.time_left(parts, progress, now));
+        let retry = RetryPolicy::never().with_total(within);
+        let request = version_request();
+        let mut question = Progress::new(&retry, now);
+        let answer = self.transmit(effects, &request.parts, &Credential::None, &mut question).await;
+        if !answer.is_ok_and(|response| self.learn_version(&response)) {
+            self.version.learn(Learned::Failed(now));
         }
         self.server()
     }
 
-    /// Takes over the version from the answer to a request for it.
-    pub(super) fn learn_version(&self, response: &Response) {
-        let version = version_request().decode(response.clone()).ok();
-        let version = version.and_then(|text| text.parse::<ServerVersion>().ok());
+    /// Takes over the version from the answer to a request for it, unless that says nothing of what
+    /// the next answer will be.
+    pub(super) fn learn_version(&self, response: &Response) -> bool {
+        let status = response.status();
+        let passing = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+        if status.is_server_error() || passing.contains(&status) {
+            return false;
+        }
+        let text = version_request().decode(response.clone()).ok();
+        let version = text.and_then(|text| text.parse::<ServerVersion>().ok());
         self.version.learn(match version {
-            Some(version) if version.is_known() => State::Told(version),
-            _ => State::Untold,
+            Some(version) if version.is_known() => Learned::Told(version),
+            _ => Learned::Untold,
         });
+        true
     }
 
     pub(super) fn is_about_version(parts: &RequestParts) -> bool {
@@ -128,10 +161,9 @@ impl Core {
 
 /// Refuses what the server is known to lack.
 pub(super) fn unsupported(parts: &RequestParts, server: Server) -> Result<(), Error> {
-    let lacking = parts.needs.iter().find(|&capability| server.offers(capability) == Some(false));
-    match lacking {
+    match parts.needs.lacked_by(server) {
         None => Ok(()),
-        Some(capability) => Err(Error::new(ErrorKind::Unsupported, parts.operation)
-            .with_note(format!("{}, this server is {server}", capability.bounds()))),
+        Some(lacking) => Err(Error::new(ErrorKind::Unsupported, parts.operation)
+            .with_note(format!("{lacking}, this server is {server}"))),
     }
 }

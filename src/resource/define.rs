@@ -19,6 +19,8 @@
 /// `[default]` lets its default stand for a field that the server does not send. A field that is
 /// read as another type than it is sent as says that too, `owner: Id<User> as Option<Id<User>>`.
 ///
+/// A field that came with a version of the server says so before its name, `#[since = "0.10.6"]`.
+///
 /// The line `new` is left out where the server cannot create records; `verbs` names the other traits
 /// of [`resource`](mod@crate::resource) that apply; lists need none. A line `needs Teams;` before
 /// `verbs` says what not every server can do, by the names of
@@ -127,34 +129,34 @@ macro_rules! resource {
 
     (@model [$(#[$meta:meta])*] [$vis:vis] $model:ident $name:literal $fields:ident
         $(read_only { $(
-            $(#[doc = $ro_doc:expr])* $ro:ident $(= $ro_wire:literal)?: $ro_type:ty
+            $(#[doc = $ro_doc:expr])* $(#[since = $ro_since:literal])? $ro:ident $(= $ro_wire:literal)?: $ro_type:ty
                 $([$($ro_serde:tt)+])?
         ),* $(,)? })?
         $(unordered { $(
-            $(#[doc = $uo_doc:expr])* $uo:ident $(= $uo_wire:literal)?: $uo_type:ty
+            $(#[doc = $uo_doc:expr])* $(#[since = $uo_since:literal])? $uo:ident $(= $uo_wire:literal)?: $uo_type:ty
                 $([$($uo_serde:tt)+])?
         ),* $(,)? })?
         $(create_only { $(
-            $(#[doc = $co_doc:expr])* $co:ident $(= $co_wire:literal)?: $co_type:ty
+            $(#[doc = $co_doc:expr])* $(#[since = $co_since:literal])? $co:ident $(= $co_wire:literal)?: $co_type:ty
                 $([$($co_serde:tt)+])?
         ),* $(,)? })?
         $(required { $(
-            $(#[doc = $re_doc:expr])* $re:ident $(= $re_wire:literal)?: $re_type:ty
+            $(#[doc = $re_doc:expr])* $(#[since = $re_since:literal])? $re:ident $(= $re_wire:literal)?: $re_type:ty
                 $(as $re_read:ty)? $([$($re_serde:tt)+])?
         ),* $(,)? })?
         $(optional { $(
-            $(#[doc = $op_doc:expr])* $op:ident $(= $op_wire:literal)?: $op_type:ty
+            $(#[doc = $op_doc:expr])* $(#[since = $op_since:literal])? $op:ident $(= $op_wire:literal)?: $op_type:ty
                 $(as $op_read:ty)? $([$($op_serde:tt)+])?
         ),* $(,)? })?
         $(unfiltered { $(
-            $(#[doc = $un_doc:expr])* $un:ident $(= $un_wire:literal)?: $un_type:ty
+            $(#[doc = $un_doc:expr])* $(#[since = $un_since:literal])? $un:ident $(= $un_wire:literal)?: $un_type:ty
                 $([$($un_serde:tt)+])?
         ),* $(,)? })?
         $(write_only { $(
-            $(#[doc = $wo_doc:expr])* $wo:ident $(= $wo_wire:literal)?: $wo_type:ty
+            $(#[doc = $wo_doc:expr])* $(#[since = $wo_since:literal])? $wo:ident $(= $wo_wire:literal)?: $wo_type:ty
         ),* $(,)? })?
         $(computed { $(
-            $(#[doc = $cp_doc:expr])* $cp:ident $(= $cp_wire:literal)?: $cp_type:ty
+            $(#[doc = $cp_doc:expr])* $(#[since = $cp_since:literal])? $cp:ident $(= $cp_wire:literal)?: $cp_type:ty
                 $([$($cp_serde:tt)+])?
         ),* $(,)? })?
     ) => {
@@ -207,13 +209,20 @@ macro_rules! resource {
                 &[$($($crate::resource!(@wire $wo $($wo_wire)?),)*)?];
 
             const HANDLES: Self = Self {
-                $($($ro: $crate::field::Field::new($crate::resource!(@wire $ro $($ro_wire)?)),)*)?
-                $($($uo: $crate::field::Field::new($crate::resource!(@wire $uo $($uo_wire)?)),)*)?
-                $($($co: $crate::field::Field::new($crate::resource!(@wire $co $($co_wire)?)),)*)?
-                $($($re: $crate::field::Field::new($crate::resource!(@wire $re $($re_wire)?)),)*)?
-                $($($op: $crate::field::Field::new($crate::resource!(@wire $op $($op_wire)?)),)*)?
-                $($($un: $crate::field::Field::new($crate::resource!(@wire $un $($un_wire)?)),)*)?
-                $($($wo: $crate::field::Field::new($crate::resource!(@wire $wo $($wo_wire)?)),)*)?
+                $($($ro: $crate::field::Field::new($crate::resource!(@wire $ro $($ro_wire)?))
+                    $(.since($crate::capability::ServerVersion::of_literal($ro_since)))?,)*)?
+                $($($uo: $crate::field::Field::new($crate::resource!(@wire $uo $($uo_wire)?))
+                    $(.since($crate::capability::ServerVersion::of_literal($uo_since)))?,)*)?
+                $($($co: $crate::field::Field::new($crate::resource!(@wire $co $($co_wire)?))
+                    $(.since($crate::capability::ServerVersion::of_literal($co_since)))?,)*)?
+                $($($re: $crate::field::Field::new($crate::resource!(@wire $re $($re_wire)?))
+                    $(.since($crate::capability::ServerVersion::of_literal($re_since)))?,)*)?
+                $($($op: $crate::field::Field::new($crate::resource!(@wire $op $($op_wire)?))
+                    $(.since($crate::capability::ServerVersion::of_literal($op_since)))?,)*)?
+                $($($un: $crate::field::Field::new($crate::resource!(@wire $un $($un_wire)?))
+                    $(.since($crate::capability::ServerVersion::of_literal($un_since)))?,)*)?
+                $($($wo: $crate::field::Field::new($crate::resource!(@wire $wo $($wo_wire)?))
+                    $(.since($crate::capability::ServerVersion::of_literal($wo_since)))?,)*)?
             };
         }
     };
@@ -222,23 +231,23 @@ macro_rules! resource {
         $(read_only { $($ignored_ro:tt)* })?
         $(unordered { $($ignored_uo:tt)* })?
         $(create_only { $(
-            $(#[doc = $co_doc:expr])* $co:ident $(= $co_wire:literal)?: $co_type:ty
+            $(#[doc = $co_doc:expr])* $(#[since = $co_since:literal])? $co:ident $(= $co_wire:literal)?: $co_type:ty
                 $([$($co_serde:tt)+])?
         ),* $(,)? })?
         $(required { $(
-            $(#[doc = $re_doc:expr])* $re:ident $(= $re_wire:literal)?: $re_type:ty
+            $(#[doc = $re_doc:expr])* $(#[since = $re_since:literal])? $re:ident $(= $re_wire:literal)?: $re_type:ty
                 $(as $re_read:ty)? $([$($re_serde:tt)+])?
         ),* $(,)? })?
         $(optional { $(
-            $(#[doc = $op_doc:expr])* $op:ident $(= $op_wire:literal)?: $op_type:ty
+            $(#[doc = $op_doc:expr])* $(#[since = $op_since:literal])? $op:ident $(= $op_wire:literal)?: $op_type:ty
                 $(as $op_read:ty)? $([$($op_serde:tt)+])?
         ),* $(,)? })?
         $(unfiltered { $(
-            $(#[doc = $un_doc:expr])* $un:ident $(= $un_wire:literal)?: $un_type:ty
+            $(#[doc = $un_doc:expr])* $(#[since = $un_since:literal])? $un:ident $(= $un_wire:literal)?: $un_type:ty
                 $([$($un_serde:tt)+])?
         ),* $(,)? })?
         $(write_only { $(
-            $(#[doc = $wo_doc:expr])* $wo:ident $(= $wo_wire:literal)?: $wo_type:ty
+            $(#[doc = $wo_doc:expr])* $(#[since = $wo_since:literal])? $wo:ident $(= $wo_wire:literal)?: $wo_type:ty
         ),* $(,)? })?
         $(computed { $($ignored_cp:tt)* })?
     ) => {

@@ -55,7 +55,7 @@ crate::resource! {
     ///
     /// `GET POST /allocations/clusters/`, `GET PUT PATCH DELETE /allocations/clusters/{id}/`. Any
     /// user may read, staff write. A cluster with allocations cannot be deleted: the server
-    /// answers 500.
+    /// answers 500. Servers up to 0.9.5 delete the allocations with it.
     pub struct Cluster("cluster", "allocations/clusters");
     fields ClusterFields;
     new NewCluster;
@@ -75,8 +75,10 @@ crate::resource! {
         /// Whether the cluster is in use.
         enabled: bool,
         /// Who may request time. Servers since 0.8.2; before that every cluster is open.
+        #[since = "0.8.2"]
         access_mode: AccessMode [default],
         /// The teams that the access mode is about. The server cannot filter by it.
+        #[since = "0.8.2"]
         access_teams: Vec<Id<Team>> [default],
     }
     computed {
@@ -97,7 +99,7 @@ crate::resource! {
     pub struct AllocationRequest("allocation request", "allocations/requests");
     fields AllocationRequestFields;
     new NewAllocationRequest;
-    needs Teams;
+    needs TeamRecords;
     verbs [Retrieve, Update, Replace, Delete];
 
     read_only {
@@ -126,8 +128,10 @@ crate::resource! {
         /// The staff who look after the request. The server cannot filter by it.
         assignees: Vec<Id<User>>,
         /// Publications that support the request. The server cannot filter by it.
+        #[since = "0.5.15"]
         publications: Vec<Id<Publication>> [default],
         /// Grants that support the request. The server cannot filter by it.
+        #[since = "0.5.15"]
         grants: Vec<Id<Grant>> [default],
     }
     computed {
@@ -195,19 +199,21 @@ crate::resource! {
 }
 
 crate::resource! {
-    /// A reviewer's verdict on a request. It does not change the status of the request.
+    /// A reviewer's verdict on a request. Servers since 0.5.0. It does not change the status of the request.
     ///
     /// `GET POST /allocations/reviews/`, `GET PUT PATCH DELETE /allocations/reviews/{id}/`. Members
     /// of the team may read, staff write. A request may have several reviews by one reviewer.
     pub struct Review("review", "allocations/reviews");
     fields ReviewFields;
     new NewReview;
+    needs TeamRecords;
     verbs [Retrieve, Update, Replace, Delete];
 
     read_only {
         /// Primary key.
         id: Id<Review>,
         /// When the review was made. On servers before 0.6.14, when it was last changed.
+        #[since = "0.6.14"]
         submitted: Timestamp [alias = "last_modified", with = "crate::wire::timestamp"],
     }
     required {
@@ -250,6 +256,7 @@ crate::resource! {
     }
     optional {
         /// Name of the file as uploaded, at most 250 characters. Servers since 0.6.1.
+        #[since = "0.6.1"]
         name: String [default],
         /// The request.
         request: Id<AllocationRequest>,

@@ -1,4 +1,4 @@
-//! The records of servers up to 0.4.1, all of them, exactly as such servers have them.
+//! The records of servers up to 0.4.1, all of them, exactly as 0.3.26 has them.
 //!
 //! A client hands them out by [`legacy`](crate::KeystoneClient::legacy). The keys in them are keys
 //! of this module, so following them stays within it. On newer servers they are
@@ -33,10 +33,10 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{RequestStatus, ReviewStatus, TaskStatus};
-use crate::field::{Listable, Scalar, Textual};
 use crate::id::Id;
 
-/// A body that the server has logged. It may hold tokens, so `Debug` does not show it.
+/// A body that the server has logged. It may hold tokens, so `Debug` does not show it, and it is not
+/// for filters, which would show it too.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LoggedBody(String);
@@ -53,21 +53,6 @@ impl fmt::Debug for LoggedBody {
         write!(f, "LoggedBody({} bytes)", self.0.len())
     }
 }
-
-impl From<&str> for LoggedBody {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl Scalar for LoggedBody {
-    fn to_parameter(&self) -> String {
-        self.0.clone()
-    }
-}
-
-impl Listable for LoggedBody {}
-impl Textual for LoggedBody {}
 
 crate::resource! {
     /// A group of users, in whose name time is requested. Later servers have
@@ -410,16 +395,18 @@ crate::resource! {
         endpoint: String,
         /// HTTP status of the answer; 404 for a redirect.
         response_code: u16,
-        /// What was sent, if it was refused before it was read; empty otherwise.
-        body_request: LoggedBody,
-        /// What was answered.
-        body_response: LoggedBody,
         /// Where the request came from, as a proxy may have stated it.
         remote_address: Option<String>,
         /// When it was answered.
         time: Timestamp [with = "crate::wire::timestamp"],
         /// Who sent it; `None` for nobody known.
         user: Option<Id<User>>,
+    }
+    computed {
+        /// What was sent, if it was refused before it was read; empty otherwise.
+        body_request: LoggedBody,
+        /// What was answered.
+        body_response: LoggedBody,
     }
 }
 

@@ -123,7 +123,7 @@ codes! {
 }
 
 crate::resource! {
-    /// A change of a record, and who made it. Servers since 0.6.3.
+    /// A change of a record, and who made it. Servers since 0.6.5.
     ///
     /// `GET /logs/audit/`, `GET /logs/audit/{id}/`.
     pub struct AuditLogEntry("audit log entry", "logs/audit");
@@ -180,10 +180,12 @@ crate::resource! {
         response_code: u16,
         /// Where the request came from, as a proxy may have stated it.
         remote_address: Option<String>,
-        /// When it was answered. Servers before 0.6.7 call it otherwise, so that it can be read but
-        /// not compared.
+        /// When it was answered. Servers before 0.6.7 call it otherwise: there it can be read but not
+        /// compared.
+        #[since = "0.6.7"]
         timestamp: Timestamp [alias = "time", with = "crate::wire::timestamp"],
         /// Its correlation id, in the form in which it was sent. Servers since 0.6.3.
+        #[since = "0.6.3"]
         cid: Option<String>,
         /// Who sent it; `None` for nobody known.
         user: Option<Id<User>>,

@@ -37,6 +37,7 @@ crate::resource! {
         /// Subject.
         subject: String,
         /// The message as HTML. On servers before 0.9.0 it may be plain text.
+        #[since = "0.9.0"]
         message_html: String [alias = "message"],
         /// What it is about.
         notification_type: NotificationType,

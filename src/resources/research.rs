@@ -7,14 +7,15 @@ use super::{History, Team, TeamSummary};
 use crate::id::Id;
 
 crate::resource! {
-    /// A grant that a team holds.
+    /// A grant that a team holds. Servers since 0.5.0; those before 0.7.2 want a fiscal year in new
+    /// ones, which this type has not.
     ///
     /// `GET POST /research/grants/`, `GET PUT PATCH DELETE /research/grants/{id}/`. Staff and all
     /// members of the team may do everything.
     pub struct Grant("grant", "research/grants");
     fields GrantFields;
     new NewGrant;
-    needs Teams;
+    needs TeamRecords;
     verbs [Retrieve, Update, Replace, Delete];
 
     read_only {
@@ -35,12 +36,14 @@ crate::resource! {
     }
     optional {
         /// Principal investigator, at most 100 characters. Servers since 0.10.6.
+        #[since = "0.10.6"]
         pi: Option<String>,
         /// The agency's number, at most 250 characters.
         grant_number: Option<String>,
         /// Last day. The server does not check that it comes after the first.
         end_date: Option<Date>,
         /// Description. Servers since 0.8.2.
+        #[since = "0.8.2"]
         description: Option<String>,
     }
     computed {
@@ -52,14 +55,15 @@ crate::resource! {
 }
 
 crate::resource! {
-    /// A publication of a team.
+    /// A publication of a team. Servers since 0.5.0; those before 0.5.15 want other fields in new
+    /// ones.
     ///
     /// `GET POST /research/publications/`, `GET PUT PATCH DELETE /research/publications/{id}/`.
     /// Staff and all members of the team may do everything.
     pub struct Publication("publication", "research/publications");
     fields PublicationFields;
     new NewPublication;
-    needs Teams;
+    needs TeamRecords;
     verbs [Retrieve, Update, Replace, Delete];
 
     read_only {
@@ -76,8 +80,10 @@ crate::resource! {
         /// Abstract.
         r#abstract: Option<String>,
         /// Day of submission.
+        #[since = "0.5.15"]
         submitted: Option<Date>,
         /// Day of publication.
+        #[since = "0.5.15"]
         published: Option<Date>,
         /// Journal, at most 100 characters.
         journal: Option<String>,
@@ -85,8 +91,10 @@ crate::resource! {
         /// empty text counts as a value.
         doi: Option<String>,
         /// Volume, at most 20 characters.
+        #[since = "0.5.15"]
         volume: Option<String>,
         /// Issue, at most 20 characters.
+        #[since = "0.5.15"]
         issue: Option<String>,
     }
     computed {

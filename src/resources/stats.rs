@@ -117,9 +117,10 @@ pub struct NotificationStats {
 }
 
 macro_rules! summarize {
-    ($($resource:ident => $stats:ident, $path:literal, $capability:ident;)+) => {
+    ($($resource:ident => $stats:ident, $name:literal, $path:literal, $capability:ident;)+) => {
         $(impl Summarize for $resource {
             type Stats = $stats;
+            const STATS_NAME: &'static str = $name;
             const STATS_PATH: &'static str = $path;
             const STATS_CAPABILITY: Option<Capability> = Some(Capability::$capability);
         })+
@@ -127,8 +128,8 @@ macro_rules! summarize {
 }
 
 summarize! {
-    AllocationRequest => RequestStats, "stats/requests", Stats;
-    Grant => GrantStats, "stats/grants", Stats;
-    Publication => PublicationStats, "stats/publications", Stats;
-    Notification => NotificationStats, "stats/notifications", NotificationStats;
+    AllocationRequest => RequestStats, "request statistics", "stats/requests", Stats;
+    Grant => GrantStats, "grant statistics", "stats/grants", Stats;
+    Publication => PublicationStats, "publication statistics", "stats/publications", Stats;
+    Notification => NotificationStats, "notification statistics", "stats/notifications", NotificationStats;
 }

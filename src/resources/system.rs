@@ -40,9 +40,9 @@ pub struct Health {
 }
 
 impl Health {
-    /// Whether all tests passed.
+    /// Whether there are tests and all of them passed.
     pub fn is_healthy(&self) -> bool {
-        self.checks.iter().all(|check| check.is_healthy)
+        !self.checks.is_empty() && self.checks.iter().all(|check| check.is_healthy)
     }
 }
 

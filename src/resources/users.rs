@@ -22,12 +22,14 @@ crate::resource! {
     /// A user account.
     ///
     /// `GET POST /users/users/`, `GET PUT PATCH DELETE /users/users/{id}/`. Any user may read,
-    /// staff and oneself may update, staff create and delete. A PUT needs the password again, so
-    /// prefer an update.
+    /// staff and oneself may update, staff create and delete.
+    ///
+    /// There is no replace: the server would demand the password again, and servers from 0.6.0 to
+    /// 0.8.7 would end all memberships of the user.
     pub struct User("user", "users/users");
     fields UserFields;
     new NewUser;
-    verbs [Retrieve, Update, Replace, Delete];
+    verbs [Retrieve, Update, Delete];
 
     read_only {
         /// Primary key.
@@ -101,6 +103,7 @@ crate::resource! {
         /// Primary key.
         id: Id<Team>,
         /// The name in a form fit for URLs; may be empty. Servers since 0.8.0.
+        #[since = "0.8.0"]
         slug: String [default],
         /// The members. Change it through memberships; the server cannot filter by it.
         users: Vec<Id<super::User>> [default],

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
 
 use keystone_client::RetryPolicy;
 use keystone_client::blocking::KeystoneClient;
@@ -12,9 +13,12 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber, subscriber};
 
-/// Keeps each event as one line.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
+/// Keeps each event of one thread as one line.
+///
+/// It is the subscriber of the whole process: one for a thread alone misses events when another
+/// thread comes first to where they are made.
+#[derive(Clone)]
+struct Lines(Arc<Mutex<Vec<String>>>, ThreadId);
 
 struct Line(String);
 
@@ -38,6 +42,9 @@ impl Subscriber for Lines {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
+        if thread::current().id() != self.1 {
+            return;
+        }
         let mut line = Line(event.metadata().level().to_string());
         event.record(&mut line);
         self.0.lock().unwrap().push(line.0);
@@ -68,12 +75,11 @@ fn each_attempt_is_an_event_without_secrets() {
         .backend(backend)
         .build()
         .unwrap();
-    let lines = Lines::default();
-    subscriber::with_default(lines.clone(), || {
-        client.login("admin", "admin-password").unwrap();
-        client.create_user(NewUser::new("ada", "correct-horse-battery")).send().unwrap();
-        client.version().send().unwrap();
-    });
+    let lines = Lines(Arc::default(), thread::current().id());
+    subscriber::set_global_default(lines.clone()).unwrap();
+    client.login("admin", "admin-password").unwrap();
+    client.create_user(NewUser::new("ada", "correct-horse-battery")).send().unwrap();
+    client.version().send().unwrap();
     let lines = lines.0.lock().unwrap();
     let statuses: Vec<&str> = lines
         .iter()

@@ -110,7 +110,7 @@ fn rows() -> Vec<Row> {
         { Publication: list create retrieve update replace delete stats; }
         { Membership: list create retrieve update replace delete; }
         { Team: list create retrieve update delete; }
-        { User: list create retrieve update replace delete; }
+        { User: list create retrieve update delete; }
         { Notification: list retrieve update stats; }
         { Preference: list create retrieve update replace delete; }
         { AuditLogEntry: list retrieve; }
@@ -183,6 +183,7 @@ fn rows() -> Vec<Row> {
         "POST" "/allocations/attachments/" http_post Attachments;
         "PUT" "/allocations/attachments/{id}/" http_put Attachments;
         "PUT" "/users/teams/{id}/" http_put Teams;
+        "PUT" "/users/users/{id}/" http_put;
     }
     rows.sort();
     rows

@@ -1,9 +1,11 @@
 //! Servers of every age are asked for what they have, in the words that they know.
 
 use http::{HeaderValue, StatusCode, header};
+use keystone_client::capability::Capability;
 use keystone_client::resources::{MembershipRole, NewMembership, RequestStatus};
+use keystone_client::sandbox::Sandbox;
 use keystone_client::testing::{Exchange, Fixture};
-use keystone_client::{ErrorKind, Id, resources};
+use keystone_client::{Dialect, ErrorKind, Id, resources};
 use serde_json::{Value, json};
 
 use crate::support::{both_colours, cluster, probe_absent, script};
@@ -124,6 +126,108 @@ both_colours! {
         assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
 
+    fn a_specification_is_found_where_it_was() {
+        // Nothing but its path tells the age of the server.
+        let client = client!(script([
+            probe_absent("/openapi/json/"),
+            version("0.8.1"),
+            Exchange::get("/openapi/json").reply(StatusCode::OK, "{}"),
+        ]));
+        assert_eq!(&go!(client.openapi_json()).unwrap()[..], b"{}");
+    }
+
+    fn fields_that_came_late_are_not_sent_to_older_servers() {
+        let client = client!(script([version("0.10.5")]));
+        let error = go!(client.grants().filter(|g| g.pi.eq("Ada")).all()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "list grant: this server does not support it: field `pi` came with Keystone 0.10.6, \
+             this server is 0.10.5"
+        );
+        for unsupported in [
+            go!(client.grants().order_by(|g| g.pi.asc()).all()).map(drop),
+            go!(client.grants().filter(|g| g.pi.is_null(true)).stats()).map(drop),
+            go!(client.update_grant(Id::new(1), |g| [g.title.set("x"), g.pi.set(None)])).map(drop),
+        ] {
+            assert_eq!(unsupported.unwrap_err().kind(), ErrorKind::Unsupported);
+        }
+    }
+
+    fn filters_that_do_not_work_are_found_out() {
+        let array = Value::from_iter([cluster(1, "b"), cluster(2, "a")]);
+        let by_name = [("_order", "id"), ("name", "a")];
+        let client = client!(script([clusters(&by_name, &array), version("0.6.8")]));
+        let error = go!(client.clusters().filter(|c| c.name.eq("a")).all()).unwrap_err();
+        assert!(error.to_string().contains("do not work from Keystone 0.6.7 to 0.6.9"), "{error}");
+    }
+
+    fn legacy_records_are_for_legacy_servers() {
+        let client = client!(script([version("0.10.9")]));
+        let new = resources::legacy::NewCluster::new("atlas");
+        let error = go!(client.legacy().clusters().create(new)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
+
+    fn a_server_that_cannot_say_now_is_asked_again_by_the_program() {
+        let client = client!(script([
+            version("").reply(StatusCode::BAD_REQUEST, ""),
+            version("0.9.2"),
+        ]));
+        assert!(go!(client.version()).is_err());
+        assert_eq!(client.supports(Capability::Batch), None);
+        go!(client.version()).unwrap();
+        assert_eq!(client.supports(Capability::Batch), Some(false));
+    }
+
+    fn the_first_of_a_whole_list_keeps_the_order_asked_for() {
+        let array = Value::from_iter([cluster(2, "a"), cluster(1, "b")]);
+        let one = |order: &str, reply: &Value| {
+            Exchange::get("/allocations/clusters/")
+                .with_query("_limit", "1")
+                .with_query("_order", order)
+                .reply_json(StatusCode::OK, reply)
+        };
+        let client = client!(script([
+            one("name,id", &array),
+            version("0.6.21"),
+            one("id", &array),
+            one("-id", &array),
+        ]));
+        let clusters = client.clusters();
+        let first = go!(clusters.order_by(|c| c.name.asc()).first()).unwrap().unwrap();
+        assert_eq!(first.name, "a");
+        assert_eq!(go!(clusters.list().first()).unwrap().unwrap().id, Id::new(1));
+        let last = go!(clusters.order_by(|c| c.id.desc()).first()).unwrap().unwrap();
+        assert_eq!(last.id, Id::new(2));
+    }
+
+    fn what_fails_for_the_moment_is_no_knowledge() {
+        let list = || clusters(&[("_order", "id"), ("name__not_eq", "x")], &envelope(&["atlas"]));
+        let throttled = version("").reply(StatusCode::SERVICE_UNAVAILABLE, "");
+        let client = client!(script([throttled, list(), list(), version("0.9.2")]));
+        let others = client.clusters().filter(|c| c.name.not_eq("x"));
+        // Asked again only after a while, and no call fails for it.
+        assert_eq!(go!(others.clone().all()).unwrap().len(), 1);
+        assert_eq!(go!(others.clone().all()).unwrap().len(), 1);
+        go!(client.version()).unwrap();
+        assert_eq!(go!(others.all()).unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+
+    fn health_is_an_answer() {
+        let health = || Exchange::get("/health/");
+        let page = health()
+            .reply(StatusCode::INTERNAL_SERVER_ERROR, "<h1>Server Error (500)</h1>")
+            .reply_header(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+        let client = client!(script([
+            health().reply(StatusCode::OK, ""),
+            health().reply(StatusCode::INTERNAL_SERVER_ERROR, ""),
+            page,
+        ]));
+        assert!(go!(client.is_healthy()).unwrap());
+        assert!(!go!(client.is_healthy()).unwrap());
+        assert_eq!(go!(client.is_healthy()).unwrap_err().kind(), ErrorKind::Server);
+    }
+
     fn an_order_that_was_ignored_is_found_out() {
         let by_name = [("_order", "name,id")];
         let array = Value::from_iter([cluster(1, "b"), cluster(2, "a")]);
@@ -132,13 +236,42 @@ both_colours! {
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         drop(client);
 
+        let ordered = Value::from_iter([cluster(2, "a"), cluster(1, "b")]);
+        let by_old_name = || clusters(&[("ordering", "name,id")], &ordered);
         let client = client!(script([
+            clusters(&by_name, &array),
             version("0.5.8"),
-            clusters(&[("ordering", "name,id")], &array),
+            by_old_name(),
+            by_old_name(),
         ]));
-        go!(client.version()).unwrap();
+        let found = go!(client.clusters().order_by(|c| c.name.asc()).all()).unwrap();
+        assert_eq!(found[0].name, "a");
         assert_eq!(go!(client.clusters().order_by(|c| c.name.asc()).all()).unwrap().len(), 2);
     }
+}
+
+#[test]
+fn a_version_that_the_dialect_belies_does_not_count() {
+    let sandbox = Sandbox::builder()
+        .dialect(Dialect::Jwt)
+        .version("2024.1")
+        .staff("admin", "admin-password")
+        .build();
+    let client = sandbox.blocking_client().unwrap();
+    client.login("admin", "admin-password").unwrap();
+    assert_eq!(client.version().send().unwrap(), "2024.1");
+    assert_eq!(client.legacy().users().list().count().send().unwrap(), 1);
+    assert_eq!(client.config().send().unwrap_err().kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn logged_bodies_keep_their_tokens_to_themselves() {
+    let entry = json!({ "body_response": "{\"access\":\"eyJ0\"}" });
+    let mut record = resources::legacy::RequestLogEntry::fixture_json(7);
+    record["body_response"] = entry["body_response"].clone();
+    let entry: resources::legacy::RequestLogEntry = serde_json::from_value(record).unwrap();
+    assert!(!format!("{entry:?}").contains("eyJ0"));
+    assert!(entry.body_response.expose().contains("eyJ0"));
 }
 
 #[test]
