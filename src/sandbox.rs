@@ -65,6 +65,7 @@ mod rules;
 mod schema;
 mod server;
 mod sessions;
+mod stats;
 mod store;
 mod system;
 mod tables;

@@ -1,7 +1,7 @@
 //! Which path leads where.
 
 use crate::sandbox::Dialect;
-use crate::sandbox::schema::{Choices, Methods, Schema, Table};
+use crate::sandbox::schema::{Choices, Methods, Schema, Statistic, Table};
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,7 @@ pub(crate) enum Endpoint {
     TokenRefresh,
     TokenBlacklist,
     Choices(Choices),
+    Statistics(&'static Statistic),
     Group(&'static str, &'static [&'static str]),
     List(&'static Table),
     Detail(&'static Table),
@@ -126,6 +127,9 @@ fn known(schema: &'static Schema, path: &str) -> Option<(Endpoint, Option<String
     }
     if let Some((_, choices)) = schema.choices.iter().find(|(known, _)| *known == path) {
         return Some((Endpoint::Choices(choices), None));
+    }
+    if let Some(statistic) = schema.statistics.iter().find(|known| known.path == path) {
+        return Some((Endpoint::Statistics(statistic), None));
     }
     let mut segments = path.strip_prefix('/')?.strip_suffix('/')?.split('/');
     let group = segments.next()?;

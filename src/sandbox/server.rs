@@ -209,6 +209,9 @@ impl Server {
             (Endpoint::Detail(table), Some(caller)) => {
                 self.at_detail(table, id.unwrap_or_default(), &caller, incoming)
             }
+            (Endpoint::Statistics(statistic), Some(caller)) => {
+                self.statistics(statistic, &caller, incoming)
+            }
             (Endpoint::Login, _) => self.log_in(incoming, identity.session.as_deref()),
             (Endpoint::Logout, _) => Ok(self.log_out(identity.session.as_deref())),
             (Endpoint::Whoami, Some(caller)) => self.whoami(&caller),

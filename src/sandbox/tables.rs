@@ -5,6 +5,7 @@ mod jwt;
 mod logs;
 mod notifications;
 mod research;
+mod stats;
 mod summaries;
 mod users;
 
@@ -61,6 +62,7 @@ pub(crate) static SESSION: Schema = Schema {
         ("/users/membership-choices/role/", ROLE),
         ("/notifications/notification-choices/type/", NOTIFICATION_TYPE),
     ],
+    statistics: &[&stats::REQUESTS, &stats::GRANTS, &stats::PUBLICATIONS, &stats::NOTIFICATIONS],
 };
 
 pub(crate) static JWT: Schema = Schema {
@@ -87,6 +89,7 @@ pub(crate) static JWT: Schema = Schema {
         ("logs", &["apps", "requests", "tasks"]),
     ],
     choices: &[],
+    statistics: &[],
 };
 
 pub(crate) fn schema(dialect: Dialect) -> &'static Schema {

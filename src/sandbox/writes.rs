@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 
 use crate::sandbox::access::Caller;
-use crate::sandbox::cell::Cell;
+use crate::sandbox::cell::{self, Cell};
 use crate::sandbox::history::{History, Origin, Stamp};
 use crate::sandbox::incoming::Input;
 use crate::sandbox::json::{Json, Name};
@@ -13,7 +13,6 @@ use crate::sandbox::rules;
 use crate::sandbox::schema::{Column, Default, Kind, OnDelete, Resource, Table};
 use crate::sandbox::store::{Row, Store};
 use crate::sandbox::validate::{Given, Mode, Target};
-use crate::sandbox::values;
 
 /// What a write needs.
 pub(crate) struct Pen<'a> {
@@ -188,7 +187,7 @@ impl Pen<'_> {
             }
             Default::Caller => self.caller.map_or(Cell::Null, |it| Cell::Integer(it.user)),
             Default::Now | Default::NowOnSave => Cell::Moment(self.now),
-            Default::TodayOnSave => today(self.now),
+            Default::TodayOnSave => Cell::Date(cell::date_of(self.now)),
         }
     }
 
@@ -283,11 +282,6 @@ impl Secrets {
 /// Random letters and digits.
 pub(crate) fn random_text(length: usize) -> String {
     std::iter::repeat_with(fastrand::alphanumeric).take(length).collect()
-}
-
-fn today(microseconds: i64) -> Cell {
-    let day = crate::sandbox::cell::moment_text(microseconds);
-    day.get(..10).and_then(values::parse_date).map_or(Cell::Null, Cell::Date)
 }
 
 /// The short form of a name: lower-case ASCII letters and digits, joined by hyphens.

@@ -7,4 +7,5 @@ mod recording;
 mod replay;
 mod robustness;
 mod server;
+mod stats;
 mod world;

@@ -87,6 +87,17 @@ pub fn target(path: &str) -> Option<(String, Option<i64>)> {
     Some((resource, segments.next().and_then(|id| id.parse().ok())))
 }
 
+/// The resources that the figures at a path are about.
+fn surveyed(path: &str) -> Option<&'static [&'static str]> {
+    Some(match path {
+        "/stats/requests/" => &["allocations/requests", "allocations/allocations"],
+        "/stats/grants/" => &["research/grants"],
+        "/stats/publications/" => &["research/publications"],
+        "/stats/notifications/" => &["notifications/notifications"],
+        _ => return None,
+    })
+}
+
 fn references(resource: &str) -> References {
     REFERENCES.iter().find(|(known, _)| *known == resource).map_or(&[], |(_, found)| found)
 }
@@ -204,6 +215,13 @@ impl World {
         for id in [1, 2] {
             if room.is_known(&(groups.to_owned(), id)) {
                 room.place(groups, id);
+            }
+        }
+        if let Some(resources) = surveyed(&recording.path) {
+            let keys = self.sights.keys().filter(|key| resources.contains(&key.0.as_str()));
+            let keys: Vec<Key> = keys.filter(|key| room.is_known(key)).cloned().collect();
+            for (resource, id) in keys {
+                room.place(&resource, id);
             }
         }
         if let Some((resource, id)) = resource {
