@@ -49,6 +49,7 @@ mod column;
 mod filter_values;
 mod filters;
 mod form;
+mod health;
 mod history;
 mod incoming;
 mod insert_error;

@@ -66,6 +66,7 @@ impl SandboxBuilder {
                 allowed_hosts: Vec::new(),
                 trusted_origins: Vec::new(),
                 cookies: CookieOptions::default(),
+                failing_checks: Vec::new(),
             },
         }
     }
@@ -160,6 +161,26 @@ impl SandboxBuilder {
     /// the server's own.
     pub fn trusted_origin(mut self, origin: impl Into<String>) -> Self {
         self.config.trusted_origins.push(origin.into());
+        self
+    }
+
+    /// Makes a check of the health report fail, with a message that the report shows as it is given.
+    ///
+    /// Names are such as `Redis` in the session dialect and `RedisHealthCheck` in the JWT dialect. A
+    /// name that the server does not have is one more check.
+    ///
+    /// ```
+    /// use keystone_client::sandbox::Sandbox;
+    ///
+    /// let sandbox = Sandbox::builder()
+    ///     .failing_check("Celery", "Unavailable: Celery workers unavailable")
+    ///     .build();
+    /// let request = http::Request::get("/health/").body(bytes::Bytes::new())?;
+    /// assert_eq!(sandbox.handle(request).status(), 500);
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    pub fn failing_check(mut self, name: impl Into<String>, message: impl Into<String>) -> Self {
+        self.config.failing_checks.push((name.into(), message.into()));
         self
     }
 

@@ -11,7 +11,7 @@ use crate::sandbox::history::{History, Origin};
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::Json;
 use crate::sandbox::reply::{Body, Failure, Reply};
-use crate::sandbox::routes::{self, Endpoint, Route};
+use crate::sandbox::routes::{self, Endpoint, HealthForm, Route};
 use crate::sandbox::schema::Schema;
 use crate::sandbox::sessions::{CookieOptions, Sessions, Spoilt};
 use crate::sandbox::store::Store;
@@ -31,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) trusted_origins: Vec<String>,
     pub(crate) cookies: CookieOptions,
+    /// Names and messages.
+    pub(crate) failing_checks: Vec<(String, String)>,
 }
 
 /// The server with all its memory.
@@ -165,7 +167,7 @@ impl Server {
         incoming: &Incoming,
         spoilt: &mut Spoilt,
     ) -> Result<Reply, Failure> {
-        negotiate(endpoint, incoming)?;
+        negotiate(self.schema.dialect, endpoint, incoming)?;
         let identity = if endpoint.ignores_credentials() {
             Identity::default()
         } else {
@@ -229,11 +231,16 @@ impl Server {
 }
 
 /// Whether the answer can have the form that is asked for.
-fn negotiate(endpoint: Endpoint, incoming: &Incoming) -> Result<(), Failure> {
+fn negotiate(dialect: Dialect, endpoint: Endpoint, incoming: &Incoming) -> Result<(), Failure> {
     if incoming.parameter("format").is_some_and(|format| format != "json" && !format.is_empty()) {
         return Err(Failure::not_found());
     }
-    let is_text = matches!(endpoint, Endpoint::Version | Endpoint::Health(_));
+    let is_text = match endpoint {
+        // The older server sends text here only to those who would take JSON.
+        Endpoint::Health(HealthForm::Prometheus) => dialect == Dialect::Session,
+        Endpoint::Version | Endpoint::Health(_) => true,
+        _ => false,
+    };
     let accepted = incoming.header(header::ACCEPT).is_none_or(|accept| {
         accept.split(',').any(|range| {
             let range = range.split(';').next().unwrap_or_default().trim();

@@ -231,6 +231,46 @@ fn changes_are_logged_with_the_id_of_the_request() {
 }
 
 #[test]
+fn failing_checks_show_in_every_health_report() {
+    let sandbox = Sandbox::builder()
+        .failing_check("Redis", "Down: \"no\" answer")
+        .failing_check("LDAP", "Down")
+        .build();
+    let client = Client::anonymous(&sandbox);
+    let response = client.send("GET", "/health/", None);
+    assert_eq!((response.status().as_u16(), response.body().len()), (500, 0));
+    let report = client.get("/health/json/");
+    let checks = report["data"].as_array().unwrap().iter();
+    let failing: Vec<_> = checks.filter(|check| check["healthy"] == false).collect();
+    let names: Vec<_> = failing.iter().map(|check| &check["check"]).collect();
+    assert_eq!(names, ["Redis", "LDAP"]);
+    assert_eq!(failing[0]["error"], "Down: \"no\" answer");
+    let gauges = client.send("GET", "/health/prom/", None);
+    let gauges = String::from_utf8_lossy(gauges.body()).into_owned();
+    let lines = gauges.lines().filter(|line| line.starts_with("keystone_health_check_status{"));
+    let values: Vec<_> = lines.map(|line| line.split_once("check=").unwrap().1).collect();
+    let expected = [
+        "\"SMTP\"} 200.0",
+        "\"Database\"} 200.0",
+        "\"Storage\"} 200.0",
+        "\"Redis\"} 500.0",
+        "\"Celery\"} 200.0",
+        "\"LDAP\"} 500.0",
+    ];
+    assert_eq!(values, expected);
+
+    let legacy = Sandbox::builder().dialect(Dialect::Jwt);
+    let legacy = legacy.failing_check("DatabaseBackend", "Down: \"no\" answer").build();
+    let client = Client::anonymous(&legacy);
+    client.expect(500, "GET", "/health/", None);
+    assert_eq!(client.get("/health/json/")["DatabaseBackend"]["status"], 500);
+    assert_eq!(client.get("/health/json/")["RedisHealthCheck"]["message"], "working");
+    let gauges = client.send("GET", "/health/prom/", None);
+    let gauges = String::from_utf8_lossy(gauges.body()).into_owned();
+    assert!(gauges.contains("message=\"Down: \\\"no\\\" answer\"} 500.0"), "{gauges}");
+}
+
+#[test]
 fn a_server_below_a_prefix() {
     let sandbox = Sandbox::builder().staff("admin", "p").path_prefix("keystone/").build();
     let client = Client::anonymous(&sandbox);
