@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use crate::sandbox::clock::Clock;
+use crate::sandbox::files::Files;
 use crate::sandbox::history::History;
 use crate::sandbox::incoming::Input;
 use crate::sandbox::json::Json;
@@ -218,6 +219,7 @@ impl SandboxBuilder {
             store: Store::new(schema, self.database),
             history: History::default(),
             secrets: Secrets::default(),
+            files: Files::default(),
             sessions: Sessions::default(),
             tokens: Tokens::default(),
             api_tokens: self.api_tokens,

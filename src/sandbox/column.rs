@@ -44,19 +44,41 @@ pub(crate) enum OnDelete {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Id,
-    Text { max: Option<usize>, trim: bool },
-    Username { max: usize },
-    Email { max: usize },
-    Password { max: usize },
+    Text {
+        max: Option<usize>,
+        trim: bool,
+    },
+    Username {
+        max: usize,
+    },
+    Email {
+        max: usize,
+    },
+    Password {
+        max: usize,
+    },
     Code(Choices),
     Boolean,
-    Integer { min: i64, max: i64 },
-    Decimal { digits: usize, places: usize },
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    Decimal {
+        digits: usize,
+        places: usize,
+    },
     Date,
     Moment,
-    Reference { to: Resource, on_delete: OnDelete },
-    References { to: Resource },
+    Reference {
+        to: Resource,
+        on_delete: OnDelete,
+    },
+    References {
+        to: Resource,
+    },
     Json,
+    /// An uploaded file, by the path under which it is stored.
+    File,
 }
 
 /// Who may set a column through the API.
@@ -85,6 +107,8 @@ pub(crate) enum Default {
     NowOnSave,
     /// The day of the last save.
     TodayOnSave,
+    /// The name of the file in another column, on creation.
+    NameOf(&'static str),
     /// A short form of another text column, for addresses.
     SlugOf(&'static str),
 }

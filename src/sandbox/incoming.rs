@@ -8,6 +8,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use crate::sandbox::form::{self, Form};
 use crate::sandbox::json::Json;
 use crate::sandbox::json_parser::{self, JsonError};
+use crate::sandbox::multipart;
 use crate::sandbox::reply::Failure;
 
 /// A request taken apart.
@@ -118,7 +119,7 @@ impl Incoming {
         let (sent, essence) = self.content_type();
         match essence.as_str() {
             "application/x-www-form-urlencoded" => form::parse_urlencoded(&self.body).map(Some),
-            "multipart/form-data" => form::parse_multipart(&sent, &self.body).map(Some),
+            "multipart/form-data" => multipart::parse(&sent, &self.body).map(Some),
             _ => Ok(None),
         }
     }

@@ -69,6 +69,8 @@ pub(crate) enum Rule {
     UniqueSlug { column: &'static str, of: &'static str, message: &'static str },
     /// Passwords have to be strong.
     Password(&'static str),
+    /// One of the databases refuses longer texts, which the validation lets pass.
+    ShortOnPostgres { column: &'static str, max: usize },
     /// The database refuses a repeated blank, which the validation lets pass.
     BlankOnce(&'static str),
 }

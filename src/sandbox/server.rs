@@ -7,6 +7,7 @@ use http::{HeaderName, Method, StatusCode, header};
 use crate::sandbox::access::Caller;
 use crate::sandbox::authentication::Identity;
 use crate::sandbox::clock::Clock;
+use crate::sandbox::files::Files;
 use crate::sandbox::history::{History, Origin};
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::Json;
@@ -43,6 +44,7 @@ pub(crate) struct Server {
     pub(crate) store: Store,
     pub(crate) history: History,
     pub(crate) secrets: Secrets,
+    pub(crate) files: Files,
     pub(crate) sessions: Sessions,
     pub(crate) tokens: Tokens,
     /// Names of users and their API tokens.
@@ -60,6 +62,7 @@ impl Server {
             store: &mut self.store,
             history: &mut self.history,
             secrets: &self.secrets,
+            files: &mut self.files,
             caller,
             origin,
         }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::StatusCode;
 
 use crate::sandbox::Dialect;
+use crate::sandbox::files;
 use crate::sandbox::health;
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::Json;
@@ -12,33 +13,7 @@ use crate::sandbox::reply::{Body, Failure, Reply};
 use crate::sandbox::routes::Endpoint;
 use crate::sandbox::server::Config;
 
-const MAX_UPLOAD_SIZE: i128 = 2_621_440;
 const MAX_UPLOAD_COUNT: i128 = 15;
-
-static ALLOWED_FILE_TYPES: &[&str] = &[
-    "application/pdf",
-    "application/rtf",
-    "application/msword",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "application/vnd.oasis.opendocument.text",
-    "application/x-latex",
-    "application/x-tex",
-    "application/vnd.ms-excel",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "application/vnd.oasis.opendocument.spreadsheet",
-    "application/vnd.ms-powerpoint",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    "text/plain",
-    "text/markdown",
-    "text/richtext",
-    "text/csv",
-    "image/png",
-    "image/jpeg",
-    "image/gif",
-    "image/svg+xml",
-    "image/tiff",
-    "image/bmp",
-];
 
 /// Answers GET at an endpoint that stores nothing.
 pub(crate) fn answer(
@@ -70,10 +45,10 @@ pub(crate) fn answer(
 }
 
 fn configuration(config: &Config) -> Json {
-    let types = ALLOWED_FILE_TYPES.iter().map(|&name| Json::text(name)).collect();
+    let types = files::ALLOWED_TYPES.iter().map(|&name| Json::text(name)).collect();
     Json::object([
         ("version", Json::text(config.version.as_str())),
-        ("max_upload_size", Json::Integer(MAX_UPLOAD_SIZE)),
+        ("max_upload_size", Json::Integer(i128::try_from(files::MAX_SIZE).unwrap_or_default())),
         ("max_upload_count", Json::Integer(MAX_UPLOAD_COUNT)),
         ("allowed_file_types", Json::List(types)),
         ("session_age", Json::Integer(i128::from(config.session_lifetime.as_secs()))),

@@ -36,6 +36,7 @@ pub(crate) static SESSION: Schema = Schema {
         &allocations::CLUSTERS,
         &allocations::REQUESTS,
         &allocations::ALLOCATIONS,
+        &allocations::ATTACHMENTS,
         &allocations::REVIEWS,
         &allocations::COMMENTS,
         &research::GRANTS,

@@ -311,7 +311,9 @@ fn history_difference(recording: &Recording, recorded: &Value, given: &Value) ->
         let changes = entry["changes"].as_object_mut().unwrap();
         changes.remove("id");
         for (name, texts) in changes {
-            if ["password", "submitted", "created", "date_joined"].contains(&name.as_str()) {
+            if ["password", "submitted", "created", "uploaded", "date_joined"]
+                .contains(&name.as_str())
+            {
                 *texts = Value::Null;
             }
         }

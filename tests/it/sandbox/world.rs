@@ -34,6 +34,7 @@ const REFERENCES: &[(&str, References)] = &[
     ),
     ("allocations/reviews", &[("request", "allocations/requests"), ("reviewer", "users/users")]),
     ("allocations/comments", &[("request", "allocations/requests"), ("user", "users/users")]),
+    ("allocations/attachments", &[("request", "allocations/requests")]),
     ("research/grants", &[("team", "users/teams"), ("group", "users/researchgroups")]),
     ("research/publications", &[("team", "users/teams"), ("group", "users/researchgroups")]),
     ("notifications/preferences", &[("user", "users/users")]),
@@ -237,8 +238,10 @@ impl World {
         recording: &Recording,
     ) {
         for (column, to) in references(resource) {
-            let named = recording.body.as_object().and_then(|body| body.get(*column));
-            for id in ids(named).into_iter().filter(|&id| id > 0 && id != 999 && id < 9_999) {
+            for id in ids(recording.sent(column).as_ref())
+                .into_iter()
+                .filter(|&id| id > 0 && id != 999 && id < 9_999)
+            {
                 room.place(to, id);
             }
             for (name, value) in &recording.query {
@@ -272,7 +275,8 @@ impl World {
                 keys
             }
             // What it may collide with.
-            ("POST", None, 400 | 500) => {
+            ("POST", None, 201) if resource != "allocations/attachments" => Vec::new(),
+            ("POST", None, 201 | 400 | 500) => {
                 self.sights.keys().filter(|key| known(room, key)).cloned().collect()
             }
             // What refers to the record.
@@ -412,6 +416,10 @@ impl Room<'_> {
             "allocations/allocations" => {
                 set("requested", json!(1));
                 set("cluster", json!(1));
+                set("request", json!(1));
+            }
+            "allocations/attachments" => {
+                set("file", json!("allocations/a.txt"));
                 set("request", json!(1));
             }
             "allocations/comments" => {
