@@ -1,5 +1,6 @@
 //! The sandbox against recordings of real servers, and by itself.
 
+mod attachments;
 mod behaviour;
 mod client;
 mod compare;
