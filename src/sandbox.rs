@@ -62,6 +62,7 @@ mod ordering;
 mod recorded;
 mod records;
 mod reply;
+mod request_log;
 mod resources;
 mod routes;
 mod rules;

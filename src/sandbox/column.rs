@@ -18,6 +18,9 @@ pub(crate) enum Resource {
     Preferences,
     Notifications,
     AuditLog,
+    AppLog,
+    RequestLog,
+    TaskLog,
     /// Permission groups of the web framework. No URL, always empty.
     PermissionGroups,
     /// Permissions of the web framework. No URL, a fixed range of ids.
@@ -173,6 +176,11 @@ impl Column {
 
     pub(crate) const fn long_text(name: &'static str) -> Self {
         Self::new(name, Kind::Text { max: None, trim: true })
+    }
+
+    /// A text that is kept as it is.
+    pub(crate) const fn raw_text(name: &'static str) -> Self {
+        Self::new(name, Kind::Text { max: None, trim: false }).blank().default(Default::Text(""))
     }
 
     pub(crate) const fn boolean(name: &'static str, default: bool) -> Self {

@@ -16,7 +16,7 @@ type Change = (&'static str, Box<str>, Box<str>);
 pub(crate) struct Origin {
     /// What ties together the entries of one request.
     cid: String,
-    remote_address: String,
+    pub(crate) remote_address: String,
 }
 
 impl Origin {

@@ -1,6 +1,7 @@
 //! A request as the server understands it.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -25,6 +26,8 @@ pub(crate) struct Incoming {
     pub(crate) body: Bytes,
     pub(crate) host: String,
     pub(crate) https: bool,
+    /// Whether the body was looked at.
+    parsed: Cell<bool>,
 }
 
 /// What a body says.
@@ -61,6 +64,7 @@ impl Incoming {
             body,
             host,
             https,
+            parsed: Cell::new(false),
         })
     }
 
@@ -124,8 +128,13 @@ impl Incoming {
         }
     }
 
+    pub(crate) fn is_parsed(&self) -> bool {
+        self.parsed.get()
+    }
+
     /// Reads the body by its content type.
     pub(crate) fn input(&self) -> Result<Input, Failure> {
+        self.parsed.set(true);
         if self.body.is_empty() {
             return Ok(Input::Json(Json::Object(Vec::new())));
         }

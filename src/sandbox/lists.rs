@@ -142,7 +142,10 @@ pub(crate) fn list<'a>(
     let query = Query::new(store, table, incoming)?;
     let scope = table.access.list;
     if store.schema.dialect == Dialect::Jwt {
-        return Ok(Page { rows: query.rows(caller, scope), envelope: None });
+        let rows = query.rows(caller, scope);
+        let keys = ordering::parse(table, "")?;
+        let rows = if keys.is_empty() { rows } else { ordering::sort(store, rows, &keys) };
+        return Ok(Page { rows, envelope: None });
     }
     let keys = ordering::parse(table, incoming.parameter("_order").unwrap_or_default())?;
     let limit = number(incoming.parameter("_limit"))

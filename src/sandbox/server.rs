@@ -87,9 +87,17 @@ impl Server {
 
     /// Answers a request.
     pub(crate) fn answer(&mut self, incoming: &Incoming) -> Reply {
-        let preflight = incoming.method == Method::OPTIONS
-            && incoming.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-        if preflight {
+        let mut user = None;
+        let reply = self.reply(incoming, &mut user);
+        if !is_preflight(incoming) && self.is_allowed_host(&incoming.host) {
+            self.log_request(incoming, &reply, user);
+        }
+        reply
+    }
+
+    /// The answer, and the user who turned out to be asking.
+    fn reply(&mut self, incoming: &Incoming, user: &mut Option<i64>) -> Reply {
+        if is_preflight(incoming) {
             return preflight_reply(self.schema.dialect);
         }
         if !self.is_allowed_host(&incoming.host) {
@@ -109,7 +117,7 @@ impl Server {
         };
         let reply = match endpoint.allow(self.schema.dialect) {
             None => self.answer_page(endpoint, incoming),
-            Some(allow) => self.answer_api(endpoint, id.as_deref(), allow, incoming),
+            Some(allow) => self.answer_api(endpoint, id.as_deref(), allow, incoming, user),
         };
         with_common_headers(reply)
     }
@@ -139,9 +147,10 @@ impl Server {
         id: Option<&str>,
         allow: &'static str,
         incoming: &Incoming,
+        user: &mut Option<i64>,
     ) -> Reply {
         let mut spoilt = Spoilt::default();
-        let result = self.checked(endpoint, id, allow, incoming, &mut spoilt);
+        let result = self.checked(endpoint, id, allow, incoming, &mut spoilt, user);
         let mut reply = result.unwrap_or_else(Reply::from);
         if spoilt.session && !reply.headers.contains_key(header::SET_COOKIE) {
             CookieOptions::delete_session(&mut reply);
@@ -169,6 +178,7 @@ impl Server {
         allow: &'static str,
         incoming: &Incoming,
         spoilt: &mut Spoilt,
+        user: &mut Option<i64>,
     ) -> Result<Reply, Failure> {
         negotiate(self.schema.dialect, endpoint, incoming)?;
         let identity = if endpoint.ignores_credentials() {
@@ -176,6 +186,7 @@ impl Server {
         } else {
             self.identify(incoming, spoilt)?
         };
+        *user = identity.caller.as_ref().map(|caller| caller.user);
         self.dispatch(endpoint, id, allow, incoming, identity)
     }
 
@@ -275,6 +286,11 @@ fn with_common_headers(mut reply: Reply) -> Reply {
         reply.add(name, value);
     }
     reply
+}
+
+fn is_preflight(incoming: &Incoming) -> bool {
+    incoming.method == Method::OPTIONS
+        && incoming.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 fn preflight_reply(dialect: Dialect) -> Reply {

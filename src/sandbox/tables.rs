@@ -77,6 +77,9 @@ pub(crate) static JWT: Schema = Schema {
         &jwt::REVIEWS,
         &jwt::GRANTS,
         &jwt::PUBLICATIONS,
+        &logs::APPS,
+        &logs::REQUESTS,
+        &logs::TASKS,
     ],
     belonging: Belonging::Columns {
         resource: Resource::ResearchGroups,

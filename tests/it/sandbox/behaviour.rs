@@ -231,6 +231,64 @@ fn changes_are_logged_with_the_id_of_the_request() {
 }
 
 #[test]
+fn requests_are_logged_with_their_bodies_in_one_dialect() {
+    let sandbox =
+        Sandbox::builder().dialect(Dialect::Jwt).staff("admin", "p").user("u", "p").build();
+    let anonymous = Client::anonymous(&sandbox);
+    let cluster = json!({"name": "c"});
+    anonymous.expect(401, "POST", "/allocations/clusters/", Some(cluster.clone()));
+    let (client, _) = Client::jwt(&sandbox, "admin", "p");
+    client.expect(201, "POST", "/allocations/clusters/", Some(cluster));
+    client.send("GET", "/users/users?id=1", None);
+    client.send("GET", "/allocations/clusters/?id=1", None);
+    let log = client.get("/logs/requests/");
+    let shown: Vec<_> = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            json!([
+                entry["id"],
+                entry["endpoint"],
+                entry["response_code"],
+                entry["body_request"],
+                entry["user"]
+            ])
+        })
+        .collect();
+    let expected = [
+        json!([1, "/allocations/clusters/", 401, "{\"name\":\"c\"}", null]),
+        json!([2, "/authentication/new/", 200, "", null]),
+        json!([3, "/allocations/clusters/", 201, "", 1]),
+        json!([4, "/users/users?id=1", 404, "", null]),
+        json!([5, "/allocations/clusters/?id=1", 200, "", 1]),
+    ];
+    assert_eq!(shown, expected);
+    let response = log[4]["body_response"].as_str().unwrap();
+    assert!(response.starts_with("[{\"id\":1,\"name\":\"c\""), "{response}");
+    let listed: Value = client.get("/logs/requests/6/")["body_response"].clone();
+    assert_eq!(serde_json::from_str::<Value>(listed.as_str().unwrap()).unwrap(), log);
+    let (user, _) = Client::jwt(&sandbox, "u", "p");
+    user.expect(403, "GET", "/logs/apps/", None);
+    let tasks = [
+        ("a", "2026-01-01T00:00:00Z"),
+        ("b", "2026-01-03T00:00:00Z"),
+        ("c", "2026-01-02T00:00:00Z"),
+    ];
+    for (task, done) in tasks {
+        sandbox.insert("logs/tasks", json!({"task_id": task, "date_done": done})).unwrap();
+    }
+    let app = json!({"name": "a", "level": "ERROR", "lineno": 7, "message": " kept \n"});
+    sandbox.insert("logs/apps", app).unwrap();
+    let tasks = client.get("/logs/tasks/?status=PENDING");
+    let tasks: Vec<_> = tasks.as_array().unwrap().iter().map(|task| &task["task_id"]).collect();
+    assert_eq!(tasks, ["b", "c", "a"]);
+    assert_eq!(client.get("/logs/apps/?level=ERROR")[0]["message"], " kept \n");
+    let session = Sandbox::new();
+    admin(&session).expect(404, "GET", "/logs/apps/", None);
+}
+
+#[test]
 fn failing_checks_show_in_every_health_report() {
     let sandbox = Sandbox::builder()
         .failing_check("Redis", "Down: \"no\" answer")

@@ -39,6 +39,9 @@ const REFERENCES: &[(&str, References)] = &[
     ("research/publications", &[("team", "users/teams"), ("group", "users/researchgroups")]),
     ("notifications/preferences", &[("user", "users/users")]),
     ("notifications/notifications", &[("user", "users/users")]),
+    ("logs/apps", &[]),
+    ("logs/requests", &[]),
+    ("logs/tasks", &[]),
     ("users/users", &[]),
     ("users/teams", &[]),
 ];
