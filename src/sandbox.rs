@@ -69,6 +69,7 @@ mod rules;
 mod schema;
 mod server;
 mod sessions;
+mod specification;
 mod stats;
 mod store;
 mod system;

@@ -18,7 +18,7 @@ use crate::sandbox::sessions::{CookieOptions, Sessions, Spoilt};
 use crate::sandbox::store::Store;
 use crate::sandbox::tokens::Tokens;
 use crate::sandbox::writes::{Pen, Secrets};
-use crate::sandbox::{Dialect, system};
+use crate::sandbox::{Dialect, specification, system};
 
 /// What is settled when a sandbox is built.
 #[derive(Clone, Debug)]
@@ -152,6 +152,9 @@ impl Server {
         let mut spoilt = Spoilt::default();
         let result = self.checked(endpoint, id, allow, incoming, &mut spoilt, user);
         let mut reply = result.unwrap_or_else(Reply::from);
+        if let Endpoint::Specification(form) = endpoint {
+            specification::shape(form, incoming, &mut reply);
+        }
         if spoilt.session && !reply.headers.contains_key(header::SET_COOKIE) {
             CookieOptions::delete_session(&mut reply);
         }
@@ -199,7 +202,7 @@ impl Server {
         incoming: &Incoming,
         identity: Identity,
     ) -> Result<Reply, Failure> {
-        if identity.caller.is_none() && !endpoint.is_public() {
+        if identity.caller.is_none() && !endpoint.is_public(self.schema.dialect) {
             return Err(Failure::Unauthenticated(Json::object([(
                 "detail",
                 Json::text("Authentication credentials were not provided."),
@@ -228,6 +231,9 @@ impl Server {
             (Endpoint::Statistics(statistic), Some(caller)) => {
                 self.statistics(statistic, &caller, incoming)
             }
+            (Endpoint::Specification(_), _) => {
+                Ok(Reply::ok(specification::document(self.schema, &self.config.version)))
+            }
             (Endpoint::Login, _) => self.log_in(incoming, identity.session.as_deref()),
             (Endpoint::Logout, _) => Ok(self.log_out(identity.session.as_deref())),
             (Endpoint::Whoami, Some(caller)) => self.whoami(&caller),
@@ -255,18 +261,26 @@ fn negotiate(dialect: Dialect, endpoint: Endpoint, incoming: &Incoming) -> Resul
         Endpoint::Version | Endpoint::Health(_) => true,
         _ => false,
     };
-    let accepted = incoming.header(header::ACCEPT).is_none_or(|accept| {
-        accept.split(',').any(|range| {
-            let range = range.split(';').next().unwrap_or_default().trim();
-            matches!(range, "*/*" | "application/json" | "application/*")
-                || is_text && range.starts_with("text/")
-        })
-    });
+    let accepted = match endpoint {
+        Endpoint::Specification(form) => specification::content_type(form, incoming).is_some(),
+        _ => accepts_json(incoming, is_text),
+    };
     if accepted {
         return Ok(());
     }
     let text = "Could not satisfy the request Accept header.";
     Err(Failure::detail(StatusCode::NOT_ACCEPTABLE, text))
+}
+
+/// Whether the client takes JSON, or text where that is the answer.
+fn accepts_json(incoming: &Incoming, is_text: bool) -> bool {
+    incoming.header(header::ACCEPT).is_none_or(|accept| {
+        accept.split(',').any(|range| {
+            let range = range.split(';').next().unwrap_or_default().trim();
+            matches!(range, "*/*" | "application/json" | "application/*")
+                || is_text && range.starts_with("text/")
+        })
+    })
 }
 
 fn is_html_error(reply: &Reply) -> bool {

@@ -289,6 +289,66 @@ fn requests_are_logged_with_their_bodies_in_one_dialect() {
 }
 
 #[test]
+fn the_description_of_the_api_names_paths_and_methods() {
+    let sandbox = Sandbox::builder().version("1.2.3").build();
+    let client = Client::anonymous(&sandbox);
+    let response = client.send("GET", "/openapi/json/", None);
+    assert_eq!(response.headers()["content-type"], "application/vnd.oai.openapi+json");
+    let document = body(&response);
+    assert_eq!(
+        (&document["openapi"], &document["info"]["version"]),
+        (&json!("3.0.3"), &json!("1.2.3"))
+    );
+    let paths = document["paths"].as_object().unwrap();
+    let methods = |path: &str| paths[path].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(methods("/users/teams/"), ["get", "post"]);
+    assert_eq!(methods("/users/teams/{id}/"), ["delete", "get", "patch", "put"]);
+    assert_eq!(methods("/notifications/notifications/{id}/"), ["get", "patch"]);
+    assert_eq!(methods("/stats/grants/"), ["get"]);
+    assert!(!paths.contains_key("/logs/apps/") && !paths.contains_key("/"));
+    let mut ids: Vec<_> = paths.values().flat_map(|it| it.as_object().unwrap().values()).collect();
+    ids.sort_by_key(|operation| operation["operationId"].to_string());
+    let count = ids.len();
+    ids.dedup_by_key(|operation| operation["operationId"].to_string());
+    assert_eq!(ids.len(), count);
+    for path in paths.keys() {
+        let path = path.replace("{id}", "1");
+        let status = client.send("GET", &path, None).status().as_u16();
+        assert!([200, 401, 405].contains(&status), "{path}: {status}");
+    }
+    let response = client.send("GET", "/openapi/yaml/", None);
+    assert_eq!(response.headers()["content-type"], "application/vnd.oai.openapi; charset=utf-8");
+    let text = String::from_utf8_lossy(response.body());
+    let begin = "openapi: \"3.0.3\"\ninfo:\n  title: \"Keystone API\"\n  version: \"1.2.3\"\n";
+    assert!(text.starts_with(begin), "{text}");
+    let path = "  /authentication/login/:\n    post:\n      operationId: authentication_login_create\n      \
+        security: []\n      responses:\n        \"200\":\n          description: \"\"\n";
+    assert!(text.contains(path), "{text}");
+    assert_eq!(client.send("GET", "/openapi/json", None).status(), 301);
+}
+
+#[test]
+fn the_older_server_describes_its_api_to_users_without_slash() {
+    let sandbox = Sandbox::builder().dialect(Dialect::Jwt).staff("admin", "p").build();
+    let anonymous = Client::anonymous(&sandbox);
+    anonymous.expect(401, "GET", "/openapi/yaml", None);
+    let (client, _) = Client::jwt(&sandbox, "admin", "p");
+    let document = client.get("/openapi/json");
+    assert!(document["paths"]["/users/researchgroups/"]["post"].is_object());
+    assert!(document["paths"].get("/version/").is_none(), "a page outside the API");
+    client.expect(404, "GET", "/openapi/json/", None);
+    let mut picky = client.clone();
+    picky.headers.push(("accept", "text/html".to_owned()));
+    let response = picky.send("GET", "/openapi/json", None);
+    assert_eq!(response.status(), 406);
+    assert_eq!(response.headers()["content-type"], "application/vnd.oai.openapi+json");
+    picky.headers.pop();
+    picky.headers.push(("accept", "application/json".to_owned()));
+    let response = picky.send("GET", "/openapi/json", None);
+    assert_eq!(response.headers()["content-type"], "application/json");
+}
+
+#[test]
 fn failing_checks_show_in_every_health_report() {
     let sandbox = Sandbox::builder()
         .failing_check("Redis", "Down: \"no\" answer")
