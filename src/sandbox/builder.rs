@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use crate::sandbox::clock::Clock;
+use crate::sandbox::files::Files;
 use crate::sandbox::history::History;
 use crate::sandbox::incoming::Input;
 use crate::sandbox::json::Json;
@@ -66,6 +67,7 @@ impl SandboxBuilder {
                 allowed_hosts: Vec::new(),
                 trusted_origins: Vec::new(),
                 cookies: CookieOptions::default(),
+                failing_checks: Vec::new(),
             },
         }
     }
@@ -163,6 +165,26 @@ impl SandboxBuilder {
         self
     }
 
+    /// Makes a check of the health report fail, with a message that the report shows as it is given.
+    ///
+    /// Names are such as `Redis` in the session dialect and `RedisHealthCheck` in the JWT dialect. A
+    /// name that the server does not have is one more check.
+    ///
+    /// ```
+    /// use keystone_client::sandbox::Sandbox;
+    ///
+    /// let sandbox = Sandbox::builder()
+    ///     .failing_check("Celery", "Unavailable: Celery workers unavailable")
+    ///     .build();
+    /// let request = http::Request::get("/health/").body(bytes::Bytes::new())?;
+    /// assert_eq!(sandbox.handle(request).status(), 500);
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    pub fn failing_check(mut self, name: impl Into<String>, message: impl Into<String>) -> Self {
+        self.config.failing_checks.push((name.into(), message.into()));
+        self
+    }
+
     /// The time that the server's clock shows when it is built; it runs on from there. If not said,
     /// it is the real time.
     ///
@@ -197,6 +219,7 @@ impl SandboxBuilder {
             store: Store::new(schema, self.database),
             history: History::default(),
             secrets: Secrets::default(),
+            files: Files::default(),
             sessions: Sessions::default(),
             tokens: Tokens::default(),
             api_tokens: self.api_tokens,

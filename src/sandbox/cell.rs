@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
 use crate::sandbox::json::Json;
@@ -108,6 +109,12 @@ impl Cell {
             other => other.to_json().python_text(),
         }
     }
+}
+
+/// The day of a moment in UTC.
+pub(crate) fn date_of(microseconds: i64) -> Date {
+    let moment = Timestamp::from_microsecond(microseconds).unwrap_or_default();
+    moment.to_zoned(TimeZone::UTC).date()
 }
 
 /// ISO 8601 in UTC: six digits of fraction, or none when it is zero.

@@ -18,6 +18,9 @@ pub(crate) enum Resource {
     Preferences,
     Notifications,
     AuditLog,
+    AppLog,
+    RequestLog,
+    TaskLog,
     /// Permission groups of the web framework. No URL, always empty.
     PermissionGroups,
     /// Permissions of the web framework. No URL, a fixed range of ids.
@@ -44,19 +47,41 @@ pub(crate) enum OnDelete {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Id,
-    Text { max: Option<usize>, trim: bool },
-    Username { max: usize },
-    Email { max: usize },
-    Password { max: usize },
+    Text {
+        max: Option<usize>,
+        trim: bool,
+    },
+    Username {
+        max: usize,
+    },
+    Email {
+        max: usize,
+    },
+    Password {
+        max: usize,
+    },
     Code(Choices),
     Boolean,
-    Integer { min: i64, max: i64 },
-    Decimal { digits: usize, places: usize },
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    Decimal {
+        digits: usize,
+        places: usize,
+    },
     Date,
     Moment,
-    Reference { to: Resource, on_delete: OnDelete },
-    References { to: Resource },
+    Reference {
+        to: Resource,
+        on_delete: OnDelete,
+    },
+    References {
+        to: Resource,
+    },
     Json,
+    /// An uploaded file, by the path under which it is stored.
+    File,
 }
 
 /// Who may set a column through the API.
@@ -85,6 +110,8 @@ pub(crate) enum Default {
     NowOnSave,
     /// The day of the last save.
     TodayOnSave,
+    /// The name of the file in another column, on creation.
+    NameOf(&'static str),
     /// A short form of another text column, for addresses.
     SlugOf(&'static str),
 }
@@ -149,6 +176,11 @@ impl Column {
 
     pub(crate) const fn long_text(name: &'static str) -> Self {
         Self::new(name, Kind::Text { max: None, trim: true })
+    }
+
+    /// A text that is kept as it is.
+    pub(crate) const fn raw_text(name: &'static str) -> Self {
+        Self::new(name, Kind::Text { max: None, trim: false }).blank().default(Default::Text(""))
     }
 
     pub(crate) const fn boolean(name: &'static str, default: bool) -> Self {

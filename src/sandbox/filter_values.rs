@@ -83,7 +83,7 @@ pub(crate) fn read(
                 invalid("Select a valid choice. That choice is not one of the available choices.")
             })?))
         }
-        Kind::References { .. } | Kind::Json => return Ok(None),
+        Kind::References { .. } | Kind::Json | Kind::File => return Ok(None),
     }))
 }
 

@@ -1,25 +1,40 @@
 //! Form bodies, and how form fields stand for JSON values.
 
-use bytes::Bytes;
-use http::StatusCode;
-
+use crate::sandbox::files::Upload;
 use crate::sandbox::json::Json;
 use crate::sandbox::json_parser;
 use crate::sandbox::reply::Failure;
 use crate::sandbox::schema::{Column, Kind};
 
 /// More fields than this are refused by the framework.
-const MAX_FIELDS: usize = 1000;
+pub(crate) const MAX_FIELDS: usize = 1000;
 
 /// A form body.
 #[derive(Default)]
 pub(crate) struct Form {
     fields: Vec<(String, String)>,
-    /// How many file parts there are. No resource here takes files.
-    files: usize,
+    files: Vec<(String, Upload)>,
 }
 
 impl Form {
+    pub(crate) fn add_field(&mut self, name: String, text: String) {
+        self.fields.push((name, text));
+    }
+
+    pub(crate) fn add_file(&mut self, name: String, file: Upload) {
+        self.files.push((name, file));
+    }
+
+    /// The number of parts.
+    pub(crate) fn len(&self) -> usize {
+        self.fields.len() + self.files.len()
+    }
+
+    /// The file under a name; of several the last.
+    pub(crate) fn file(&self, name: &str) -> Option<&Upload> {
+        self.files.iter().rev().find(|(key, _)| key == name).map(|(_, file)| file)
+    }
+
     pub(crate) fn last(&self, name: &str) -> Option<&str> {
         self.fields.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
@@ -54,71 +69,5 @@ pub(crate) fn parse_urlencoded(body: &[u8]) -> Result<Form, Failure> {
     if fields.len() > MAX_FIELDS {
         return Err(Failure::BadRequestPage);
     }
-    Ok(Form { fields, files: 0 })
-}
-
-pub(crate) fn parse_multipart(content_type: &str, body: &Bytes) -> Result<Form, Failure> {
-    let boundary = parameter(content_type, "boundary").filter(|boundary| !boundary.is_empty());
-    let Some(boundary) = boundary else {
-        let text = "Multipart form parse error - Invalid boundary in multipart: None";
-        return Err(Failure::detail(StatusCode::BAD_REQUEST, text));
-    };
-    let delimiter = format!("--{boundary}");
-    let mut form = Form::default();
-    let mut rest = match find(body, delimiter.as_bytes()) {
-        Some(at) => body.slice(at + delimiter.len()..),
-        None => return Ok(form),
-    };
-    let delimiter = format!("\r\n--{boundary}");
-    while let Some(after) = rest.strip_prefix(b"\r\n") {
-        let part_and_rest = rest.slice_ref(after);
-        let Some(end) = find(&part_and_rest, delimiter.as_bytes()) else {
-            break;
-        };
-        form.add_part(&part_and_rest.slice(..end));
-        if form.fields.len() + form.files > MAX_FIELDS {
-            return Err(Failure::BadRequestPage);
-        }
-        rest = part_and_rest.slice(end + delimiter.len()..);
-    }
-    Ok(form)
-}
-
-impl Form {
-    fn add_part(&mut self, part: &Bytes) {
-        let Some(end) = find(part, b"\r\n\r\n") else {
-            return;
-        };
-        let head = String::from_utf8_lossy(part.get(..end).unwrap_or_default()).into_owned();
-        let content = part.slice(end + 4..);
-        let disposition = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.trim().eq_ignore_ascii_case("content-disposition").then(|| value.trim().to_owned())
-        });
-        let Some(disposition) = disposition else {
-            return;
-        };
-        let Some(name) = parameter(&disposition, "name") else {
-            return;
-        };
-        match parameter(&disposition, "filename") {
-            Some(_) => self.files += 1,
-            None => {
-                let text = String::from_utf8_lossy(&content).into_owned();
-                self.fields.push((name, text));
-            }
-        }
-    }
-}
-
-/// A parameter of a header value.
-fn parameter(value: &str, name: &str) -> Option<String> {
-    value.split(';').skip(1).find_map(|pair| {
-        let (key, value) = pair.split_once('=')?;
-        key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"').to_owned())
-    })
-}
-
-fn find(text: &[u8], pattern: &[u8]) -> Option<usize> {
-    text.windows(pattern.len().max(1)).position(|window| window == pattern)
+    Ok(Form { fields, files: Vec::new() })
 }

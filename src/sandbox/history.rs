@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::sandbox::cell::Cell;
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::{Json, Name};
-use crate::sandbox::schema::{Column, Kind, Resource, Table};
+use crate::sandbox::schema::{Column, Default, Kind, Resource, Table};
 use crate::sandbox::store::{Row, Store};
 
 /// A field, its old text and its new text.
@@ -16,7 +16,7 @@ type Change = (&'static str, Box<str>, Box<str>);
 pub(crate) struct Origin {
     /// What ties together the entries of one request.
     cid: String,
-    remote_address: String,
+    pub(crate) remote_address: String,
 }
 
 impl Origin {
@@ -83,7 +83,9 @@ impl History {
         for (index, column) in table.columns.iter().enumerate().filter(|(_, it)| it.logged) {
             let old = before.map_or(&Cell::Null, |row| row.cell(index));
             let new = after.map_or(&Cell::Null, |row| row.cell(index));
-            if old != new {
+            // The log compares rows before the time of the change is set.
+            let automatic = action == "1" && matches!(column.default, Default::NowOnSave);
+            if old != new && !automatic {
                 changes.push((column.name, shown(column, old), shown(column, new)));
             }
         }

@@ -1,6 +1,7 @@
 //! A request as the server understands it.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
@@ -8,6 +9,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use crate::sandbox::form::{self, Form};
 use crate::sandbox::json::Json;
 use crate::sandbox::json_parser::{self, JsonError};
+use crate::sandbox::multipart;
 use crate::sandbox::reply::Failure;
 
 /// A request taken apart.
@@ -24,6 +26,8 @@ pub(crate) struct Incoming {
     pub(crate) body: Bytes,
     pub(crate) host: String,
     pub(crate) https: bool,
+    /// Whether the body was looked at.
+    parsed: Cell<bool>,
 }
 
 /// What a body says.
@@ -60,6 +64,7 @@ impl Incoming {
             body,
             host,
             https,
+            parsed: Cell::new(false),
         })
     }
 
@@ -118,13 +123,18 @@ impl Incoming {
         let (sent, essence) = self.content_type();
         match essence.as_str() {
             "application/x-www-form-urlencoded" => form::parse_urlencoded(&self.body).map(Some),
-            "multipart/form-data" => form::parse_multipart(&sent, &self.body).map(Some),
+            "multipart/form-data" => multipart::parse(&sent, &self.body).map(Some),
             _ => Ok(None),
         }
     }
 
+    pub(crate) fn is_parsed(&self) -> bool {
+        self.parsed.get()
+    }
+
     /// Reads the body by its content type.
     pub(crate) fn input(&self) -> Result<Input, Failure> {
+        self.parsed.set(true);
         if self.body.is_empty() {
             return Ok(Input::Json(Json::Object(Vec::new())));
         }

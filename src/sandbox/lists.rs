@@ -43,6 +43,16 @@ impl<'a> Query<'a> {
         Ok(Self { store, table, filters, terms, searched })
     }
 
+    /// The filters of a query alone.
+    pub(crate) fn without_search(
+        store: &'a Store,
+        table: &'static Table,
+        incoming: &Incoming,
+    ) -> Result<Self, Failure> {
+        let filters = filters::parse(store, table, &incoming.query)?;
+        Ok(Self { store, table, filters, terms: Vec::new(), searched: &[] })
+    }
+
     /// Whether a row passes the filters and the search.
     pub(crate) fn admits(&self, row: &Row) -> bool {
         self.filters.iter().all(|filter| filter.admits(row))
@@ -67,7 +77,7 @@ impl<'a> Query<'a> {
     }
 
     /// The rows a caller gets, in no particular order.
-    fn rows(&self, caller: &Caller, scope: &[Condition]) -> Vec<&'a Row> {
+    pub(crate) fn rows(&self, caller: &Caller, scope: &[Condition]) -> Vec<&'a Row> {
         let mut rows = self.found(caller, scope);
         if self.store.database == Database::Postgres {
             rows.sort_by_key(|row| row.written());
@@ -132,7 +142,10 @@ pub(crate) fn list<'a>(
     let query = Query::new(store, table, incoming)?;
     let scope = table.access.list;
     if store.schema.dialect == Dialect::Jwt {
-        return Ok(Page { rows: query.rows(caller, scope), envelope: None });
+        let rows = query.rows(caller, scope);
+        let keys = ordering::parse(table, "")?;
+        let rows = if keys.is_empty() { rows } else { ordering::sort(store, rows, &keys) };
+        return Ok(Page { rows, envelope: None });
     }
     let keys = ordering::parse(table, incoming.parameter("_order").unwrap_or_default())?;
     let limit = number(incoming.parameter("_limit"))

@@ -125,16 +125,23 @@ impl Reply {
         }
     }
 
+    /// The body as it is sent.
+    pub(crate) fn bytes(&self) -> Bytes {
+        match &self.body {
+            Body::Empty | Body::EmptyPage => Bytes::new(),
+            Body::Json(json) => Bytes::from(serde_json::to_vec(json).unwrap_or_default()),
+            Body::Text(_, text) => Bytes::copy_from_slice(text.as_bytes()),
+        }
+    }
+
     /// The HTTP response; for a HEAD request without the body it describes.
     pub(crate) fn into_response(self, head: bool) -> Response<Bytes> {
-        let (content_type, body) = match self.body {
-            Body::Empty => (None, Bytes::new()),
-            Body::EmptyPage => (Some("text/html; charset=utf-8"), Bytes::new()),
-            Body::Json(json) => {
-                let bytes = serde_json::to_vec(&json).unwrap_or_default();
-                (Some("application/json"), Bytes::from(bytes))
-            }
-            Body::Text(content_type, text) => (Some(content_type), Bytes::from(text)),
+        let body = self.bytes();
+        let content_type = match self.body {
+            Body::Empty => None,
+            Body::EmptyPage => Some("text/html; charset=utf-8"),
+            Body::Json(_) => Some("application/json"),
+            Body::Text(content_type, _) => Some(content_type),
         };
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = self.status;

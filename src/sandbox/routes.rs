@@ -1,7 +1,7 @@
 //! Which path leads where.
 
 use crate::sandbox::Dialect;
-use crate::sandbox::schema::{Choices, Methods, Schema, Table};
+use crate::sandbox::schema::{Choices, Methods, Schema, Statistic, Table};
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug)]
@@ -10,6 +10,7 @@ pub(crate) enum Endpoint {
     Version,
     Config,
     Health(HealthForm),
+    Specification(SpecificationForm),
     Login,
     Logout,
     Whoami,
@@ -17,6 +18,7 @@ pub(crate) enum Endpoint {
     TokenRefresh,
     TokenBlacklist,
     Choices(Choices),
+    Statistics(&'static Statistic),
     Group(&'static str, &'static [&'static str]),
     List(&'static Table),
     Detail(&'static Table),
@@ -28,6 +30,13 @@ pub(crate) enum HealthForm {
     Status,
     Json,
     Prometheus,
+}
+
+/// The forms of the description of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SpecificationForm {
+    Json,
+    Yaml,
 }
 
 /// Where a request goes.
@@ -62,23 +71,68 @@ impl Endpoint {
     }
 
     /// Whether anyone may come here.
-    pub(crate) fn is_public(self) -> bool {
-        matches!(
-            self,
+    pub(crate) fn is_public(self, dialect: Dialect) -> bool {
+        match self {
             Self::Root
-                | Self::Version
-                | Self::Health(_)
-                | Self::Login
-                | Self::TokenNew
-                | Self::TokenRefresh
-                | Self::TokenBlacklist
-        )
+            | Self::Version
+            | Self::Health(_)
+            | Self::Login
+            | Self::TokenNew
+            | Self::TokenRefresh
+            | Self::TokenBlacklist => true,
+            Self::Specification(_) => dialect == Dialect::Session,
+            _ => false,
+        }
     }
 
     /// Whether credentials are not even looked at.
     pub(crate) fn ignores_credentials(self) -> bool {
         matches!(self, Self::TokenNew | Self::TokenRefresh | Self::TokenBlacklist)
     }
+}
+
+/// The paths that are not those of tables; each in one dialect or in both.
+static FIXED: &[(&str, Option<Dialect>, Endpoint)] = &[
+    ("/version/", None, Endpoint::Version),
+    ("/health/", None, Endpoint::Health(HealthForm::Status)),
+    ("/health/json/", None, Endpoint::Health(HealthForm::Json)),
+    ("/health/prom/", None, Endpoint::Health(HealthForm::Prometheus)),
+    ("/config/", SESSION, Endpoint::Config),
+    ("/openapi/json/", SESSION, Endpoint::Specification(SpecificationForm::Json)),
+    ("/openapi/yaml/", SESSION, Endpoint::Specification(SpecificationForm::Yaml)),
+    ("/openapi/json", JWT, Endpoint::Specification(SpecificationForm::Json)),
+    ("/openapi/yaml", JWT, Endpoint::Specification(SpecificationForm::Yaml)),
+    ("/authentication/login/", SESSION, Endpoint::Login),
+    ("/authentication/logout/", SESSION, Endpoint::Logout),
+    ("/authentication/whoami/", SESSION, Endpoint::Whoami),
+    ("/authentication/new/", JWT, Endpoint::TokenNew),
+    ("/authentication/refresh/", JWT, Endpoint::TokenRefresh),
+    ("/authentication/blacklist/", JWT, Endpoint::TokenBlacklist),
+];
+
+const SESSION: Option<Dialect> = Some(Dialect::Session);
+const JWT: Option<Dialect> = Some(Dialect::Jwt);
+
+fn fixed(dialect: Dialect) -> impl Iterator<Item = (&'static str, Endpoint)> {
+    let spoken = FIXED.iter().filter(move |(_, of, _)| of.is_none_or(|of| of == dialect));
+    spoken.map(|&(path, _, endpoint)| (path, endpoint))
+}
+
+/// Every path of the API in order, with `{id}` for ids.
+pub(crate) fn all(schema: &'static Schema) -> Vec<(String, Endpoint)> {
+    let fixed = fixed(schema.dialect).map(|(path, endpoint)| (path.to_owned(), endpoint));
+    let choices = schema.choices.iter();
+    let choices = choices.map(|(path, choices)| ((*path).to_owned(), Endpoint::Choices(choices)));
+    let statistics = schema.statistics.iter();
+    let statistics = statistics.map(|it| (it.path.to_owned(), Endpoint::Statistics(it)));
+    let tables = schema.tables.iter().flat_map(|table| {
+        let list = format!("/{}/{}/", table.group, table.name);
+        let detail = format!("{list}{{id}}/");
+        [(list, Endpoint::List(table)), (detail, Endpoint::Detail(table))]
+    });
+    let mut all: Vec<_> = fixed.chain(choices).chain(statistics).chain(tables).collect();
+    all.sort_by(|(left, _), (right, _)| left.cmp(right));
+    all
 }
 
 pub(crate) fn find(schema: &'static Schema, path: &str) -> Route {
@@ -106,26 +160,15 @@ fn suffixed(schema: &'static Schema, path: &str) -> Option<Route> {
 }
 
 fn known(schema: &'static Schema, path: &str) -> Option<(Endpoint, Option<String>)> {
-    let session = schema.dialect == Dialect::Session;
-    let fixed = match path {
-        "/version/" => Some(Endpoint::Version),
-        "/health/" => Some(Endpoint::Health(HealthForm::Status)),
-        "/health/json/" => Some(Endpoint::Health(HealthForm::Json)),
-        "/health/prom/" => Some(Endpoint::Health(HealthForm::Prometheus)),
-        "/config/" if session => Some(Endpoint::Config),
-        "/authentication/login/" if session => Some(Endpoint::Login),
-        "/authentication/logout/" if session => Some(Endpoint::Logout),
-        "/authentication/whoami/" if session => Some(Endpoint::Whoami),
-        "/authentication/new/" if !session => Some(Endpoint::TokenNew),
-        "/authentication/refresh/" if !session => Some(Endpoint::TokenRefresh),
-        "/authentication/blacklist/" if !session => Some(Endpoint::TokenBlacklist),
-        _ => None,
-    };
-    if let Some(endpoint) = fixed {
+    let mut fixed = fixed(schema.dialect);
+    if let Some((_, endpoint)) = fixed.find(|(known, _)| *known == path) {
         return Some((endpoint, None));
     }
     if let Some((_, choices)) = schema.choices.iter().find(|(known, _)| *known == path) {
         return Some((Endpoint::Choices(choices), None));
+    }
+    if let Some(statistic) = schema.statistics.iter().find(|known| known.path == path) {
+        return Some((Endpoint::Statistics(statistic), None));
     }
     let mut segments = path.strip_prefix('/')?.strip_suffix('/')?.split('/');
     let group = segments.next()?;

@@ -1,5 +1,6 @@
 //! Checks over several columns, made once each of them is fine.
 
+use crate::sandbox::Database;
 use crate::sandbox::access::Caller;
 use crate::sandbox::cell::Cell;
 use crate::sandbox::json::Name;
@@ -105,6 +106,12 @@ fn check_rule(
                 if caller.is_some() {
                     check_password(password)?;
                 }
+            }
+        }
+        Rule::ShortOnPostgres { column, max } => {
+            let length = row.named(table, column).as_text().map_or(0, |it| it.chars().count());
+            if store.database == Database::Postgres && length > max {
+                return Err(Failure::ServerError);
             }
         }
         Rule::BlankOnce(column) => {

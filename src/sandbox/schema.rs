@@ -69,6 +69,8 @@ pub(crate) enum Rule {
     UniqueSlug { column: &'static str, of: &'static str, message: &'static str },
     /// Passwords have to be strong.
     Password(&'static str),
+    /// One of the databases refuses longer texts, which the validation lets pass.
+    ShortOnPostgres { column: &'static str, max: usize },
     /// The database refuses a repeated blank, which the validation lets pass.
     BlankOnce(&'static str),
 }
@@ -238,6 +240,49 @@ pub(crate) enum Belonging {
     },
 }
 
+/// Figures about all records of a resource.
+#[derive(Debug)]
+pub(crate) struct Statistic {
+    pub(crate) path: &'static str,
+    pub(crate) resource: Resource,
+    pub(crate) figures: &'static [(&'static str, Measure)],
+}
+
+/// How a figure comes about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Measure {
+    /// The number of records.
+    Count(&'static [Test]),
+    /// The number of different texts in a column.
+    Distinct(&'static str),
+    /// The sum of a column of the allocations of requests.
+    Units { column: &'static str, tests: &'static [Test] },
+    /// The sum of a decimal column.
+    Amount { column: &'static str, tests: &'static [Test] },
+    /// The mean of a decimal column.
+    MeanAmount(&'static str),
+    /// The mean time between two columns in whole days.
+    MeanDays { from: &'static str, to: &'static str },
+    /// The mean time between two columns.
+    MeanDuration { from: &'static str, to: &'static str },
+}
+
+/// What a record has to be like to count in a figure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Test {
+    /// A code is this.
+    Is(&'static str, &'static str),
+    /// A flag is false.
+    False(&'static str),
+    Missing(&'static str),
+    Given(&'static str),
+    /// A day compared with the present one.
+    Past(&'static str),
+    PastOrToday(&'static str),
+    TodayOrFuture(&'static str),
+    Future(&'static str),
+}
+
 /// All that differs between the dialects in data.
 #[derive(Debug)]
 pub(crate) struct Schema {
@@ -248,6 +293,7 @@ pub(crate) struct Schema {
     pub(crate) groups: &'static [(&'static str, &'static [&'static str])],
     /// Codes that can be asked for.
     pub(crate) choices: &'static [(&'static str, Choices)],
+    pub(crate) statistics: &'static [&'static Statistic],
 }
 
 impl Schema {

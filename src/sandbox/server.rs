@@ -7,17 +7,18 @@ use http::{HeaderName, Method, StatusCode, header};
 use crate::sandbox::access::Caller;
 use crate::sandbox::authentication::Identity;
 use crate::sandbox::clock::Clock;
+use crate::sandbox::files::Files;
 use crate::sandbox::history::{History, Origin};
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::Json;
 use crate::sandbox::reply::{Body, Failure, Reply};
-use crate::sandbox::routes::{self, Endpoint, Route};
+use crate::sandbox::routes::{self, Endpoint, HealthForm, Route};
 use crate::sandbox::schema::Schema;
 use crate::sandbox::sessions::{CookieOptions, Sessions, Spoilt};
 use crate::sandbox::store::Store;
 use crate::sandbox::tokens::Tokens;
 use crate::sandbox::writes::{Pen, Secrets};
-use crate::sandbox::{Dialect, system};
+use crate::sandbox::{Dialect, specification, system};
 
 /// What is settled when a sandbox is built.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) trusted_origins: Vec<String>,
     pub(crate) cookies: CookieOptions,
+    /// Names and messages.
+    pub(crate) failing_checks: Vec<(String, String)>,
 }
 
 /// The server with all its memory.
@@ -41,6 +44,7 @@ pub(crate) struct Server {
     pub(crate) store: Store,
     pub(crate) history: History,
     pub(crate) secrets: Secrets,
+    pub(crate) files: Files,
     pub(crate) sessions: Sessions,
     pub(crate) tokens: Tokens,
     /// Names of users and their API tokens.
@@ -58,6 +62,7 @@ impl Server {
             store: &mut self.store,
             history: &mut self.history,
             secrets: &self.secrets,
+            files: &mut self.files,
             caller,
             origin,
         }
@@ -82,9 +87,17 @@ impl Server {
 
     /// Answers a request.
     pub(crate) fn answer(&mut self, incoming: &Incoming) -> Reply {
-        let preflight = incoming.method == Method::OPTIONS
-            && incoming.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-        if preflight {
+        let mut user = None;
+        let reply = self.reply(incoming, &mut user);
+        if !is_preflight(incoming) && self.is_allowed_host(&incoming.host) {
+            self.log_request(incoming, &reply, user);
+        }
+        reply
+    }
+
+    /// The answer, and the user who turned out to be asking.
+    fn reply(&mut self, incoming: &Incoming, user: &mut Option<i64>) -> Reply {
+        if is_preflight(incoming) {
             return preflight_reply(self.schema.dialect);
         }
         if !self.is_allowed_host(&incoming.host) {
@@ -104,7 +117,7 @@ impl Server {
         };
         let reply = match endpoint.allow(self.schema.dialect) {
             None => self.answer_page(endpoint, incoming),
-            Some(allow) => self.answer_api(endpoint, id.as_deref(), allow, incoming),
+            Some(allow) => self.answer_api(endpoint, id.as_deref(), allow, incoming, user),
         };
         with_common_headers(reply)
     }
@@ -134,10 +147,14 @@ impl Server {
         id: Option<&str>,
         allow: &'static str,
         incoming: &Incoming,
+        user: &mut Option<i64>,
     ) -> Reply {
         let mut spoilt = Spoilt::default();
-        let result = self.checked(endpoint, id, allow, incoming, &mut spoilt);
+        let result = self.checked(endpoint, id, allow, incoming, &mut spoilt, user);
         let mut reply = result.unwrap_or_else(Reply::from);
+        if let Endpoint::Specification(form) = endpoint {
+            specification::shape(form, incoming, &mut reply);
+        }
         if spoilt.session && !reply.headers.contains_key(header::SET_COOKIE) {
             CookieOptions::delete_session(&mut reply);
         }
@@ -164,13 +181,15 @@ impl Server {
         allow: &'static str,
         incoming: &Incoming,
         spoilt: &mut Spoilt,
+        user: &mut Option<i64>,
     ) -> Result<Reply, Failure> {
-        negotiate(endpoint, incoming)?;
+        negotiate(self.schema.dialect, endpoint, incoming)?;
         let identity = if endpoint.ignores_credentials() {
             Identity::default()
         } else {
             self.identify(incoming, spoilt)?
         };
+        *user = identity.caller.as_ref().map(|caller| caller.user);
         self.dispatch(endpoint, id, allow, incoming, identity)
     }
 
@@ -183,7 +202,7 @@ impl Server {
         incoming: &Incoming,
         identity: Identity,
     ) -> Result<Reply, Failure> {
-        if identity.caller.is_none() && !endpoint.is_public() {
+        if identity.caller.is_none() && !endpoint.is_public(self.schema.dialect) {
             return Err(Failure::Unauthenticated(Json::object([(
                 "detail",
                 Json::text("Authentication credentials were not provided."),
@@ -209,6 +228,12 @@ impl Server {
             (Endpoint::Detail(table), Some(caller)) => {
                 self.at_detail(table, id.unwrap_or_default(), &caller, incoming)
             }
+            (Endpoint::Statistics(statistic), Some(caller)) => {
+                self.statistics(statistic, &caller, incoming)
+            }
+            (Endpoint::Specification(_), _) => {
+                Ok(Reply::ok(specification::document(self.schema, &self.config.version)))
+            }
             (Endpoint::Login, _) => self.log_in(incoming, identity.session.as_deref()),
             (Endpoint::Logout, _) => Ok(self.log_out(identity.session.as_deref())),
             (Endpoint::Whoami, Some(caller)) => self.whoami(&caller),
@@ -226,23 +251,36 @@ impl Server {
 }
 
 /// Whether the answer can have the form that is asked for.
-fn negotiate(endpoint: Endpoint, incoming: &Incoming) -> Result<(), Failure> {
+fn negotiate(dialect: Dialect, endpoint: Endpoint, incoming: &Incoming) -> Result<(), Failure> {
     if incoming.parameter("format").is_some_and(|format| format != "json" && !format.is_empty()) {
         return Err(Failure::not_found());
     }
-    let is_text = matches!(endpoint, Endpoint::Version | Endpoint::Health(_));
-    let accepted = incoming.header(header::ACCEPT).is_none_or(|accept| {
-        accept.split(',').any(|range| {
-            let range = range.split(';').next().unwrap_or_default().trim();
-            matches!(range, "*/*" | "application/json" | "application/*")
-                || is_text && range.starts_with("text/")
-        })
-    });
+    let is_text = match endpoint {
+        // The older server sends text here only to those who would take JSON.
+        Endpoint::Health(HealthForm::Prometheus) => dialect == Dialect::Session,
+        Endpoint::Version | Endpoint::Health(_) => true,
+        _ => false,
+    };
+    let accepted = match endpoint {
+        Endpoint::Specification(form) => specification::content_type(form, incoming).is_some(),
+        _ => accepts_json(incoming, is_text),
+    };
     if accepted {
         return Ok(());
     }
     let text = "Could not satisfy the request Accept header.";
     Err(Failure::detail(StatusCode::NOT_ACCEPTABLE, text))
+}
+
+/// Whether the client takes JSON, or text where that is the answer.
+fn accepts_json(incoming: &Incoming, is_text: bool) -> bool {
+    incoming.header(header::ACCEPT).is_none_or(|accept| {
+        accept.split(',').any(|range| {
+            let range = range.split(';').next().unwrap_or_default().trim();
+            matches!(range, "*/*" | "application/json" | "application/*")
+                || is_text && range.starts_with("text/")
+        })
+    })
 }
 
 fn is_html_error(reply: &Reply) -> bool {
@@ -262,6 +300,11 @@ fn with_common_headers(mut reply: Reply) -> Reply {
         reply.add(name, value);
     }
     reply
+}
+
+fn is_preflight(incoming: &Incoming) -> bool {
+    incoming.method == Method::OPTIONS
+        && incoming.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 fn preflight_reply(dialect: Dialect) -> Reply {

@@ -2,52 +2,18 @@
 
 use std::borrow::Cow;
 
-use http::{StatusCode, header};
+use http::StatusCode;
 
 use crate::sandbox::Dialect;
+use crate::sandbox::files;
+use crate::sandbox::health;
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::Json;
 use crate::sandbox::reply::{Body, Failure, Reply};
-use crate::sandbox::routes::{Endpoint, HealthForm};
+use crate::sandbox::routes::Endpoint;
 use crate::sandbox::server::Config;
 
-const MAX_UPLOAD_SIZE: i128 = 2_621_440;
 const MAX_UPLOAD_COUNT: i128 = 15;
-
-static ALLOWED_FILE_TYPES: &[&str] = &[
-    "application/pdf",
-    "application/rtf",
-    "application/msword",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "application/vnd.oasis.opendocument.text",
-    "application/x-latex",
-    "application/x-tex",
-    "application/vnd.ms-excel",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "application/vnd.oasis.opendocument.spreadsheet",
-    "application/vnd.ms-powerpoint",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    "text/plain",
-    "text/markdown",
-    "text/richtext",
-    "text/csv",
-    "image/png",
-    "image/jpeg",
-    "image/gif",
-    "image/svg+xml",
-    "image/tiff",
-    "image/bmp",
-];
-
-static SESSION_CHECKS: &[&str] = &["SMTP", "Database", "Storage", "Redis", "Celery"];
-static JWT_CHECKS: &[&str] = &[
-    "CeleryHealthCheckCelery",
-    "CeleryPingHealthCheck",
-    "DatabaseBackend",
-    "DefaultFileStorageHealthCheck",
-    "MigrationsHealthCheck",
-    "RedisHealthCheck",
-];
 
 /// Answers GET at an endpoint that stores nothing.
 pub(crate) fn answer(
@@ -61,7 +27,7 @@ pub(crate) fn answer(
             Reply::new(StatusCode::OK, Body::Text("text/plain", config.version.clone()))
         }
         Endpoint::Config => Reply::ok(configuration(config)),
-        Endpoint::Health(form) => health(form, dialect),
+        Endpoint::Health(form) => health::report(form, dialect, &config.failing_checks),
         Endpoint::Choices(choices) => {
             let labels = choices.iter();
             let labels = labels.map(|&(code, label)| (Cow::Borrowed(code), Json::text(label)));
@@ -79,65 +45,14 @@ pub(crate) fn answer(
 }
 
 fn configuration(config: &Config) -> Json {
-    let types = ALLOWED_FILE_TYPES.iter().map(|&name| Json::text(name)).collect();
+    let types = files::ALLOWED_TYPES.iter().map(|&name| Json::text(name)).collect();
     Json::object([
         ("version", Json::text(config.version.as_str())),
-        ("max_upload_size", Json::Integer(MAX_UPLOAD_SIZE)),
+        ("max_upload_size", Json::Integer(i128::try_from(files::MAX_SIZE).unwrap_or_default())),
         ("max_upload_count", Json::Integer(MAX_UPLOAD_COUNT)),
         ("allowed_file_types", Json::List(types)),
         ("session_age", Json::Integer(i128::from(config.session_lifetime.as_secs()))),
     ])
-}
-
-fn health(form: HealthForm, dialect: Dialect) -> Reply {
-    let checks = match dialect {
-        Dialect::Session => SESSION_CHECKS,
-        Dialect::Jwt => JWT_CHECKS,
-    };
-    match (form, dialect) {
-        (HealthForm::Status, _) => Reply::new(StatusCode::OK, Body::EmptyPage),
-        (HealthForm::Json, Dialect::Session) => {
-            let checks = checks.iter().map(|&check| {
-                Json::object([
-                    ("check", Json::text(check)),
-                    ("healthy", Json::Boolean(true)),
-                    ("error", Json::Null),
-                    ("time_taken", Json::Float(0.001)),
-                ])
-            });
-            Reply::ok(Json::object([("data", Json::List(checks.collect()))]))
-        }
-        (HealthForm::Json, Dialect::Jwt) => {
-            let checks = checks.iter().map(|&check| {
-                let report = Json::object([
-                    ("status", Json::Integer(200)),
-                    ("message", Json::text("working")),
-                    ("critical_service", Json::Boolean(true)),
-                ]);
-                (Cow::Borrowed(check), report)
-            });
-            Reply::ok(Json::Object(checks.collect())).with(header::CACHE_CONTROL, "max-age=60")
-        }
-        (HealthForm::Prometheus, _) => {
-            let gauge = |name: &str, help: &str, value: &str| {
-                let lines = checks.iter().map(|it| format!("{name}{{check=\"{it}\"}} {value}\n"));
-                let lines = lines.collect::<String>();
-                format!("# HELP {name} {help}\n# TYPE {name} gauge\n{lines}")
-            };
-            let status = gauge(
-                "keystone_health_check_status",
-                "Health check status (200 = healthy, 500 = unhealthy)",
-                "200.0",
-            );
-            let time = gauge(
-                "keystone_health_check_eval_time_seconds",
-                "Health check evaluation time in seconds",
-                "0.001000",
-            );
-            let text = format!("{status}\n{time}");
-            Reply::new(StatusCode::OK, Body::Text("text/plain; charset=utf-8", text))
-        }
-    }
 }
 
 /// What OPTIONS answers. The description of the writable columns is left out.

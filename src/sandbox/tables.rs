@@ -5,6 +5,7 @@ mod jwt;
 mod logs;
 mod notifications;
 mod research;
+mod stats;
 mod summaries;
 mod users;
 
@@ -35,6 +36,7 @@ pub(crate) static SESSION: Schema = Schema {
         &allocations::CLUSTERS,
         &allocations::REQUESTS,
         &allocations::ALLOCATIONS,
+        &allocations::ATTACHMENTS,
         &allocations::REVIEWS,
         &allocations::COMMENTS,
         &research::GRANTS,
@@ -61,6 +63,7 @@ pub(crate) static SESSION: Schema = Schema {
         ("/users/membership-choices/role/", ROLE),
         ("/notifications/notification-choices/type/", NOTIFICATION_TYPE),
     ],
+    statistics: &[&stats::REQUESTS, &stats::GRANTS, &stats::PUBLICATIONS, &stats::NOTIFICATIONS],
 };
 
 pub(crate) static JWT: Schema = Schema {
@@ -74,6 +77,9 @@ pub(crate) static JWT: Schema = Schema {
         &jwt::REVIEWS,
         &jwt::GRANTS,
         &jwt::PUBLICATIONS,
+        &logs::APPS,
+        &logs::REQUESTS,
+        &logs::TASKS,
     ],
     belonging: Belonging::Columns {
         resource: Resource::ResearchGroups,
@@ -87,6 +93,7 @@ pub(crate) static JWT: Schema = Schema {
         ("logs", &["apps", "requests", "tasks"]),
     ],
     choices: &[],
+    statistics: &[],
 };
 
 pub(crate) fn schema(dialect: Dialect) -> &'static Schema {

@@ -63,7 +63,11 @@ impl Target<'_> {
                 Input::Json(json) => json.get(column.name).map(Cow::Borrowed),
                 Input::Form(form) => form.value(column, self.mode == Mode::Modify).map(Cow::Owned),
             };
-            match self.check(index, column, value.as_deref()) {
+            let checked = match column.kind {
+                Kind::File => self.check_file(column, input, value.as_deref()),
+                _ => self.check(index, column, value.as_deref()),
+            };
+            match checked {
                 Ok(Some(cell)) => given.push((index, cell)),
                 Ok(None) => {}
                 Err(messages) => errors.push((Name::Borrowed(column.name), messages)),
@@ -115,6 +119,29 @@ impl Target<'_> {
         self.check_unique(index, column, &cell)?;
         self.check_own(column, &cell)?;
         Ok(Some(cell))
+    }
+
+    /// A file is given by the name under which it was sent; a test gives the path of a stored one.
+    fn check_file(
+        &self,
+        column: &Column,
+        input: &Input,
+        value: Option<&Json>,
+    ) -> Result<Option<Cell>, Vec<String>> {
+        let uploaded = match input {
+            Input::Form(form) => form.file(column.name),
+            Input::Json(_) => None,
+        };
+        if let Some(file) = uploaded {
+            return file.check().map(|()| Some(Cell::text(&file.name))).map_err(|text| vec![text]);
+        }
+        match value {
+            None if self.mode == Mode::Modify => Ok(None),
+            None => Err(one("No file was submitted.")),
+            Some(Json::Text(path)) if self.mode == Mode::Seed => Ok(Some(Cell::text(path))),
+            Some(Json::Null) => Err(one("This field may not be null.")),
+            Some(_) => Err(one(values::NO_FILE)),
+        }
     }
 
     /// A reference that becomes the caller has to be unique, too.

@@ -13,6 +13,10 @@ use crate::sandbox::validate::one;
 /// Longer numbers are refused without being read.
 const MAX_NUMBER_LENGTH: usize = 1000;
 
+/// Why a value is no file.
+pub(crate) const NO_FILE: &str =
+    "The submitted data was not a file. Check the encoding type on the form.";
+
 /// Reads a value that is not null.
 pub(crate) fn read(store: &Store, column: &Column, value: &Json) -> Result<Cell, Vec<String>> {
     match column.kind {
@@ -35,6 +39,7 @@ pub(crate) fn read(store: &Store, column: &Column, value: &Json) -> Result<Cell,
         Kind::Moment => moment(value).map(Cell::Moment),
         Kind::Reference { to, .. } => reference(store, to, value).map(Cell::Integer),
         Kind::References { to } => references(store, to, value).map(Cell::ids),
+        Kind::File => Err(one(NO_FILE)),
         Kind::Json => Ok(Cell::Json(Box::new(value.clone()))),
     }
 }

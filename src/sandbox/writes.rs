@@ -3,7 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 
 use crate::sandbox::access::Caller;
-use crate::sandbox::cell::Cell;
+use crate::sandbox::cell::{self, Cell};
+use crate::sandbox::files::{self, Files};
 use crate::sandbox::history::{History, Origin, Stamp};
 use crate::sandbox::incoming::Input;
 use crate::sandbox::json::{Json, Name};
@@ -13,13 +14,13 @@ use crate::sandbox::rules;
 use crate::sandbox::schema::{Column, Default, Kind, OnDelete, Resource, Table};
 use crate::sandbox::store::{Row, Store};
 use crate::sandbox::validate::{Given, Mode, Target};
-use crate::sandbox::values;
 
 /// What a write needs.
 pub(crate) struct Pen<'a> {
     pub(crate) store: &'a mut Store,
     pub(crate) history: &'a mut History,
     pub(crate) secrets: &'a Secrets,
+    pub(crate) files: &'a mut Files,
     /// Microseconds since the epoch.
     pub(crate) now: i64,
     /// None for writes from the side of the test.
@@ -69,6 +70,7 @@ impl Pen<'_> {
         }
         rules::check(self.store, table, None, &row, self.caller)?;
         self.seal(table, &mut row);
+        self.shelve(table, None, &mut row, mode);
         if row.id() == 0 {
             let id = self.store.next_id(table.resource);
             row.set(0, Cell::Integer(id));
@@ -104,6 +106,8 @@ impl Pen<'_> {
         rules::check(self.store, table, Some(&before), &row, self.caller)?;
         self.seal_changed(table, &before, &mut row);
         self.note(table, Some(&before), Some(&row));
+        // The log names a new file as it was sent, not as it is stored.
+        self.shelve(table, Some(&before), &mut row, mode);
         self.store.put(table.resource, row);
         Ok(())
     }
@@ -179,7 +183,7 @@ impl Pen<'_> {
 
     fn default(&self, column: &Column) -> Cell {
         match column.default {
-            Default::Null | Default::SlugOf(_) => Cell::Null,
+            Default::Null | Default::SlugOf(_) | Default::NameOf(_) => Cell::Null,
             Default::Text(text) => Cell::text(text),
             Default::Boolean(value) => Cell::Boolean(value),
             Default::NoIds => Cell::ids(Vec::new()),
@@ -188,7 +192,7 @@ impl Pen<'_> {
             }
             Default::Caller => self.caller.map_or(Cell::Null, |it| Cell::Integer(it.user)),
             Default::Now | Default::NowOnSave => Cell::Moment(self.now),
-            Default::TodayOnSave => today(self.now),
+            Default::TodayOnSave => Cell::Date(cell::date_of(self.now)),
         }
     }
 
@@ -204,6 +208,11 @@ impl Pen<'_> {
                 Default::SlugOf(of) if !seeded => {
                     let slug = slug(row.named(table, of).as_text().unwrap_or_default());
                     row.set(index, Cell::text(&slug));
+                }
+                Default::NameOf(of) if *row.cell(index) == Cell::Null => {
+                    let path = row.named(table, of).as_text().unwrap_or_default();
+                    let name = Cell::text(files::base_name(path));
+                    row.set(index, name);
                 }
                 Default::NowOnSave | Default::TodayOnSave if !seeded => {
                     row.set(index, self.default(column));
@@ -223,6 +232,23 @@ impl Pen<'_> {
                     _ => format!("!{}", random_text(40)),
                 };
                 row.set(index, Cell::text(&digest));
+            }
+        }
+    }
+
+    /// Stores new files, and puts their paths in the place of their names.
+    fn shelve(&mut self, table: &'static Table, before: Option<&Row>, row: &mut Row, mode: Mode) {
+        for (index, column) in table.columns.iter().enumerate() {
+            let unchanged = before.is_some_and(|before| before.cell(index) == row.cell(index));
+            let (Kind::File, false) = (column.kind, unchanged) else {
+                continue;
+            };
+            let name = row.cell(index).as_text().unwrap_or_default().to_owned();
+            if mode == Mode::Seed {
+                self.files.keep(&name);
+            } else {
+                let path = self.files.store(&name);
+                row.set(index, Cell::text(&path));
             }
         }
     }
@@ -283,11 +309,6 @@ impl Secrets {
 /// Random letters and digits.
 pub(crate) fn random_text(length: usize) -> String {
     std::iter::repeat_with(fastrand::alphanumeric).take(length).collect()
-}
-
-fn today(microseconds: i64) -> Cell {
-    let day = crate::sandbox::cell::moment_text(microseconds);
-    day.get(..10).and_then(values::parse_date).map_or(Cell::Null, Cell::Date)
 }
 
 /// The short form of a name: lower-case ASCII letters and digits, joined by hyphens.

@@ -1,5 +1,6 @@
 //! The sandbox against recordings of real servers, and by itself.
 
+mod attachments;
 mod behaviour;
 mod client;
 mod compare;
@@ -7,4 +8,5 @@ mod recording;
 mod replay;
 mod robustness;
 mod server;
+mod stats;
 mod world;

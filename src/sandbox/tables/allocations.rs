@@ -1,7 +1,7 @@
 //! Clusters, allocation requests and what belongs to them, session dialect.
 
 use crate::sandbox::schema::{
-    Access, BodyRule, Column, Condition, Default, History, Methods, OnDelete, Output, Own,
+    Access, BodyRule, Column, Condition, Default, History, Kind, Methods, OnDelete, Output, Own,
     Resource, Rule, Search, Sorting, Standing, Table,
 };
 use crate::sandbox::tables::{ACCESS_MODE, REQUEST_STATUS, REVIEW_STATUS, summaries};
@@ -240,6 +240,49 @@ pub(super) static REVIEWS: Table = Table {
     broken_orders: &[],
     history: Some(History { name: "allocations | AllocationReview", relations: &[] }),
     fragile_create: true,
+    self_delete_fails: false,
+};
+
+pub(super) static ATTACHMENTS: Table = Table {
+    resource: Resource::Attachments,
+    group: "allocations",
+    name: "attachments",
+    model: "Attachment",
+    label: "attachment",
+    methods: Methods::All,
+    columns: &[
+        Column::id(),
+        Column::new("file", Kind::File).required().not_filterable(),
+        Column::long_text("name").default(Default::NameOf("file")),
+        Column::moment("uploaded").default(Default::NowOnSave),
+        Column::reference("request", Resource::Requests, OnDelete::Cascade).required(),
+    ],
+    record: &[
+        Output::Column("id"),
+        Output::Column("file"),
+        Output::Column("name"),
+        Output::One { name: "_request", column: "request", of: summaries::REQUEST },
+        Output::History,
+        Output::Column("uploaded"),
+        Output::Column("request"),
+    ],
+    rules: &[Rule::ShortOnPostgres { column: "name", max: 250 }],
+    access: Access {
+        create: true,
+        create_body: BodyRule::Team {
+            column: "request",
+            standing: Standing::Privileged,
+            lenient: false,
+            fragile: false,
+        },
+        ..OF_TEAM
+    },
+    team: &["request", "team"],
+    search: Search::Broken,
+    order: None,
+    broken_orders: &[],
+    history: Some(History { name: "allocations | Attachment", relations: &[] }),
+    fragile_create: false,
     self_delete_fails: false,
 };
 

@@ -1,7 +1,8 @@
-//! The logs of the session dialect.
+//! The logs of both dialects.
 
 use crate::sandbox::schema::{
-    Access, Choices, Column, Condition, Kind, Methods, OnDelete, Output, Resource, Search, Table,
+    Access, Choices, Column, Condition, Default, Kind, Methods, OnDelete, Output, Resource, Search,
+    Table,
 };
 use crate::sandbox::tables::summaries;
 
@@ -60,3 +61,95 @@ pub(crate) static HISTORY_ENTRY: &[Output] = &[
     Output::One { name: "_actor", column: "actor", of: summaries::USER },
     Output::Changes,
 ];
+
+static TASK_STATUS: Choices = &[
+    ("FAILURE", "FAILURE"),
+    ("PENDING", "PENDING"),
+    ("RECEIVED", "RECEIVED"),
+    ("RETRY", "RETRY"),
+    ("REVOKED", "REVOKED"),
+    ("STARTED", "STARTED"),
+    ("SUCCESS", "SUCCESS"),
+];
+
+/// A log of the JWT dialect: flat records for staff.
+const LOG: Table = Table {
+    resource: Resource::AppLog,
+    group: "logs",
+    name: "",
+    model: "",
+    label: "log entry",
+    methods: Methods::ReadOnly,
+    columns: &[],
+    record: &[Output::Columns],
+    rules: &[],
+    access: Access { list: &[Condition::Staff], ..Access::STAFF_WRITES },
+    team: &[],
+    search: Search::Ignored,
+    order: None,
+    broken_orders: &[],
+    history: None,
+    fragile_create: false,
+    self_delete_fails: false,
+};
+
+pub(super) static APPS: Table = Table {
+    resource: Resource::AppLog,
+    name: "apps",
+    model: "AppLog",
+    columns: &[
+        Column::id(),
+        Column::text("name", 100).required(),
+        Column::text("level", 10).required(),
+        Column::raw_text("pathname"),
+        Column::count("lineno").required(),
+        Column::raw_text("message"),
+        Column::raw_text("func").null().default(Default::Null),
+        Column::raw_text("sinfo").null().default(Default::Null),
+        Column::moment("time").default(Default::Now),
+    ],
+    ..LOG
+};
+
+pub(super) static REQUESTS: Table = Table {
+    resource: Resource::RequestLog,
+    name: "requests",
+    model: "RequestLog",
+    columns: &[
+        Column::id(),
+        Column::text("method", 10).required(),
+        Column::raw_text("endpoint"),
+        Column::count("response_code").required(),
+        Column::raw_text("body_request"),
+        Column::raw_text("body_response"),
+        Column::text("remote_address", 40).null(),
+        Column::moment("time").default(Default::Now),
+        Column::reference("user", Resource::Users, OnDelete::SetNull).null(),
+    ],
+    ..LOG
+};
+
+pub(super) static TASKS: Table = Table {
+    resource: Resource::TaskLog,
+    name: "tasks",
+    model: "TaskResult",
+    columns: &[
+        Column::id(),
+        Column::text("task_id", 255).required().unique(),
+        Column::text("periodic_task_name", 255).null(),
+        Column::text("task_name", 255).null(),
+        Column::raw_text("task_args").null().default(Default::Null),
+        Column::raw_text("task_kwargs").null().default(Default::Null),
+        Column::code("status", TASK_STATUS).default(Default::Text("PENDING")),
+        Column::text("worker", 100).null(),
+        Column::text("content_type", 128).default(Default::Text("application/json")),
+        Column::text("content_encoding", 64).default(Default::Text("utf-8")),
+        Column::raw_text("result").null().default(Default::Null),
+        Column::moment("date_created").default(Default::Now),
+        Column::moment("date_done").default(Default::Now),
+        Column::raw_text("traceback").null().default(Default::Null),
+        Column::raw_text("meta").null().default(Default::Null),
+    ],
+    order: Some(("date_done", true)),
+    ..LOG
+};

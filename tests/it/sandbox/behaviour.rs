@@ -231,6 +231,164 @@ fn changes_are_logged_with_the_id_of_the_request() {
 }
 
 #[test]
+fn requests_are_logged_with_their_bodies_in_one_dialect() {
+    let sandbox =
+        Sandbox::builder().dialect(Dialect::Jwt).staff("admin", "p").user("u", "p").build();
+    let anonymous = Client::anonymous(&sandbox);
+    let cluster = json!({"name": "c"});
+    anonymous.expect(401, "POST", "/allocations/clusters/", Some(cluster.clone()));
+    let (client, _) = Client::jwt(&sandbox, "admin", "p");
+    client.expect(201, "POST", "/allocations/clusters/", Some(cluster));
+    client.send("GET", "/users/users?id=1", None);
+    client.send("GET", "/allocations/clusters/?id=1", None);
+    let log = client.get("/logs/requests/");
+    let shown: Vec<_> = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            json!([
+                entry["id"],
+                entry["endpoint"],
+                entry["response_code"],
+                entry["body_request"],
+                entry["user"]
+            ])
+        })
+        .collect();
+    let expected = [
+        json!([1, "/allocations/clusters/", 401, "{\"name\":\"c\"}", null]),
+        json!([2, "/authentication/new/", 200, "", null]),
+        json!([3, "/allocations/clusters/", 201, "", 1]),
+        json!([4, "/users/users?id=1", 404, "", null]),
+        json!([5, "/allocations/clusters/?id=1", 200, "", 1]),
+    ];
+    assert_eq!(shown, expected);
+    let response = log[4]["body_response"].as_str().unwrap();
+    assert!(response.starts_with("[{\"id\":1,\"name\":\"c\""), "{response}");
+    let listed: Value = client.get("/logs/requests/6/")["body_response"].clone();
+    assert_eq!(serde_json::from_str::<Value>(listed.as_str().unwrap()).unwrap(), log);
+    let (user, _) = Client::jwt(&sandbox, "u", "p");
+    user.expect(403, "GET", "/logs/apps/", None);
+    let tasks = [
+        ("a", "2026-01-01T00:00:00Z"),
+        ("b", "2026-01-03T00:00:00Z"),
+        ("c", "2026-01-02T00:00:00Z"),
+    ];
+    for (task, done) in tasks {
+        sandbox.insert("logs/tasks", json!({"task_id": task, "date_done": done})).unwrap();
+    }
+    let app = json!({"name": "a", "level": "ERROR", "lineno": 7, "message": " kept \n"});
+    sandbox.insert("logs/apps", app).unwrap();
+    let tasks = client.get("/logs/tasks/?status=PENDING");
+    let tasks: Vec<_> = tasks.as_array().unwrap().iter().map(|task| &task["task_id"]).collect();
+    assert_eq!(tasks, ["b", "c", "a"]);
+    assert_eq!(client.get("/logs/apps/?level=ERROR")[0]["message"], " kept \n");
+    let session = Sandbox::new();
+    admin(&session).expect(404, "GET", "/logs/apps/", None);
+}
+
+#[test]
+fn the_description_of_the_api_names_paths_and_methods() {
+    let sandbox = Sandbox::builder().version("1.2.3").build();
+    let client = Client::anonymous(&sandbox);
+    let response = client.send("GET", "/openapi/json/", None);
+    assert_eq!(response.headers()["content-type"], "application/vnd.oai.openapi+json");
+    let document = body(&response);
+    assert_eq!(
+        (&document["openapi"], &document["info"]["version"]),
+        (&json!("3.0.3"), &json!("1.2.3"))
+    );
+    let paths = document["paths"].as_object().unwrap();
+    let methods = |path: &str| paths[path].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(methods("/users/teams/"), ["get", "post"]);
+    assert_eq!(methods("/users/teams/{id}/"), ["delete", "get", "patch", "put"]);
+    assert_eq!(methods("/notifications/notifications/{id}/"), ["get", "patch"]);
+    assert_eq!(methods("/stats/grants/"), ["get"]);
+    assert!(!paths.contains_key("/logs/apps/") && !paths.contains_key("/"));
+    let mut ids: Vec<_> = paths.values().flat_map(|it| it.as_object().unwrap().values()).collect();
+    ids.sort_by_key(|operation| operation["operationId"].to_string());
+    let count = ids.len();
+    ids.dedup_by_key(|operation| operation["operationId"].to_string());
+    assert_eq!(ids.len(), count);
+    for path in paths.keys() {
+        let path = path.replace("{id}", "1");
+        let status = client.send("GET", &path, None).status().as_u16();
+        assert!([200, 401, 405].contains(&status), "{path}: {status}");
+    }
+    let response = client.send("GET", "/openapi/yaml/", None);
+    assert_eq!(response.headers()["content-type"], "application/vnd.oai.openapi; charset=utf-8");
+    let text = String::from_utf8_lossy(response.body());
+    let begin = "openapi: \"3.0.3\"\ninfo:\n  title: \"Keystone API\"\n  version: \"1.2.3\"\n";
+    assert!(text.starts_with(begin), "{text}");
+    let path = "  /authentication/login/:\n    post:\n      operationId: authentication_login_create\n      \
+        security: []\n      responses:\n        \"200\":\n          description: \"\"\n";
+    assert!(text.contains(path), "{text}");
+    assert_eq!(client.send("GET", "/openapi/json", None).status(), 301);
+}
+
+#[test]
+fn the_older_server_describes_its_api_to_users_without_slash() {
+    let sandbox = Sandbox::builder().dialect(Dialect::Jwt).staff("admin", "p").build();
+    let anonymous = Client::anonymous(&sandbox);
+    anonymous.expect(401, "GET", "/openapi/yaml", None);
+    let (client, _) = Client::jwt(&sandbox, "admin", "p");
+    let document = client.get("/openapi/json");
+    assert!(document["paths"]["/users/researchgroups/"]["post"].is_object());
+    assert!(document["paths"].get("/version/").is_none(), "a page outside the API");
+    client.expect(404, "GET", "/openapi/json/", None);
+    let mut picky = client.clone();
+    picky.headers.push(("accept", "text/html".to_owned()));
+    let response = picky.send("GET", "/openapi/json", None);
+    assert_eq!(response.status(), 406);
+    assert_eq!(response.headers()["content-type"], "application/vnd.oai.openapi+json");
+    picky.headers.pop();
+    picky.headers.push(("accept", "application/json".to_owned()));
+    let response = picky.send("GET", "/openapi/json", None);
+    assert_eq!(response.headers()["content-type"], "application/json");
+}
+
+#[test]
+fn failing_checks_show_in_every_health_report() {
+    let sandbox = Sandbox::builder()
+        .failing_check("Redis", "Down: \"no\" answer")
+        .failing_check("LDAP", "Down")
+        .build();
+    let client = Client::anonymous(&sandbox);
+    let response = client.send("GET", "/health/", None);
+    assert_eq!((response.status().as_u16(), response.body().len()), (500, 0));
+    let report = client.get("/health/json/");
+    let checks = report["data"].as_array().unwrap().iter();
+    let failing: Vec<_> = checks.filter(|check| check["healthy"] == false).collect();
+    let names: Vec<_> = failing.iter().map(|check| &check["check"]).collect();
+    assert_eq!(names, ["Redis", "LDAP"]);
+    assert_eq!(failing[0]["error"], "Down: \"no\" answer");
+    let gauges = client.send("GET", "/health/prom/", None);
+    let gauges = String::from_utf8_lossy(gauges.body()).into_owned();
+    let lines = gauges.lines().filter(|line| line.starts_with("keystone_health_check_status{"));
+    let values: Vec<_> = lines.map(|line| line.split_once("check=").unwrap().1).collect();
+    let expected = [
+        "\"SMTP\"} 200.0",
+        "\"Database\"} 200.0",
+        "\"Storage\"} 200.0",
+        "\"Redis\"} 500.0",
+        "\"Celery\"} 200.0",
+        "\"LDAP\"} 500.0",
+    ];
+    assert_eq!(values, expected);
+
+    let legacy = Sandbox::builder().dialect(Dialect::Jwt);
+    let legacy = legacy.failing_check("DatabaseBackend", "Down: \"no\" answer").build();
+    let client = Client::anonymous(&legacy);
+    client.expect(500, "GET", "/health/", None);
+    assert_eq!(client.get("/health/json/")["DatabaseBackend"]["status"], 500);
+    assert_eq!(client.get("/health/json/")["RedisHealthCheck"]["message"], "working");
+    let gauges = client.send("GET", "/health/prom/", None);
+    let gauges = String::from_utf8_lossy(gauges.body()).into_owned();
+    assert!(gauges.contains("message=\"Down: \\\"no\\\" answer\"} 500.0"), "{gauges}");
+}
+
+#[test]
 fn a_server_below_a_prefix() {
     let sandbox = Sandbox::builder().staff("admin", "p").path_prefix("keystone/").build();
     let client = Client::anonymous(&sandbox);

@@ -54,6 +54,32 @@ fn pairs(value: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The boundaries of the recordings were replaced.
+const BOUNDARY: &str = "a-boundary";
+
+fn multipart(parts: &[Value]) -> Vec<u8> {
+    let mut body = String::new();
+    for part in parts {
+        let name = part["name"].as_str().unwrap();
+        body.push_str(&format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\""));
+        if let Some(file_name) = part["filename"].as_str() {
+            let content_type = part["content_type"].as_str().unwrap();
+            body.push_str(&format!("; filename=\"{file_name}\"\r\nContent-Type: {content_type}"));
+        }
+        let content = part.get("value").or_else(|| part.get("content"));
+        let content = match (content, &part["content_repeat"]) {
+            (Some(content), _) => content.as_str().unwrap().to_owned(),
+            (None, repeat) => {
+                let times = usize::try_from(repeat[1].as_u64().unwrap()).unwrap();
+                repeat[0].as_str().unwrap().repeat(times)
+            }
+        };
+        body.push_str(&format!("\r\n\r\n{content}\r\n"));
+    }
+    body.push_str(&format!("--{BOUNDARY}--\r\n"));
+    body.into_bytes()
+}
+
 impl Recording {
     fn read(name: &str, json: &Value) -> Self {
         let (request, response) = (&json["request"], &json["response"]);
@@ -93,6 +119,17 @@ impl Recording {
         self.answer_headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// The value that the body has for a column.
+    pub fn sent(&self, column: &str) -> Option<Value> {
+        match self.body.get("$multipart") {
+            Some(parts) => {
+                let mut parts = parts.as_array().unwrap().iter();
+                parts.find(|part| part["name"] == column).map(|part| part["value"].clone())
+            }
+            None => self.body.get(column).cloned(),
+        }
+    }
+
     fn body_bytes(&self) -> Vec<u8> {
         let special = |name: &str| self.body.get(name);
         if let Some(raw) = special("$raw") {
@@ -106,6 +143,9 @@ impl Recording {
             // Placeholders are filled in later.
             let text = text.finish();
             return text.replace("%3C", "<").replace("%3A", ":").replace("%3E", ">").into_bytes();
+        }
+        if let Some(parts) = special("$multipart") {
+            return multipart(parts.as_array().unwrap());
         }
         if let Some(repeat) = special("$form_repeat") {
             let (prefix, value) = (&repeat["name_prefix"], &repeat["value"]);
@@ -143,7 +183,7 @@ impl Recording {
             request = request.header("host", "keystone.test");
         }
         for (name, value) in &self.headers {
-            request = request.header(name, fill(value));
+            request = request.header(name, fill(&value.replace("<boundary>", BOUNDARY)));
         }
         let body = self.body_bytes();
         let body = match String::from_utf8(body) {

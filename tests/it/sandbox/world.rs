@@ -34,10 +34,14 @@ const REFERENCES: &[(&str, References)] = &[
     ),
     ("allocations/reviews", &[("request", "allocations/requests"), ("reviewer", "users/users")]),
     ("allocations/comments", &[("request", "allocations/requests"), ("user", "users/users")]),
+    ("allocations/attachments", &[("request", "allocations/requests")]),
     ("research/grants", &[("team", "users/teams"), ("group", "users/researchgroups")]),
     ("research/publications", &[("team", "users/teams"), ("group", "users/researchgroups")]),
     ("notifications/preferences", &[("user", "users/users")]),
     ("notifications/notifications", &[("user", "users/users")]),
+    ("logs/apps", &[]),
+    ("logs/requests", &[]),
+    ("logs/tasks", &[]),
     ("users/users", &[]),
     ("users/teams", &[]),
 ];
@@ -85,6 +89,17 @@ pub fn target(path: &str) -> Option<(String, Option<i64>)> {
     let resource = format!("{}/{}", segments.next()?, segments.next()?);
     REFERENCES.iter().find(|(known, _)| *known == resource)?;
     Some((resource, segments.next().and_then(|id| id.parse().ok())))
+}
+
+/// The resources that the figures at a path are about.
+fn surveyed(path: &str) -> Option<&'static [&'static str]> {
+    Some(match path {
+        "/stats/requests/" => &["allocations/requests", "allocations/allocations"],
+        "/stats/grants/" => &["research/grants"],
+        "/stats/publications/" => &["research/publications"],
+        "/stats/notifications/" => &["notifications/notifications"],
+        _ => return None,
+    })
 }
 
 fn references(resource: &str) -> References {
@@ -206,6 +221,13 @@ impl World {
                 room.place(groups, id);
             }
         }
+        if let Some(resources) = surveyed(&recording.path) {
+            let keys = self.sights.keys().filter(|key| resources.contains(&key.0.as_str()));
+            let keys: Vec<Key> = keys.filter(|key| room.is_known(key)).cloned().collect();
+            for (resource, id) in keys {
+                room.place(&resource, id);
+            }
+        }
         if let Some((resource, id)) = resource {
             self.furnish_for(&mut room, &resource, id, recording);
         }
@@ -219,8 +241,10 @@ impl World {
         recording: &Recording,
     ) {
         for (column, to) in references(resource) {
-            let named = recording.body.as_object().and_then(|body| body.get(*column));
-            for id in ids(named).into_iter().filter(|&id| id > 0 && id != 999 && id < 9_999) {
+            for id in ids(recording.sent(column).as_ref())
+                .into_iter()
+                .filter(|&id| id > 0 && id != 999 && id < 9_999)
+            {
                 room.place(to, id);
             }
             for (name, value) in &recording.query {
@@ -254,7 +278,8 @@ impl World {
                 keys
             }
             // What it may collide with.
-            ("POST", None, 400 | 500) => {
+            ("POST", None, 201) if resource != "allocations/attachments" => Vec::new(),
+            ("POST", None, 201 | 400 | 500) => {
                 self.sights.keys().filter(|key| known(room, key)).cloned().collect()
             }
             // What refers to the record.
@@ -394,6 +419,10 @@ impl Room<'_> {
             "allocations/allocations" => {
                 set("requested", json!(1));
                 set("cluster", json!(1));
+                set("request", json!(1));
+            }
+            "allocations/attachments" => {
+                set("file", json!("allocations/a.txt"));
                 set("request", json!(1));
             }
             "allocations/comments" => {
