@@ -119,8 +119,9 @@ fn catalogue() {
             $(rows::<$resource>(&client, stringify!($resource), is_exact);)+
         };
     }
-    match client.dialect() {
-        Some(Dialect::Jwt) => {
+    let is_legacy = client.dialect() == Some(Dialect::Jwt) || version.starts_with("0.4.");
+    match is_legacy {
+        true => {
             rows! {
                 legacy::Allocation legacy::Cluster legacy::AllocationRequest legacy::Review
                 legacy::ResearchGroup legacy::User legacy::Grant legacy::Publication
@@ -134,7 +135,7 @@ fn catalogue() {
                 first.all().unwrap().len()
             );
         }
-        _ => {
+        false => {
             rows! {
                 Allocation AllocationRequest Attachment Cluster Comment Review Grant Publication
                 Team Membership User Notification Preference AuditLogEntry RequestLogEntry
@@ -198,28 +199,26 @@ fn rows<R: Resource<Model: Serialize>>(
     let grows = R::PATH.starts_with("logs/");
     assert!(models.len() as u64 == counted || grows && models.len() as u64 > counted, "{name}");
 
-    let written = serde_json::to_value(&models).unwrap();
+    if !is_exact || !R::HAS_ID {
+        return;
+    }
     let mut exact = 0;
+    let written = serde_json::to_value(&models).unwrap();
     for written in written.as_array().unwrap().iter().take(200) {
-        let read = match R::HAS_ID {
-            true => client.http_get(&format!("{}/{}", R::PATH, written["id"])).send().unwrap(),
-            false => continue,
-        };
+        let path = format!("{}/{}", R::PATH, written["id"]);
+        let read = client.http_get(&path).send().unwrap();
         // Staff can list everybody's notifications but not look at each.
         if read.status() == 403 {
             continue;
         }
         let mut read: Value = read.json().unwrap();
         let mut written = written.clone();
-        // Reading with a session changes nothing, but logging in does.
         for record in [&mut read, &mut written] {
             record.as_object_mut().unwrap().remove("last_login");
         }
         let differences = differences(&read, &written);
-        assert!(differences.is_empty() || !is_exact, "{name}: {differences:?}");
-        exact += usize::from(differences.is_empty());
+        assert!(differences.is_empty(), "{name}: {differences:?}");
+        exact += 1;
     }
-    if is_exact {
-        println!("{:>28} {exact:6} come out as they went in", "…");
-    }
+    println!("{:>28} {exact:6} come out as they went in", "…");
 }

@@ -2,6 +2,7 @@
 
 mod auth;
 mod backends;
+mod catalogue;
 mod conformance;
 mod conformance_detects;
 mod custom_resource;
