@@ -8,6 +8,8 @@ mod server;
 
 use std::fmt;
 
+use http::Method;
+
 pub use self::server::{InvalidVersion, ServerVersion};
 pub(crate) use self::server::{Server, adapt, was_elsewhere};
 
@@ -185,6 +187,9 @@ impl FieldName {
     }
 }
 
+/// Servers since this version send lists in an envelope, older ones as bare arrays.
+const FIRST_ENVELOPE: ServerVersion = ServerVersion::new([0, 8, 0]);
+
 /// What a call needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
@@ -209,12 +214,20 @@ impl Needs {
         Capability::ALL.iter().copied().filter(is_needed)
     }
 
-    /// Whether the server may lack something of which it would not say so.
-    pub(crate) fn is_ignored_by(self, server: Server) -> bool {
+    /// Whether the server may lack something of which it would not say so, with the result that a
+    /// list would hold what it should not. What an update sets is seen in its answer.
+    pub(crate) fn is_ignored_by(self, server: Server, method: &Method) -> bool {
         let capability = self.iter().any(|capability| {
             capability.sign() == Sign::Nothing && server.offers(capability).is_none()
         });
-        capability || self.field.is_some_and(|(since, _)| server.is_before(since).is_none())
+        let late = self.field.filter(|(since, _)| *since > FIRST_ENVELOPE && method == Method::GET);
+        capability || late.is_some_and(|(since, _)| server.is_before(since).is_none())
+    }
+
+    /// Whether a list that came as a bare array may come from a server that has not got the fields
+    /// that it was narrowed or ordered by.
+    pub(crate) fn doubts_bare_list(self, server: Server) -> bool {
+        self.field.is_some_and(|(since, _)| server.is_before(since).is_none())
     }
 
     /// What the server is known to lack, in a sentence.

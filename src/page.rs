@@ -43,8 +43,7 @@ impl<T: DeserializeOwned> Page<T> {
     /// Reads a list response of any server version, as the first page.
     pub(crate) fn read(response: Response) -> Result<Self, Error> {
         let response = response.error_for_status()?;
-        let first = response.bytes().iter().find(|byte| !byte.is_ascii_whitespace());
-        if first == Some(&b'[') {
+        if response.is_bare_list() {
             let total = response.total_header();
             return Ok(Self { items: response.read()?, total, offset: 0 });
         }

@@ -90,7 +90,7 @@ impl Core {
         progress: &Progress<'_>,
     ) -> Result<Server, Error> {
         let mut server = self.server();
-        if parts.needs.is_ignored_by(server) {
+        if parts.needs.is_ignored_by(server, &parts.method) {
             server = self.ask_version(effects, parts, progress).await;
         }
         unsupported(parts, server)?;
@@ -109,8 +109,11 @@ impl Core {
             Sign::Answer | Sign::Nothing => false,
         };
         let elsewhere = response.is_unknown_path() && was_elsewhere(&parts.path);
+        let bare = response.is_bare_list() && parts.needs.doubts_bare_list(server);
         let mut needs = parts.needs.iter();
-        elsewhere || needs.any(|needed| server.offers(needed).is_none() && shows(needed.sign()))
+        elsewhere
+            || bare
+            || needs.any(|needed| server.offers(needed).is_none() && shows(needed.sign()))
     }
 
     /// Asks the server for its version, within the time of the call that needs to know; what is

@@ -136,10 +136,15 @@ impl Response {
         self.status == StatusCode::NOT_FOUND && !self.is_json()
     }
 
+    /// Whether this is a list without an envelope.
+    pub(crate) fn is_bare_list(&self) -> bool {
+        let first = self.body.iter().find(|byte| !byte.is_ascii_whitespace());
+        self.status.is_success() && first == Some(&b'[')
+    }
+
     /// Whether this is a list that says nothing of pages.
     pub(crate) fn is_whole_list(&self) -> bool {
-        let first = self.body.iter().find(|byte| !byte.is_ascii_whitespace());
-        self.status.is_success() && first == Some(&b'[') && self.total_header().is_none()
+        self.is_bare_list() && self.total_header().is_none()
     }
 
     /// How many records there are in all: servers 0.7.4 and 0.7.5 send one page as a bare array

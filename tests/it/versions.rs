@@ -153,6 +153,40 @@ both_colours! {
         }
     }
 
+    fn fields_as_old_as_the_envelope_cost_no_question() {
+        let team = resources::Team::fixture_json(7);
+        let list = |reply: &Value| {
+            Exchange::get("/users/teams/")
+                .with_query("slug", "folding")
+                .with_query("_order", "id")
+                .with_query("_limit", "1000")
+                .reply_json(StatusCode::OK, reply)
+        };
+        let page = json!({ "count": 1, "next": null, "previous": null, "results": [team] });
+        // One page of a list, as servers of that age send it.
+        let total = http::HeaderName::from_static("x-total-count");
+        let bare = list(&json!([team])).reply_header(total, HeaderValue::from_static("1"));
+        let client = client!(script([list(&page), bare, version("0.7.5")]));
+        let folding = client.teams().filter(|t| t.slug.eq("folding"));
+        assert_eq!(go!(folding.clone().all()).unwrap().len(), 1);
+        let error = go!(folding.all()).unwrap_err();
+        assert!(error.to_string().contains("field `slug` came with Keystone 0.8.0"), "{error}");
+    }
+
+    fn what_an_update_sets_is_seen_in_its_answer() {
+        let grant = resources::Grant::fixture_json(7);
+        let client = client!(script([
+            Exchange::new(http::Method::PATCH, "/research/grants/7/")
+                .with_json(json!({ "pi": "Ada" }))
+                .reply_json(StatusCode::OK, &grant),
+            version("0.10.5"),
+        ]));
+        let update = client.update_grant(Id::new(7), |g| [g.pi.set("Ada")]);
+        assert_eq!(go!(update.clone()).unwrap().pi.as_deref(), Some("Ada Lovelace"));
+        go!(client.version()).unwrap();
+        assert_eq!(go!(update).unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+
     fn filters_that_do_not_work_are_found_out() {
         let array = Value::from_iter([cluster(1, "b"), cluster(2, "a")]);
         let by_name = [("_order", "id"), ("name", "a")];
