@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use keystone_client::blocking::KeystoneClient;
-use keystone_client::resources::{AllocationRequest, Grant, RequestStatus};
+use keystone_client::resources::{AllocationRequest, Grant, History, RequestStatus};
 use keystone_client::testing::{Fixture, from_fn};
 use keystone_client::{Error, Id};
 use serde_json::{Value, json};
@@ -122,4 +122,14 @@ fn histories_keep_masked_passwords_to_themselves() {
     let read: Grant = serde_json::from_value(grant).unwrap();
     let error = read.history.entries().unwrap_err();
     assert!(!format!("{error:?} {error:#}").contains("pbkdf2"), "{error:?}");
+}
+
+#[test]
+fn histories_are_equal_whatever_the_order_of_their_keys() {
+    let read = |text: &str| serde_json::from_str::<History>(text).unwrap();
+    let one = read(r#"[{"id": 1, "changes": {"a": ["1", "2"], "b": ["3", "4"]}}]"#);
+    assert_eq!(one, read(r#"[{"changes":{"b":["3","4"],"a":["1","2"]},"id":1}]"#));
+    assert_ne!(one, read(r#"[{"changes":{"b":["3","4"],"a":["1","9"]},"id":1}]"#));
+    assert_ne!(one, History::default());
+    assert_eq!(read("[]"), History::default());
 }

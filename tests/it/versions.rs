@@ -98,7 +98,12 @@ both_colours! {
         assert_eq!(go!(client.create_membership(new())).unwrap().id, Id::new(7));
         let labels = go!(client.choices::<RequestStatus>()).unwrap();
         assert_eq!(labels[&RequestStatus::Other("ZZ".into())], "Asleep");
-        // The generic calls go where they are told to.
+        // The generic calls go where they are told to, and nobody is asked about them.
+        drop(client);
+        let client = client!(script([
+            Exchange::get("/users/memberships/7/").reply(StatusCode::NOT_FOUND, "<html></html>"),
+        ]));
+        assert_eq!(go!(client.http_get("users/memberships/7")).unwrap().status(), 404);
         drop(client);
         let client = client!(script([
             version("0.7.3"),
@@ -233,6 +238,16 @@ both_colours! {
         assert_eq!(go!(clusters.list().first()).unwrap().unwrap().id, Id::new(1));
         let last = go!(clusters.order_by(|c| c.id.desc()).first()).unwrap().unwrap();
         assert_eq!(last.id, Id::new(2));
+    }
+
+    fn a_failure_met_by_the_program_is_no_knowledge_either() {
+        let client = client!(script([
+            version("").reply(StatusCode::INTERNAL_SERVER_ERROR, ""),
+            version("0.9.2"),
+        ]));
+        assert!(go!(client.version()).is_err());
+        let others = client.clusters().filter(|c| c.name.not_eq("x"));
+        assert_eq!(go!(others.all()).unwrap_err().kind(), ErrorKind::Unsupported);
     }
 
     fn what_fails_for_the_moment_is_no_knowledge() {
