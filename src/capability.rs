@@ -97,6 +97,8 @@ capabilities! {
     Attachments => since([0, 5, 3], Sign::UnknownPath, "attachments");
     /// Labels of the codes of requests, reviews and memberships.
     Choices => since([0, 5, 6], Sign::UnknownPath, "labels of codes");
+    /// Lists narrowed by words.
+    Search => since([0, 5, 9], Sign::WholeList, "searches");
     /// Comments.
     Comments => since([0, 6, 0], Sign::UnknownPath, "comments");
     /// The audit log.

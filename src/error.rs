@@ -87,6 +87,10 @@ pub enum ErrorKind {
     ///
     /// *What to do:* [`Call::optional`](crate::Call::optional) turns this into `None`.
     NotFound,
+    /// More than one record where one was wanted.
+    ///
+    /// *What to do:* narrow the filter, or ask for the first or for all.
+    Ambiguous,
     /// The server does not know this path.
     ///
     /// *What to do:* check the path; the endpoint may be missing in this version of the server.

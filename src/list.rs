@@ -10,7 +10,7 @@ use crate::order::OrderBy;
 use crate::page::Page;
 use crate::query::{MAX_PAGE_SIZE, Query, Start};
 use crate::request::{Operation, Response};
-use crate::resource::{Resource, Summarize};
+use crate::resource::{Resource, Search, Summarize};
 
 /// A [`Query`] bound to the client `C` that will send it.
 ///
@@ -58,6 +58,14 @@ impl<R: Resource, C> List<R, C> {
         Self { query: self.query.matching(filter), ..self }
     }
 
+    /// Keeps the records in which all of these words occur; see [`Query::search`].
+    pub fn search(self, words: impl Into<String>) -> Self
+    where
+        R: Search,
+    {
+        Self { query: self.query.search(words), ..self }
+    }
+
     /// Orders the records by one field, after the fields named before.
     pub fn order_by(self, key: impl FnOnce(&R::Fields) -> OrderBy<R>) -> Self {
         Self { query: self.query.order_by(key), ..self }
@@ -101,6 +109,49 @@ impl<R: Resource, C> List<R, C> {
                     _ => records.next(),
                 })
             })
+        });
+        Call::new(self.client, request)
+    }
+
+    /// The only record. Two records travel at most.
+    ///
+    /// No record is an error of kind [`ErrorKind::NotFound`], more than one are
+    /// [`ErrorKind::Ambiguous`].
+    ///
+    /// ```
+    /// # use keystone_client::{ErrorKind, resources::NewTeam, sandbox::Sandbox};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// # client.create_team(NewTeam::new("Folding")).send()?;
+    /// # client.create_team(NewTeam::new("Knots")).send()?;
+    /// let team = client.teams().filter(|t| t.slug.eq("folding")).one().send()?;
+    /// assert_eq!(team.name, "Folding");
+    /// let error = client.teams().list().one().send().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Ambiguous);
+    /// assert!(client.teams().list().search("knots").exists().send()?);
+    /// # Ok(()) }
+    /// ```
+    pub fn one(self) -> Call<R::Model, C> {
+        let request = self.query.page_request(2, Start::Beginning).map(|request| {
+            request.adapt(|response, decode| {
+                let (none, several) =
+                    (response.error(ErrorKind::NotFound), response.error(ErrorKind::Ambiguous));
+                let mut records = decode(response)?.items.into_iter();
+                match (records.next(), records.next()) {
+                    (Some(record), None) => Ok(record),
+                    (None, _) => Err(none.with_note("no record matches")),
+                    (Some(_), Some(_)) => Err(several.with_note("ask for `first` or `all`")),
+                }
+            })
+        });
+        Call::new(self.client, request)
+    }
+
+    /// Whether there is any record. One record travels, or all where the server does not page.
+    pub fn exists(self) -> Call<bool, C> {
+        let request = self.query.page_request(1, Start::Beginning).map(|request| {
+            request.adapt(|response, decode| decode(response).map(|page| !page.items.is_empty()))
         });
         Call::new(self.client, request)
     }

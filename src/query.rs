@@ -12,7 +12,7 @@ use crate::filter::{Condition, Filter};
 use crate::order::OrderBy;
 use crate::page::Page;
 use crate::request::{Operation, Request};
-use crate::resource::{Resource, Summarize};
+use crate::resource::{Resource, Search, Summarize};
 
 /// The server's cap: larger values are cut to it in silence.
 pub(crate) const MAX_PAGE_SIZE: u32 = 1_000;
@@ -37,6 +37,7 @@ pub(crate) const MAX_PAGE_SIZE: u32 = 1_000;
 pub struct Query<R> {
     pub(crate) conditions: Vec<Condition>,
     pub(crate) order: Vec<OrderBy<R>>,
+    pub(crate) search: Option<String>,
     pub(crate) page_size: u32,
     resource: PhantomData<fn() -> R>,
 }
@@ -46,6 +47,7 @@ impl<R> Clone for Query<R> {
         Self {
             conditions: self.conditions.clone(),
             order: self.order.clone(),
+            search: self.search.clone(),
             page_size: self.page_size,
             resource: PhantomData,
         }
@@ -56,6 +58,7 @@ impl<R> PartialEq for Query<R> {
     fn eq(&self, other: &Self) -> bool {
         self.conditions == other.conditions
             && self.order == other.order
+            && self.search == other.search
             && self.page_size == other.page_size
     }
 }
@@ -83,6 +86,9 @@ impl<R> fmt::Display for Query<R> {
                 pairs.append_pair(&condition.parameter(), value);
             }
         }
+        if let Some(words) = &self.search {
+            pairs.append_pair("_search", words);
+        }
         if !self.order.is_empty() {
             pairs.append_pair("_order", &self.order_value());
         }
@@ -106,6 +112,7 @@ impl<R: Resource> Query<R> {
         Self {
             conditions: Vec::new(),
             order: Vec::new(),
+            search: None,
             page_size: MAX_PAGE_SIZE,
             resource: PhantomData,
         }
@@ -120,6 +127,25 @@ impl<R: Resource> Query<R> {
     /// Keeps the records for which a filter made elsewhere holds.
     pub fn matching(mut self, filter: Filter<R>) -> Self {
         self.conditions.extend(filter.into_conditions());
+        self
+    }
+
+    /// Keeps the records in which all of these words occur, in any case, in at least one of the texts
+    /// that the server searches. Blanks and commas separate words, quotes hold them together. A
+    /// second search replaces the first.
+    ///
+    /// ```
+    /// use keystone_client::Query;
+    /// use keystone_client::resources::Grant;
+    ///
+    /// let folding = Query::<Grant>::new().search("folding \"cell biology\"");
+    /// assert_eq!(folding.to_string(), "_search=folding+%22cell+biology%22");
+    /// ```
+    pub fn search(mut self, words: impl Into<String>) -> Self
+    where
+        R: Search,
+    {
+        self.search = Some(words.into());
         self
     }
 
@@ -165,6 +191,12 @@ impl<R: Resource> Query<R> {
         // A walk continues from behind the caller's own bound, which the key replaces.
         let replaced = matches!(start, Start::AfterKey(_)).then_some(after_key);
         request = self.add_conditions(request, replaced)?;
+        if let Some(words) = &self.search {
+            if let Some(problem) = unsearchable(words) {
+                return Err(Error::new(ErrorKind::InvalidRequest, operation).with_note(problem));
+            }
+            request = request.needing(Capability::Search).with_query("_search", words.clone());
+        }
         if self.matches_nothing() {
             request = request.settled(r#"{"count":0,"results":[]}"#);
         }
@@ -202,6 +234,10 @@ impl<R: Summarize> Query<R> {
     /// The request for the figures over the records that match.
     pub(crate) fn stats_request(&self) -> Result<Request<R::Stats>, Error> {
         let operation = Operation::new("retrieve", R::STATS_NAME);
+        if self.search.is_some() {
+            return Err(Error::new(ErrorKind::InvalidRequest, operation)
+                .with_note("figures disregard a search; narrow them by filters"));
+        }
         if self.matches_nothing() {
             // An empty list as a parameter would be ignored, and the figures those of everything.
             return Err(Error::new(ErrorKind::InvalidRequest, operation)
@@ -246,6 +282,18 @@ impl<R> Query<R> {
             names.push(name);
         }
         Ok(request)
+    }
+}
+
+/// Why the server would not search for this.
+fn unsearchable(words: &str) -> Option<&'static str> {
+    let separates = |letter: char| letter.is_whitespace() || "\"',".contains(letter);
+    if words.chars().all(separates) {
+        Some("a search for no words would be ignored and return every record")
+    } else if words.contains('\0') {
+        Some("the server refuses NUL characters")
+    } else {
+        None
     }
 }
 

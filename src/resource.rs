@@ -137,6 +137,14 @@ pub trait Replace: Create {}
 )]
 pub trait Delete: Resource {}
 
+/// Records can be found by words: `GET {path}/?_search=`. The server looks for them in the main texts
+/// of the record and in names that it refers to.
+#[diagnostic::on_unimplemented(
+    message = "the server cannot search for records of `{Self}`",
+    label = "a search over this resource makes the server fail"
+)]
+pub trait Search: Resource {}
+
 /// The server makes figures over the records: `GET {STATS_PATH}/`.
 #[diagnostic::on_unimplemented(
     message = "the server has no statistics over records of `{Self}`",

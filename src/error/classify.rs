@@ -35,6 +35,7 @@ impl ErrorKind {
             Self::Denied => "permission denied",
             Self::CsrfRejected => "the server refused the CSRF proof",
             Self::NotFound => "no such record",
+            Self::Ambiguous => "more than one record matches",
             Self::UnknownEndpoint => "the server does not know this path",
             Self::MethodNotAllowed => "method not allowed",
             Self::Validation => "the server rejected the request",

@@ -59,7 +59,7 @@ crate::resource! {
     pub struct Cluster("cluster", "allocations/clusters");
     fields ClusterFields;
     new NewCluster;
-    verbs [Retrieve, Update, Replace, Delete];
+    verbs [Retrieve, Update, Replace, Delete, Search];
 
     read_only {
         /// Primary key.
@@ -100,7 +100,7 @@ crate::resource! {
     fields AllocationRequestFields;
     new NewAllocationRequest;
     needs TeamRecords;
-    verbs [Retrieve, Update, Replace, Delete];
+    verbs [Retrieve, Update, Replace, Delete, Search];
 
     read_only {
         /// Primary key.
@@ -168,7 +168,7 @@ crate::resource! {
     pub struct Allocation("allocation", "allocations/allocations");
     fields AllocationFields;
     new NewAllocation;
-    verbs [Retrieve, Update, Replace, Delete];
+    verbs [Retrieve, Update, Replace, Delete, Search];
 
     read_only {
         /// Primary key.
@@ -282,7 +282,7 @@ crate::resource! {
     fields CommentFields;
     new NewComment;
     needs Comments;
-    verbs [Retrieve, Update, Replace, Delete];
+    verbs [Retrieve, Update, Replace, Delete, Search];
 
     read_only {
         /// Primary key.

@@ -15,7 +15,7 @@ use crate::capability::Capability;
 use crate::drift;
 use crate::field::{Field, Listable, ReadOnly, Scalar};
 use crate::id::Id;
-use crate::resource::Resource;
+use crate::resource::{Resource, Search};
 
 /// What was done to a record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -167,7 +167,7 @@ crate::resource! {
     /// `GET /logs/requests/`, `GET /logs/requests/{id}/`.
     pub struct RequestLogEntry("request log entry", "logs/requests");
     fields RequestLogEntryFields;
-    verbs [Retrieve];
+    verbs [Retrieve, Search];
 
     read_only {
         /// Primary key.
@@ -202,7 +202,7 @@ crate::resource! {
     /// `GET /logs/tasks/`, `GET /logs/tasks/{id}/`. Several fields are text that holds JSON.
     pub struct TaskResult("task result", "logs/tasks");
     fields TaskResultFields;
-    verbs [Retrieve];
+    verbs [Retrieve, Search];
 
     read_only {
         /// Primary key.
@@ -314,3 +314,5 @@ impl Resource for FeedEntry {
         None
     }
 }
+
+impl Search for FeedEntry {}

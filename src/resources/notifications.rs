@@ -64,7 +64,7 @@ crate::resource! {
     fields PreferenceFields;
     new NewPreference;
     needs Notifications;
-    verbs [Retrieve, Update, Replace, Delete];
+    verbs [Retrieve, Update, Replace, Delete, Search];
 
     read_only {
         /// Primary key.

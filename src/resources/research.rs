@@ -16,7 +16,7 @@ crate::resource! {
     fields GrantFields;
     new NewGrant;
     needs TeamRecords;
-    verbs [Retrieve, Update, Replace, Delete];
+    verbs [Retrieve, Update, Replace, Delete, Search];
 
     read_only {
         /// Primary key.
@@ -64,7 +64,7 @@ crate::resource! {
     fields PublicationFields;
     new NewPublication;
     needs TeamRecords;
-    verbs [Retrieve, Update, Replace, Delete];
+    verbs [Retrieve, Update, Replace, Delete, Search];
 
     read_only {
         /// Primary key.

@@ -29,7 +29,7 @@ crate::resource! {
     pub struct User("user", "users/users");
     fields UserFields;
     new NewUser;
-    verbs [Retrieve, Update, Delete];
+    verbs [Retrieve, Update, Delete, Search];
 
     read_only {
         /// Primary key.
@@ -97,7 +97,7 @@ crate::resource! {
     fields TeamFields;
     new NewTeam;
     needs Teams;
-    verbs [Retrieve, Update, Delete];
+    verbs [Retrieve, Update, Delete, Search];
 
     read_only {
         /// Primary key.
@@ -134,7 +134,7 @@ crate::resource! {
     fields MembershipFields;
     new NewMembership;
     needs Teams;
-    verbs [Retrieve, Update, Replace, Delete];
+    verbs [Retrieve, Update, Replace, Delete, Search];
 
     read_only {
         /// Primary key.

@@ -168,6 +168,7 @@ macro_rules! jwt_journey {
             $go!($client.users().order_by(|u| u.username.asc()).all()).map(drop),
             $go!($client.users().filter(|u| u.username.not_eq("ada")).all()).map(drop),
             $go!($client.users().list().page(10, 0)).map(drop),
+            $go!($client.users().list().search("ada").all()).map(drop),
         ] {
             assert_eq!(unsupported.unwrap_err().kind(), ErrorKind::Unsupported);
         }

@@ -133,6 +133,60 @@ both_colours! {
         assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
 
+    fn one_is_one() {
+        let two = |reply: &Value| {
+            list(&[("name", "x"), ("_order", "id"), ("_limit", "2")])
+                .reply_json(StatusCode::OK, reply)
+        };
+        let client = client!(script([
+            two(&envelope(1, &[7])),
+            two(&envelope(0, &[])),
+            two(&envelope(3, &[7, 8])),
+            two(&Value::from_iter([cluster(7, "x"), cluster(8, "x"), cluster(9, "x")])),
+            Exchange::get("/version/").reply(StatusCode::OK, "0.7.3"),
+        ]));
+        let named = client.clusters().filter(|c| c.name.eq("x"));
+        assert_eq!(go!(named.clone().one()).unwrap().id.get(), 7);
+        let error = go!(named.clone().one()).unwrap_err();
+        assert!(error.is_not_found());
+        assert_eq!(error.to_string(), "list cluster: no such record (200): no record matches");
+        let error = go!(named.clone().one()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Ambiguous);
+        assert_eq!(go!(named.one()).unwrap_err().kind(), ErrorKind::Ambiguous);
+    }
+
+    fn whether_there_is_any() {
+        let one = || list(&[("name", "x"), ("_order", "id"), ("_limit", "1")]);
+        let client = client!(script([
+            one().reply_json(StatusCode::OK, &envelope(99, &[7])),
+            one().reply_json(StatusCode::OK, &envelope(0, &[])),
+        ]));
+        let named = client.clusters().filter(|c| c.name.eq("x"));
+        assert!(go!(named.clone().exists()).unwrap());
+        assert!(!go!(named.exists()).unwrap());
+        let nothing = client.clusters().filter(|c| c.name.is_in([] as [&str; 0]));
+        assert!(!go!(nothing.exists()).unwrap());
+    }
+
+    fn searches_go_along_with_every_page() {
+        let words = ("_search", "gpu \"deep learning\"");
+        let client = client!(script([
+            list(&[words, ("_order", "id"), ("_limit", "1")])
+                .reply_json(StatusCode::OK, &envelope(2, &[4])),
+            list(&[words, ("_order", "id"), ("_limit", "1"), ("id__gt", "4")])
+                .reply_json(StatusCode::OK, &envelope(1, &[5])),
+        ]));
+        let found = client.clusters().list().search("gpu \"deep learning\"").page_size(1);
+        assert_eq!(ids(&go!(found.all()).unwrap()), [4, 5]);
+        for nothing in ["", "  ", "\"\"", ", '", "a\0b"] {
+            let error = go!(client.clusters().list().search(nothing).all()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{nothing:?}");
+        }
+        // The server would disregard it.
+        let stats = client.grants().list().search("folding").stats();
+        assert_eq!(go!(stats).unwrap_err().kind(), ErrorKind::InvalidRequest);
+    }
+
     fn an_empty_page_ends_a_walk_whatever_the_count_says() {
         let client = client!(script([
             list(&[("_order", "id"), ("_limit", "1000")])

@@ -175,6 +175,18 @@ fn catalogue() {
         "membership roles" client.choices::<MembershipRole>().send();
         "notification types" client.choices::<NotificationType>().send();
     }
+    macro_rules! search {
+        ($($accessor:ident)+) => {
+            $(match client.$accessor().list().search("a").count().send() {
+                Ok(count) => println!("{:28} {count} with an `a` in them", stringify!($accessor)),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:#}"),
+            })+
+        };
+    }
+    search! {
+        allocations clusters comments requests grants publications teams memberships users
+        preferences request_log task_results feed
+    }
     let drift = client.drift();
     println!("{drift}");
     assert!(drift.is_empty() || !is_exact);

@@ -10,5 +10,6 @@ fn verbs(client: &KeystoneClient, new: NewTeam) {
     let _ = client.feed().retrieve(Id::new(1)); //~ ERROR the server has no way to retrieve a single
     let _ = client.teams().replace(Id::new(1), new); //~ ERROR the server has no way to replace a
     let _ = client.notifications().create(()); //~ ERROR the server has no way to create a
+    let _ = client.attachments().list().search("budget"); //~ ERROR the server cannot search for records of
     let _ = client.clusters().list().stats(); //~ ERROR the server has no statistics over records of
 }
