@@ -138,7 +138,8 @@ pub trait Replace: Create {}
 pub trait Delete: Resource {}
 
 /// Records can be found by words: `GET {path}/?_search=`. The server looks for them in the main texts
-/// of the record and in names that it refers to.
+/// of the record and in names that it refers to. Servers before 0.10.9 may fail when they are to search
+/// their logs.
 #[diagnostic::on_unimplemented(
     message = "the server cannot search for records of `{Self}`",
     label = "a search over this resource makes the server fail"

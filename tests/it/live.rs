@@ -179,6 +179,8 @@ fn catalogue() {
         ($($accessor:ident)+) => {
             $(match client.$accessor().list().search("a").count().send() {
                 Ok(count) => println!("{:28} {count} with an `a` in them", stringify!($accessor)),
+                // Older servers fail when they are to search their logs.
+                Err(error) if !is_exact => println!("{error}"),
                 Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:#}"),
             })+
         };
@@ -206,9 +208,11 @@ fn rows<R: Resource<Model: Serialize>>(
         }
         Err(error) => panic!("{name}: {error:#}"),
     };
-    let models = list.page_size(7).all().unwrap_or_else(|error| panic!("{name}: {error:#}"));
-    println!("{name:28} {:6} rows, the server counts {counted}", models.len());
     let grows = R::PATH.starts_with("logs/");
+    // Small pages make long walks of what grows with every page.
+    let list = list.page_size(if grows { 500 } else { 7 });
+    let models = list.all().unwrap_or_else(|error| panic!("{name}: {error:#}"));
+    println!("{name:28} {:6} rows, the server counts {counted}", models.len());
     assert!(models.len() as u64 == counted || grows && models.len() as u64 > counted, "{name}");
 
     if !is_exact || !R::HAS_ID {
