@@ -17,29 +17,33 @@
 //! ```
 
 mod backend;
+mod pages;
 #[cfg(all(feature = "reqwest", feature = "blocking"))]
 mod reqwest;
+mod rows;
 
 use std::fmt;
 use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
-use std::vec;
 
 use bytes::Bytes;
 
 pub use self::backend::HttpBackend;
+pub use self::pages::Pages;
 #[cfg(all(feature = "reqwest", feature = "blocking"))]
 pub use self::reqwest::ReqwestBackend;
+pub use self::rows::Rows;
 use crate::backend::{BackendError, ExecuteResult, Now, TransportSettings};
 use crate::call::Call;
 use crate::client::{Client, ClientBuilder, client_methods};
 use crate::error::Error;
 use crate::flow::{Core, Effects, Login};
+use crate::id::Id;
 use crate::list::List;
+use crate::resolve::{Resolution, Resolved};
 use crate::resource::Resource;
 use crate::resources::User;
-use crate::walk::Walk;
 
 /// The blocking client of one Keystone server; see [`KeystoneClient`](crate::KeystoneClient).
 ///
@@ -90,6 +94,19 @@ impl KeystoneClient {
     /// When the server could not be asked.
     pub fn whoami(&self) -> Result<Option<User>, Error> {
         run(self.inner.core.current_user(&self.effects()))
+    }
+
+    /// Fetches the records that many keys point to; see
+    /// [`KeystoneClient::resolve_all`](crate::KeystoneClient::resolve_all).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn resolve_all<R: Resource>(
+        &self,
+        ids: impl IntoIterator<Item = Id<R>>,
+    ) -> Result<Resolved<R>, Error> {
+        run(self.inner.core.resolve_all(&self.effects(), Resolution::new(ids)))
     }
 
     fn effects(&self) -> BackendEffects<'_> {
@@ -203,13 +220,15 @@ impl<R: Resource> List<R, KeystoneClient> {
         self.iter().collect()
     }
 
-    /// The records one by one, with one page of them in memory.
+    /// The records one by one, with one page of them in memory, or as many more as
+    /// [`concurrency`](List::concurrency) says.
     pub fn iter(self) -> Rows<R> {
-        Rows {
-            client: self.client,
-            page: Vec::new().into_iter(),
-            walk: Some(Walk::new(self.query)),
-        }
+        self.pages().rows()
+    }
+
+    /// The records page by page, as they travel.
+    pub fn pages(self) -> Pages<R> {
+        Pages::new(self.client, self.query)
     }
 }
 
@@ -219,41 +238,6 @@ impl<R: Resource> IntoIterator for List<R, KeystoneClient> {
 
     fn into_iter(self) -> Rows<R> {
         self.iter()
-    }
-}
-
-/// An iterator over the records of a list. After an error it ends.
-#[must_use = "an iterator does nothing until it is asked for its next item"]
-pub struct Rows<R: Resource> {
-    client: KeystoneClient,
-    page: vec::IntoIter<R::Model>,
-    walk: Option<Walk<R>>,
-}
-
-impl<R: Resource> Iterator for Rows<R> {
-    type Item = Result<R::Model, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(record) = self.page.next() {
-                return Some(Ok(record));
-            }
-            let mut walk = self.walk.take()?;
-            let core = &self.client.inner.core;
-            match run(core.next_page(&self.client.effects(), &mut walk))? {
-                Err(error) => return Some(Err(error)),
-                Ok(records) => {
-                    self.page = records.into_iter();
-                    self.walk = Some(walk);
-                }
-            }
-        }
-    }
-}
-
-impl<R: Resource> fmt::Debug for Rows<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows").field("resource", &R::NAME).finish_non_exhaustive()
     }
 }
 

@@ -3,6 +3,7 @@
 mod builder;
 mod legacy;
 mod methods;
+mod pages;
 mod rows;
 
 use std::fmt;
@@ -18,6 +19,7 @@ pub(crate) use self::builder::Client;
 pub use self::builder::ClientBuilder;
 pub use self::legacy::Legacy;
 pub(crate) use self::methods::{client_methods, raw_request, resource_methods};
+pub use self::pages::Pages;
 pub use self::rows::Rows;
 #[cfg(all(feature = "isahc", not(feature = "reqwest")))]
 use crate::backend::IsahcBackend;
@@ -29,10 +31,11 @@ use crate::backend::{
 use crate::call::Call;
 use crate::error::Error;
 use crate::flow::{Core, Effects, Login};
+use crate::id::Id;
 use crate::list::List;
+use crate::resolve::{Resolution, Resolved};
 use crate::resource::Resource;
 use crate::resources::User;
-use crate::walk::Walk;
 
 /// The async client of one Keystone server.
 ///
@@ -113,6 +116,22 @@ impl KeystoneClient {
     /// When the server could not be asked.
     pub async fn whoami(&self) -> Result<Option<User>, Error> {
         self.inner.core.current_user(&self.effects()).await
+    }
+
+    /// Fetches the records that many keys point to, some hundreds with each request.
+    ///
+    /// A key may come several times; its record is fetched once. Keys without a record are no error:
+    /// [`Resolved`] names them.
+    ///
+    /// # Errors
+    ///
+    /// The first error of any request.
+    pub async fn resolve_all<R: Resource>(
+        &self,
+        ids: impl IntoIterator<Item = Id<R>>,
+    ) -> Result<Resolved<R>, Error> {
+        let resolution = Resolution::new(ids);
+        self.inner.core.resolve_all(&self.effects(), resolution).await
     }
 
     fn effects(&self) -> BackendEffects<'_> {
@@ -227,19 +246,23 @@ impl<R: Resource> List<R, KeystoneClient> {
     ///
     /// The first error of any page; no records are handed out then.
     pub async fn all(self) -> Result<Vec<R::Model>, Error> {
-        let mut walk = Walk::new(self.query);
+        let mut pages = self.pages();
         let mut records = Vec::new();
-        while let Some(page) =
-            self.client.inner.core.next_page(&self.client.effects(), &mut walk).await
-        {
-            records.append(&mut page?);
+        while let Some(page) = pages.next().await {
+            records.append(&mut page?.items);
         }
         Ok(records)
     }
 
-    /// The records one by one, with one page of them in memory.
+    /// The records one by one, with one page of them in memory, or as many more as
+    /// [`concurrency`](List::concurrency) says.
     pub fn stream(self) -> Rows<R> {
-        Rows::new(self.client, self.query)
+        self.pages().rows()
+    }
+
+    /// The records page by page, as they travel.
+    pub fn pages(self) -> Pages<R> {
+        Pages::new(self.client, self.query)
     }
 }
 

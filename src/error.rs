@@ -91,6 +91,11 @@ pub enum ErrorKind {
     ///
     /// *What to do:* narrow the filter, or ask for the first or for all.
     Ambiguous,
+    /// The list changed while it was walked, or since a walk over it was left off, in such a way that
+    /// records would be missing from it.
+    ///
+    /// *What to do:* walk it again, in the order of the keys if possible: no change disturbs that.
+    ListChanged,
     /// The server does not know this path.
     ///
     /// *What to do:* check the path; the endpoint may be missing in this version of the server.

@@ -28,6 +28,8 @@
 //! Preference::FIELDS.user.eq(Id::new(1)); // one-to-one: the server would ignore it
 //! ```
 
+mod comparand;
+mod info;
 mod value;
 
 use std::fmt;
@@ -35,17 +37,28 @@ use std::marker::PhantomData;
 
 use serde::Serialize;
 
+pub use self::comparand::Comparand;
+pub use self::info::FieldInfo;
+#[doc(hidden)]
+pub use self::info::{Otherwise, Probe, Reader, Unread};
 pub use self::value::{
     Column, Dated, IntoValue, Listable, Nullable, Ordered, Scalar, Textual, Timed,
 };
 use crate::capability::{FieldName, ServerVersion};
 use crate::change::Change;
-use crate::filter::{Condition, Filter, Lookup};
+use crate::filter::{Filter, Lookup, Test};
 use crate::order::OrderBy;
+use crate::resource::Resource;
 
 /// What can be done with a field. Implemented by [`ReadOnly`], [`ReadWrite`], [`WriteOnly`],
 /// [`Unfiltered`] and [`Unordered`].
-pub trait Access: private::Sealed + 'static {}
+pub trait Access: private::Sealed + 'static {
+    /// Whether the server filters by such a field.
+    const FILTERABLE: bool;
+
+    /// Whether the server orders by such a field.
+    const ORDERABLE: bool;
+}
 
 /// The field can be set.
 #[diagnostic::on_unimplemented(message = "this field is read-only: the server sets it")]
@@ -66,71 +79,121 @@ pub trait Filterable: Access {}
 )]
 pub trait Orderable: Access {}
 
-/// Set by the server alone.
-#[derive(Debug, Clone, Copy)]
-pub enum ReadOnly {}
-
-/// Readable and writable.
-#[derive(Debug, Clone, Copy)]
-pub enum ReadWrite {}
-
-/// Accepted but never returned, such as a password. Its values are kept out of all output.
-#[derive(Debug, Clone, Copy)]
-pub enum WriteOnly {}
-
-/// Readable and writable, but the server ignores filters and order by it.
-#[derive(Debug, Clone, Copy)]
-pub enum Unfiltered {}
-
-/// Set by the server alone, which filters but does not order by it.
-#[derive(Debug, Clone, Copy)]
-pub enum Unordered {}
-
 mod private {
     pub trait Sealed {}
-    impl Sealed for super::ReadOnly {}
-    impl Sealed for super::ReadWrite {}
-    impl Sealed for super::WriteOnly {}
-    impl Sealed for super::Unfiltered {}
-    impl Sealed for super::Unordered {}
 }
 
-impl Access for ReadOnly {}
-impl Access for ReadWrite {}
-impl Access for WriteOnly {}
-impl Access for Unfiltered {}
-impl Access for Unordered {}
-impl Filterable for ReadOnly {}
-impl Filterable for ReadWrite {}
-impl Filterable for Unordered {}
-impl Orderable for ReadOnly {}
-impl Orderable for ReadWrite {}
-impl Writable for ReadWrite {
-    const SECRET: bool = false;
+macro_rules! accesses {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident: filterable $filterable:literal, orderable $orderable:literal,
+        [$($marker:ident)*] $(, secret $secret:literal)?;
+    )+) => {
+        $(
+            $(#[$meta])*
+            #[derive(Debug, Clone, Copy)]
+            pub enum $name {}
+
+            impl private::Sealed for $name {}
+
+            impl Access for $name {
+                const FILTERABLE: bool = $filterable;
+                const ORDERABLE: bool = $orderable;
+            }
+
+            $(impl $marker for $name {})*
+
+            $(impl Writable for $name {
+                const SECRET: bool = $secret;
+            })?
+        )+
+    };
 }
-impl Writable for WriteOnly {
-    const SECRET: bool = true;
+
+accesses! {
+    /// Set by the server alone.
+    ReadOnly: filterable true, orderable true, [Filterable Orderable];
+    /// Readable and writable.
+    ReadWrite: filterable true, orderable true, [Filterable Orderable], secret false;
+    /// Accepted but never returned, such as a password. Its values are kept out of all output.
+    WriteOnly: filterable false, orderable false, [], secret true;
+    /// Readable and writable, but the server ignores filters and order by it.
+    Unfiltered: filterable false, orderable false, [], secret false;
+    /// Set by the server alone, which filters but does not order by it.
+    Unordered: filterable true, orderable false, [Filterable];
 }
-impl Writable for Unfiltered {
-    const SECRET: bool = false;
+
+/// What a record has in a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reading<'a> {
+    /// This value.
+    Value(Comparand<'a>),
+    /// Null.
+    Null,
+    /// Not to be told from the record, which may lack what the server filters by.
+    Unknown,
 }
+
+/// How the value of a field is read off a record of resource `R`.
+pub(crate) type Read<R> = for<'a> fn(&'a <R as Resource>::Model) -> Reading<'a>;
 
 /// A handle on one field of resource `R`, holding values of type `V`.
-pub struct Field<R, V, A = ReadWrite> {
+pub struct Field<R: Resource, V, A = ReadWrite> {
     name: FieldName,
+    read: Read<R>,
     types: PhantomData<fn() -> (R, V, A)>,
 }
 
-impl<R, V, A> Field<R, V, A> {
+impl<R: Resource, V, A> Field<R, V, A> {
     /// The handle of the field that is called `wire_name` on the wire.
     pub const fn new(wire_name: &'static str) -> Self {
-        Self { name: FieldName::new(wire_name), types: PhantomData }
+        Self { name: FieldName::new(wire_name), read: |_| Reading::Unknown, types: PhantomData }
     }
 
     /// The same field, of servers since this version: older ones ignore it.
     pub const fn since(self, version: ServerVersion) -> Self {
         let name = FieldName { name: self.name.name, since: Some(version) };
-        Self { name, types: PhantomData }
+        Self { name, ..self }
+    }
+
+    /// The same field, with the way to read it off a record, by which
+    /// [`Filter::matches`](crate::Filter::matches) can tell without asking the server.
+    ///
+    /// ```
+    /// use keystone_client::Id;
+    /// use keystone_client::field::{Field, ReadOnly, read};
+    /// use keystone_client::resource::Resource;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct ClusterName {
+    ///     id: Id<ClusterName>,
+    ///     name: String,
+    /// }
+    ///
+    /// struct ClusterNameFields {
+    ///     name: Field<ClusterName, String, ReadOnly>,
+    /// }
+    ///
+    /// impl Resource for ClusterName {
+    ///     type Model = Self;
+    ///     type Fields = ClusterNameFields;
+    ///     const NAME: &'static str = "cluster";
+    ///     const PATH: &'static str = "allocations/clusters";
+    ///     const FIELDS: ClusterNameFields = ClusterNameFields {
+    ///         name: Field::new("name").reading(|cluster: &ClusterName| read(&cluster.name)),
+    ///     };
+    ///
+    ///     fn id(model: &Self) -> Option<Id<Self>> {
+    ///         Some(model.id)
+    ///     }
+    /// }
+    ///
+    /// let atlas = ClusterName { id: Id::new(1), name: "atlas".to_owned() };
+    /// assert_eq!(ClusterName::FIELDS.name.eq("atlas").matches(&atlas), Some(true));
+    /// ```
+    pub const fn reading(self, read: for<'a> fn(&'a R::Model) -> Reading<'a>) -> Self {
+        Self { read, ..self }
     }
 
     /// The name on the wire.
@@ -139,15 +202,23 @@ impl<R, V, A> Field<R, V, A> {
     }
 }
 
-impl<R, V, A> Clone for Field<R, V, A> {
+/// The value of a column, for [`Field::reading`].
+pub fn read<C: Column>(column: &C) -> Reading<'_> {
+    match column.comparand() {
+        Some(value) => Reading::Value(value),
+        None => Reading::Null,
+    }
+}
+
+impl<R: Resource, V, A> Clone for Field<R, V, A> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<R, V, A> Copy for Field<R, V, A> {}
+impl<R: Resource, V, A> Copy for Field<R, V, A> {}
 
-impl<R, V, A> fmt::Debug for Field<R, V, A> {
+impl<R: Resource, V, A> fmt::Debug for Field<R, V, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Field({})", self.wire_name())
     }
@@ -155,7 +226,7 @@ impl<R, V, A> fmt::Debug for Field<R, V, A> {
 
 // The bounds stand on the methods and not on the `impl`s, so that a lookup that does not exist is
 // an error in the words of the trait that is missing.
-impl<R, V, A> Field<R, V, A> {
+impl<R: Resource, V, A> Field<R, V, A> {
     /// A change of this field, for an update. `set(None)` on a nullable field sends `null`.
     ///
     /// ```
@@ -198,7 +269,7 @@ impl<R, V, A> Field<R, V, A> {
         V: Nullable,
         A: Filterable,
     {
-        Filter::new(Condition::one(self.name, Lookup::IsNull, &null))
+        Filter::new(self.name, self.read, Lookup::IsNull, Test::one(Comparand::Boolean(null)))
     }
 
     /// One of `values`. No values match no record, and then nothing is asked of the server. Foreign
@@ -228,22 +299,27 @@ impl<R, V, A> Field<R, V, A> {
         I: IntoIterator<Item: IntoValue<V::Scalar>>,
         V: Column,
     {
-        let values = values.into_iter().map(|value| value.into_value().to_parameter());
-        Filter::new(Condition::list(self.name, lookup, values))
+        let values = values.into_iter().map(|value| {
+            let value: V::Scalar = value.into_value();
+            Scalar::comparand(&value).into_owned()
+        });
+        Filter::new(self.name, self.read, lookup, Test::list(values))
     }
 }
 
 macro_rules! comparisons {
     ($($bound:path: { $($(#[$doc:meta])* $method:ident => $lookup:ident;)+ })+) => {
         /// Comparisons with one value.
-        impl<R, V, A> Field<R, V, A> {
+        impl<R: Resource, V, A> Field<R, V, A> {
             $($($(#[$doc])*
             pub fn $method(self, value: impl IntoValue<V::Scalar>) -> Filter<R>
             where
                 V: Column<Scalar: $bound>,
                 A: Filterable,
             {
-                Filter::new(Condition::one(self.name, Lookup::$lookup, &value.into_value()))
+                let value: V::Scalar = value.into_value();
+                let test = Test::one(Scalar::comparand(&value).into_owned());
+                Filter::new(self.name, self.read, Lookup::$lookup, test)
             })+)+
         }
     };
@@ -290,14 +366,15 @@ macro_rules! parts {
         $($(#[$doc:meta])* $method:ident($argument:ident: $type:ty, $range:expr) => $lookup:ident;)+
     })+) => {
         /// Parts of dates and times, in the server's time zone.
-        impl<R, V, A> Field<R, V, A> {
+        impl<R: Resource, V, A> Field<R, V, A> {
             $($($(#[$doc])*
             pub fn $method(self, $argument: $type) -> Filter<R>
             where
                 V: Column<Scalar: $bound>,
                 A: Filterable,
             {
-                Filter::new(Condition::part(self.name, Lookup::$lookup, $argument.into(), $range))
+                let test = Test::part($argument.into(), $range);
+                Filter::new(self.name, self.read, Lookup::$lookup, test)
             })+)+
         }
     };

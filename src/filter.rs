@@ -1,184 +1,17 @@
 //! Conditions on the records of a list.
 
+mod condition;
+mod lookup;
+mod semantics;
+
 use std::fmt;
-use std::marker::PhantomData;
-use std::ops::RangeInclusive;
 
-use crate::capability::{Capability, FieldName};
-use crate::field::Scalar;
-
-/// How a field is compared, by the suffix that the server knows it under.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Lookup {
-    Equal,
-    NotEqual,
-    In,
-    NotIn,
-    IsNull,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-    Contains,
-    NotContains,
-    StartsWith,
-    NotStartsWith,
-    EndsWith,
-    NotEndsWith,
-    Year,
-    Month,
-    Day,
-    Week,
-    WeekDay,
-    Hour,
-    Minute,
-    Second,
-}
-
-impl Lookup {
-    fn suffix(self) -> &'static str {
-        match self {
-            Self::Equal => "",
-            Self::NotEqual => "__not_eq",
-            Self::In => "__in",
-            Self::NotIn => "__not_in",
-            Self::IsNull => "__isnull",
-            Self::Less => "__lt",
-            Self::LessOrEqual => "__lte",
-            Self::Greater => "__gt",
-            Self::GreaterOrEqual => "__gte",
-            Self::Contains => "__contains",
-            Self::NotContains => "__not_contains",
-            Self::StartsWith => "__startswith",
-            Self::NotStartsWith => "__not_startswith",
-            Self::EndsWith => "__endswith",
-            Self::NotEndsWith => "__not_endswith",
-            Self::Year => "__year",
-            Self::Month => "__month",
-            Self::Day => "__day",
-            Self::Week => "__week",
-            Self::WeekDay => "__week_day",
-            Self::Hour => "__hour",
-            Self::Minute => "__minute",
-            Self::Second => "__second",
-        }
-    }
-
-    /// What the server has to be able to do; old ones ignore negated lookups in silence.
-    pub(crate) fn capability(self) -> Option<Capability> {
-        match self {
-            Self::NotIn | Self::NotContains => Some(Capability::NegatedLists),
-            Self::NotEqual | Self::NotStartsWith | Self::NotEndsWith => {
-                Some(Capability::NegatedLookups)
-            }
-            _ => None,
-        }
-    }
-}
-
-/// One comparison of one field.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Condition {
-    pub(crate) field: FieldName,
-    pub(crate) lookup: Lookup,
-    value: Comparand,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Comparand {
-    Parameter(String),
-    /// `is_in` without values: true of no record.
-    Nothing,
-    /// `not_in` without values: true of every record.
-    Anything,
-    /// A value that the server would read as something else.
-    Invalid(&'static str),
-}
-
-impl Condition {
-    pub(crate) fn one(field: FieldName, lookup: Lookup, value: &impl Scalar) -> Self {
-        let parameter = value.to_parameter();
-        let value = match unsendable(&parameter) {
-            Some(problem) => Comparand::Invalid(problem),
-            None => Comparand::Parameter(parameter),
-        };
-        Self { field, lookup, value }
-    }
-
-    /// A part of a date or time; what is out of `range` the server answers with a failure, or with
-    /// nothing.
-    pub(crate) fn part(
-        field: FieldName,
-        lookup: Lookup,
-        value: u16,
-        range: RangeInclusive<u16>,
-    ) -> Self {
-        if range.contains(&value) {
-            Self::one(field, lookup, &value)
-        } else {
-            Self { field, lookup, value: Comparand::Invalid("there is no such date or time") }
-        }
-    }
-
-    pub(crate) fn list(
-        field: FieldName,
-        lookup: Lookup,
-        values: impl Iterator<Item = String>,
-    ) -> Self {
-        let mut joined = String::new();
-        let mut problem = None;
-        let mut count = 0_usize;
-        for value in values {
-            if value.contains(',') {
-                problem = Some("the server splits lists at commas, so no element can contain one");
-            }
-            problem = problem.or(unsendable(&value));
-            if count > 0 {
-                joined.push(',');
-            }
-            joined.push_str(&value);
-            count += 1;
-        }
-        let value = match (problem, count, lookup) {
-            (Some(problem), ..) => Comparand::Invalid(problem),
-            (None, 0, Lookup::NotIn) => Comparand::Anything,
-            (None, 0, _) => Comparand::Nothing,
-            _ => Comparand::Parameter(joined),
-        };
-        Self { field, lookup, value }
-    }
-
-    /// The name of the query parameter.
-    pub(crate) fn parameter(&self) -> String {
-        format!("{}{}", self.field.name, self.lookup.suffix())
-    }
-
-    /// The value of the query parameter; `None` where the condition holds for every record.
-    pub(crate) fn value(&self) -> Result<Option<&str>, &'static str> {
-        match &self.value {
-            Comparand::Parameter(value) => Ok(Some(value)),
-            Comparand::Nothing | Comparand::Anything => Ok(None),
-            Comparand::Invalid(problem) => Err(problem),
-        }
-    }
-
-    pub(crate) fn matches_nothing(&self) -> bool {
-        self.value == Comparand::Nothing
-    }
-}
-
-/// Why the server would not compare with this text but with something else.
-fn unsendable(value: &str) -> Option<&'static str> {
-    if value.is_empty() {
-        Some("the server ignores an empty value and would return every record")
-    } else if value.trim() != value {
-        Some("the server trims blanks at both ends of a value")
-    } else if value.contains('\0') {
-        Some("the server refuses NUL characters")
-    } else {
-        None
-    }
-}
+pub(crate) use self::condition::{Condition, Test, misread_text};
+pub(crate) use self::lookup::{Class, Lookup};
+pub use self::semantics::MatchSemantics;
+use crate::capability::FieldName;
+use crate::field::Read;
+use crate::resource::Resource;
 
 /// A condition on the records of resource `R`, made by a [field](crate::field::Field).
 ///
@@ -195,14 +28,13 @@ fn unsendable(value: &str) -> Option<&'static str> {
 /// assert_eq!(filter.to_string(), "enabled=true&name__startswith=gpu");
 /// ```
 #[must_use = "a filter does nothing until a query takes it"]
-pub struct Filter<R> {
-    conditions: Vec<Condition>,
-    resource: PhantomData<fn() -> R>,
+pub struct Filter<R: Resource> {
+    conditions: Vec<Condition<R>>,
 }
 
-impl<R> Filter<R> {
-    pub(crate) fn new(condition: Condition) -> Self {
-        Self { conditions: vec![condition], resource: PhantomData }
+impl<R: Resource> Filter<R> {
+    pub(crate) fn new(field: FieldName, read: Read<R>, lookup: Lookup, test: Test) -> Self {
+        Self { conditions: vec![Condition::new(field, read, lookup, test)] }
     }
 
     /// Records for which this and `other` hold.
@@ -211,32 +43,77 @@ impl<R> Filter<R> {
         self
     }
 
-    pub(crate) fn into_conditions(self) -> Vec<Condition> {
+    /// Whether it holds for a record that is at hand, by the rules of a server on PostgreSQL in UTC.
+    ///
+    /// `None` where the record does not tell: it lacks the field, or the filter is one that the
+    /// server would misread.
+    ///
+    /// ```
+    /// use keystone_client::Resource;
+    /// use keystone_client::resources::AllocationRequest;
+    /// use keystone_client::testing::Fixture;
+    ///
+    /// let mut request = AllocationRequest::fixture(1);
+    /// request.expire = None;
+    /// let fields = AllocationRequest::FIELDS;
+    /// let day = jiff::civil::date(2026, 12, 1);
+    /// assert_eq!(fields.expire.lt(day).matches(&request), Some(false));
+    /// assert_eq!(fields.expire.not_eq(day).matches(&request), Some(true)); // null differs
+    /// ```
+    pub fn matches(&self, record: &R::Model) -> Option<bool> {
+        self.matches_with(record, &MatchSemantics::default())
+    }
+
+    /// Whether it holds for a record that is at hand, by the rules of a server of this kind.
+    pub fn matches_with(&self, record: &R::Model, semantics: &MatchSemantics) -> Option<bool> {
+        all_match(&self.conditions, record, semantics)
+    }
+
+    pub(crate) fn into_conditions(self) -> Vec<Condition<R>> {
         self.conditions
     }
 }
 
-impl<R> Clone for Filter<R> {
+/// Whether all conditions hold: one that does not settles it, whatever is unknown of others.
+pub(crate) fn all_match<R: Resource>(
+    conditions: &[Condition<R>],
+    record: &R::Model,
+    semantics: &MatchSemantics,
+) -> Option<bool> {
+    let mut all = Some(true);
+    for condition in conditions {
+        match condition.matches(record, semantics) {
+            Some(true) => {}
+            Some(false) => return Some(false),
+            None => all = None,
+        }
+    }
+    all
+}
+
+// Written out because derives would ask for the same traits of `R`.
+impl<R: Resource> Clone for Filter<R> {
     fn clone(&self) -> Self {
-        Self { conditions: self.conditions.clone(), resource: PhantomData }
+        Self { conditions: self.conditions.clone() }
     }
 }
 
-impl<R> PartialEq for Filter<R> {
+impl<R: Resource> PartialEq for Filter<R> {
     fn eq(&self, other: &Self) -> bool {
         self.conditions == other.conditions
     }
 }
 
-impl<R> Eq for Filter<R> {}
+impl<R: Resource> Eq for Filter<R> {}
 
-impl<R> fmt::Debug for Filter<R> {
+impl<R: Resource> fmt::Debug for Filter<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Filter({self})")
     }
 }
 
-impl<R> fmt::Display for Filter<R> {
+/// The query string, before percent-encoding. What no record can match shows as an empty list.
+impl<R: Resource> fmt::Display for Filter<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, condition) in self.conditions.iter().enumerate() {
             if index > 0 {

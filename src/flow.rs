@@ -6,6 +6,7 @@
 //! clock.
 
 mod login;
+mod pace;
 mod transmit;
 mod version;
 
@@ -19,6 +20,7 @@ use http::HeaderValue;
 use uuid::Uuid;
 
 pub(crate) use self::login::Login;
+pub(crate) use self::pace::Pace;
 use self::transmit::Progress;
 pub(crate) use self::version::KnownVersion;
 use self::version::unsupported;
@@ -29,9 +31,9 @@ use crate::capability::adapt;
 use crate::drift::DriftLog;
 use crate::error::{Error, ErrorKind};
 use crate::request::{Request, RequestParts, Response};
+use crate::resolve::{Resolution, Resolved};
 use crate::resource::Resource;
 use crate::retry::RetryPolicy;
-use crate::walk::Walk;
 
 /// How long it may take to find out or to renew what a call could do without.
 const HASTE: Duration = Duration::from_secs(10);
@@ -62,6 +64,7 @@ pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) auth: Authenticator,
     pub(crate) version: KnownVersion,
+    pub(crate) pace: Pace,
     pub(crate) drift: Option<Arc<DriftLog>>,
 }
 
@@ -76,18 +79,16 @@ impl Core {
         request.decode(response)
     }
 
-    /// The next page of a walk, as the records in it; `None` at the end.
-    pub(crate) async fn next_page<E: Effects, R: Resource>(
+    /// Fetches the records with these keys, page by page.
+    pub(crate) async fn resolve_all<E: Effects, R: Resource>(
         &self,
         effects: &E,
-        walk: &mut Walk<R>,
-    ) -> Option<Result<Vec<R::Model>, Error>> {
-        let (start, request) = walk.next_request()?;
-        let page = match request {
-            Ok(request) => self.send(effects, &request).await,
-            Err(error) => Err(error),
-        };
-        Some(page.and_then(|page| walk.accept(start, page)))
+        mut resolution: Resolution<R>,
+    ) -> Result<Resolved<R>, Error> {
+        while let Some(request) = resolution.next_request() {
+            resolution.accept(self.send(effects, &request?).await?);
+        }
+        Ok(resolution.finish())
     }
 
     /// Sends one request in the form that this server wants.

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::filter::Filter;
 use crate::order::OrderBy;
 use crate::page::Page;
-use crate::query::{MAX_PAGE_SIZE, Query, Start};
+use crate::query::{MAX_PAGE_SIZE, Part, Query};
 use crate::request::{Operation, Response};
 use crate::resource::{Resource, Search, Summarize};
 
@@ -38,7 +38,7 @@ use crate::resource::{Resource, Search, Summarize};
 /// # Ok(()) }
 /// ```
 #[must_use = "a list does nothing until it is fetched: `all`, `stream`, `iter`, `first`, …"]
-pub struct List<R, C> {
+pub struct List<R: Resource, C> {
     pub(crate) client: C,
     pub(crate) query: Query<R>,
 }
@@ -71,7 +71,24 @@ impl<R: Resource, C> List<R, C> {
         Self { query: self.query.order_by(key), ..self }
     }
 
-    /// Sets how many records travel in one response, 1 to 1,000. Default: 1,000.
+    /// Narrows the list by a parameter whose name is learned at run time; see [`Query::param`].
+    pub fn param(self, name: impl Into<String>, value: impl fmt::Display) -> Self {
+        Self { query: self.query.param(name, value), ..self }
+    }
+
+    /// Sends the parameters of [`param`](Self::param) whatever their names; see
+    /// [`Query::unchecked`].
+    pub fn unchecked(self) -> Self {
+        Self { query: self.query.unchecked(), ..self }
+    }
+
+    /// Sets how many pages are asked for at a time; see [`Query::concurrency`].
+    pub fn concurrency(self, pages: usize) -> Self {
+        Self { query: self.query.concurrency(pages), ..self }
+    }
+
+    /// Sets how many records travel in one response, 1 to 1,000. Default: 1,000, which takes the
+    /// fewest requests.
     pub fn page_size(self, records: u32) -> Self {
         Self { query: self.query.page_size(records), ..self }
     }
@@ -96,7 +113,7 @@ impl<R: Resource, C> List<R, C> {
     /// ```
     pub fn first(self) -> Call<Option<R::Model>, C> {
         let key_order = self.query.key_order();
-        let request = self.query.page_request(1, Start::Beginning).map(|request| {
+        let request = self.query.page_request(1, Part::Whole).map(|request| {
             request.adapt(move |response, decode| {
                 let page = decode(response)?;
                 let mut records = page.items.into_iter();
@@ -133,7 +150,7 @@ impl<R: Resource, C> List<R, C> {
     /// # Ok(()) }
     /// ```
     pub fn one(self) -> Call<R::Model, C> {
-        let request = self.query.page_request(2, Start::Beginning).map(|request| {
+        let request = self.query.page_request(2, Part::Whole).map(|request| {
             request.adapt(|response, decode| {
                 let (none, several) =
                     (response.error(ErrorKind::NotFound), response.error(ErrorKind::Ambiguous));
@@ -150,7 +167,7 @@ impl<R: Resource, C> List<R, C> {
 
     /// Whether there is any record. One record travels, or all where the server does not page.
     pub fn exists(self) -> Call<bool, C> {
-        let request = self.query.page_request(1, Start::Beginning).map(|request| {
+        let request = self.query.page_request(1, Part::Whole).map(|request| {
             request.adapt(|response, decode| decode(response).map(|page| !page.items.is_empty()))
         });
         Call::new(self.client, request)
@@ -158,7 +175,7 @@ impl<R: Resource, C> List<R, C> {
 
     /// How many records there are. One record travels, or all where the server does not page.
     pub fn count(self) -> Call<u64, C> {
-        let request = self.query.page_request(1, Start::Beginning).map(|request| {
+        let request = self.query.page_request(1, Part::Whole).map(|request| {
             request.adapt(|response, decode| {
                 let page = decode(response)?;
                 Ok(page.total.unwrap_or(page.items.len() as u64))
@@ -195,7 +212,7 @@ impl<R: Resource, C> List<R, C> {
     pub fn page(self, limit: u32, offset: u64) -> Call<Page<R::Model>, C> {
         let request = if (1..=MAX_PAGE_SIZE).contains(&limit) {
             self.query
-                .page_request(limit, Start::Offset(offset))
+                .page_request(limit, Part::Offset(offset))
                 .map(|request| request.needing(Capability::Paging).adapt(read_page))
         } else {
             Err(Error::new(ErrorKind::InvalidRequest, Operation::new("list", R::NAME))
@@ -219,13 +236,13 @@ fn read_page<M>(
 }
 
 // Written out because derives would ask for the same traits of `R`.
-impl<R, C: Clone> Clone for List<R, C> {
+impl<R: Resource, C: Clone> Clone for List<R, C> {
     fn clone(&self) -> Self {
         Self { client: self.client.clone(), query: self.query.clone() }
     }
 }
 
-impl<R, C: fmt::Debug> fmt::Debug for List<R, C> {
+impl<R: Resource, C: fmt::Debug> fmt::Debug for List<R, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("List").field("client", &self.client).field("query", &self.query).finish()
     }

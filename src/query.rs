@@ -1,14 +1,17 @@
 //! Which records of a list, in which order: a plain value that either client can send.
 
+mod params;
+
 use std::fmt;
-use std::marker::PhantomData;
 
 use http::Method;
 use url::form_urlencoded;
 
 use crate::capability::{Capability, FieldName};
 use crate::error::{Error, ErrorKind};
-use crate::filter::{Condition, Filter};
+use crate::field::{Comparand, Reading};
+use crate::filter::{Condition, Filter, Lookup, MatchSemantics, Test, all_match};
+use crate::id::Id;
 use crate::order::OrderBy;
 use crate::page::Page;
 use crate::request::{Operation, Request};
@@ -16,6 +19,10 @@ use crate::resource::{Resource, Search, Summarize};
 
 /// The server's cap: larger values are cut to it in silence.
 pub(crate) const MAX_PAGE_SIZE: u32 = 1_000;
+
+/// The server's own cap on what it reads of a URL is far away, but the proxy that usually stands
+/// before it gives up at 8 KiB for method, address and version together.
+const LONGEST_TARGET: usize = 8_000;
 
 /// Conditions and order of a list of resource `R`.
 ///
@@ -34,36 +41,43 @@ pub(crate) const MAX_PAGE_SIZE: u32 = 1_000;
 /// );
 /// ```
 #[must_use = "a query does nothing until a client sends it"]
-pub struct Query<R> {
-    pub(crate) conditions: Vec<Condition>,
-    pub(crate) order: Vec<OrderBy<R>>,
-    pub(crate) search: Option<String>,
-    pub(crate) page_size: u32,
-    resource: PhantomData<fn() -> R>,
+pub struct Query<R: Resource> {
+    conditions: Vec<Condition<R>>,
+    /// Parameters by names that were learned at run time.
+    params: Vec<(String, String)>,
+    /// Whether `params` are sent whatever is known of them.
+    unchecked: bool,
+    order: Vec<OrderBy<R>>,
+    search: Option<String>,
+    page_size: u32,
+    concurrency: usize,
 }
 
-impl<R> Clone for Query<R> {
+impl<R: Resource> Clone for Query<R> {
     fn clone(&self) -> Self {
         Self {
             conditions: self.conditions.clone(),
+            params: self.params.clone(),
             order: self.order.clone(),
             search: self.search.clone(),
-            page_size: self.page_size,
-            resource: PhantomData,
+            ..*self
         }
     }
 }
 
-impl<R> PartialEq for Query<R> {
+impl<R: Resource> PartialEq for Query<R> {
     fn eq(&self, other: &Self) -> bool {
         self.conditions == other.conditions
+            && self.params == other.params
+            && self.unchecked == other.unchecked
             && self.order == other.order
             && self.search == other.search
             && self.page_size == other.page_size
+            && self.concurrency == other.concurrency
     }
 }
 
-impl<R> Eq for Query<R> {}
+impl<R: Resource> Eq for Query<R> {}
 
 impl<R: Resource> Default for Query<R> {
     fn default() -> Self {
@@ -71,38 +85,29 @@ impl<R: Resource> Default for Query<R> {
     }
 }
 
-impl<R> fmt::Debug for Query<R> {
+impl<R: Resource> fmt::Debug for Query<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Query({self})")
     }
 }
 
-/// The query string.
-impl<R> fmt::Display for Query<R> {
+/// The query string. What no record can match shows as an empty list, `id__in=`.
+impl<R: Resource> fmt::Display for Query<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut pairs = form_urlencoded::Serializer::new(String::new());
         for condition in &self.conditions {
-            if let Ok(Some(value)) = condition.value() {
-                pairs.append_pair(&condition.parameter(), value);
-            }
+            let value = condition.value().ok().flatten().unwrap_or_default();
+            pairs.append_pair(&condition.parameter(), &value);
         }
+        pairs.extend_pairs(&self.params);
         if let Some(words) = &self.search {
             pairs.append_pair("_search", words);
         }
         if !self.order.is_empty() {
-            pairs.append_pair("_order", &self.order_value());
+            let keys: Vec<String> = self.order.iter().map(OrderBy::to_string).collect();
+            pairs.append_pair("_order", &keys.join(","));
         }
         f.write_str(&pairs.finish())
-    }
-}
-
-impl<R> Query<R> {
-    pub(crate) fn matches_nothing(&self) -> bool {
-        self.conditions.iter().any(Condition::matches_nothing)
-    }
-
-    fn order_value(&self) -> String {
-        self.order.iter().map(OrderBy::to_string).collect::<Vec<_>>().join(",")
     }
 }
 
@@ -111,11 +116,25 @@ impl<R: Resource> Query<R> {
     pub fn new() -> Self {
         Self {
             conditions: Vec::new(),
+            params: Vec::new(),
+            unchecked: false,
             order: Vec::new(),
             search: None,
             page_size: MAX_PAGE_SIZE,
-            resource: PhantomData,
+            concurrency: 1,
         }
+    }
+
+    /// The records with these keys.
+    pub(crate) fn of_keys(keys: impl Iterator<Item = Id<R>>) -> Self {
+        let keys = keys.map(|key| Comparand::Integer(key.get().into()));
+        let test = Test::list(keys);
+        Self::new().matching(Filter::new(
+            FieldName::new(KEY),
+            |_| Reading::Unknown,
+            Lookup::In,
+            test,
+        ))
     }
 
     /// Keeps the records for which the condition holds, and all conditions before.
@@ -155,11 +174,73 @@ impl<R: Resource> Query<R> {
         self
     }
 
+    /// Narrows the list by a parameter whose name is learned at run time: the name of a field on
+    /// the wire, alone or with a lookup, such as `expire__lt`.
+    ///
+    /// The server ignores names that it does not know and returns everything. So a name that is not
+    /// in the [table of the resource](Resource::FIELD_INFO) is an error when the list is sent, as is a
+    /// value that the server would pass over; [`unchecked`](Self::unchecked) lets both through.
+    ///
+    /// ```
+    /// use keystone_client::Query;
+    /// use keystone_client::resources::Cluster;
+    ///
+    /// let query = Query::<Cluster>::new().param("enabled", true).param("name__startswith", "gpu");
+    /// assert_eq!(query.to_string(), "enabled=true&name__startswith=gpu");
+    /// ```
+    pub fn param(mut self, name: impl Into<String>, value: impl fmt::Display) -> Self {
+        self.params.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// Sends the parameters of [`param`](Self::param) whatever their names and values, to servers
+    /// that understand more than this crate.
+    pub fn unchecked(mut self) -> Self {
+        self.unchecked = true;
+        self
+    }
+
     /// Sets how many records travel in one response, 1 to 1,000; other values are brought into
-    /// that range. Default: 1,000.
+    /// that range. Default: 1,000, which takes the fewest requests.
     pub fn page_size(mut self, records: u32) -> Self {
         self.page_size = records.clamp(1, MAX_PAGE_SIZE);
         self
+    }
+
+    /// Sets how many pages are asked for at a time when the list is walked; 0 counts as 1, which is
+    /// the default.
+    ///
+    /// The walk divides the keys into ranges by what the server counts, and hands the records out in
+    /// the order of the keys all the same. At most this many pages wait in memory, beside the one
+    /// that is being handed out. Lists in another order, and those without keys, are walked one page
+    /// after the other whatever is said here.
+    pub fn concurrency(mut self, pages: usize) -> Self {
+        self.concurrency = pages.max(1);
+        self
+    }
+
+    /// Whether a record that is at hand belongs to the list, by the rules of a server on PostgreSQL
+    /// in UTC; see [`Filter::matches`]. `None` where there is more to it than typed filters: a
+    /// search, or parameters by name.
+    pub fn matches(&self, record: &R::Model) -> Option<bool> {
+        self.matches_with(record, &MatchSemantics::default())
+    }
+
+    /// The same by the rules of a server of this kind.
+    pub fn matches_with(&self, record: &R::Model, semantics: &MatchSemantics) -> Option<bool> {
+        match all_match(&self.conditions, record, semantics) {
+            Some(true) if self.search.is_some() || !self.params.is_empty() => None,
+            told => told,
+        }
+    }
+
+    pub(crate) fn matches_nothing(&self) -> bool {
+        self.conditions.iter().any(Condition::matches_nothing)
+    }
+
+    /// How many records a page of a walk has, and how many pages are asked for at a time.
+    pub(crate) fn pace(&self) -> (u32, usize) {
+        (self.page_size, self.concurrency)
     }
 
     /// The order of the key, if that is what the list comes in; what else is asked for then has no
@@ -169,31 +250,25 @@ impl<R: Resource> Query<R> {
         (R::HAS_ID && order.field.name == KEY).then_some(order)
     }
 
-    /// The request for at most `limit` records from a place in the list on.
+    /// The request for at most `limit` records of a part of the list.
     pub(crate) fn page_request(
         &self,
         limit: u32,
-        start: Start,
+        part: Part,
     ) -> Result<Request<Page<R::Model>>, Error> {
         let operation = Operation::new("list", R::NAME);
-        let mut request =
-            Request::new(operation, Method::GET, format!("{}/", R::PATH), |response| {
-                Page::read(response)
-            });
+        let invalid = |problem: String| invalid(operation, problem);
+        let mut request = Request::new(operation, Method::GET, format!("{}/", R::PATH), Page::read);
         if let Some(capability) = R::CAPABILITY {
             request = request.needing(capability);
         }
-        let key_order = self.key_order();
-        let after_key = match key_order {
-            Some(order) if order.descending => "id__lt",
-            _ => "id__gt",
-        };
-        // A walk continues from behind the caller's own bound, which the key replaces.
-        let replaced = matches!(start, Start::AfterKey(_)).then_some(after_key);
-        request = self.add_conditions(request, replaced)?;
+        // The bounds of the part stand within those of the caller, whose place they take.
+        let bounds = part.bounds();
+        let replaced: Vec<&str> = bounds.iter().map(|(name, _)| *name).collect();
+        request = self.add_conditions(request, &replaced)?;
         if let Some(words) = &self.search {
             if let Some(problem) = unsearchable(words) {
-                return Err(Error::new(ErrorKind::InvalidRequest, operation).with_note(problem));
+                return Err(invalid(problem.to_owned()));
             }
             request = request.needing(Capability::Search).with_query("_search", words.clone());
         }
@@ -201,11 +276,14 @@ impl<R: Resource> Query<R> {
             request = request.settled(r#"{"count":0,"results":[]}"#);
         }
         // Without a unique key last, the server may place records differently on each page.
-        let mut order: Vec<String> = match key_order {
-            Some(order) => vec![order.to_string()],
+        let mut order: Vec<String> = match self.key_order() {
+            Some(order) => {
+                let reversed = matches!(part, Part::Last);
+                vec![OrderBy::<R>::new(order.field, order.descending != reversed).to_string()]
+            }
             None => self.order.iter().map(ToString::to_string).collect(),
         };
-        if key_order.is_none() && !order.is_empty() {
+        if self.key_order().is_none() && !order.is_empty() {
             request = request.needing(Capability::Order);
             for key in &self.order {
                 request = request.needing_field(key.field);
@@ -218,14 +296,25 @@ impl<R: Resource> Query<R> {
             request = request.with_query("_order", order.join(","));
         }
         request = request.with_query("_limit", limit.to_string());
-        Ok(match start {
-            Start::Beginning => request,
-            Start::AfterKey(key) => request.with_query(after_key, key.to_string()),
-            Start::Offset(offset) => {
-                request.with_query("_offset", offset.to_string()).adapt(move |response, decode| {
-                    decode(response).map(|page| Page { offset, ..page })
-                })
-            }
+        request = bounds
+            .into_iter()
+            .fold(request, |request, (name, key)| request.with_query(name, key.to_string()));
+        if let Part::Offset(offset) = part {
+            request = request.with_query("_offset", offset.to_string());
+        }
+        let length = request.path().len() + request.query_string().len();
+        if length > LONGEST_TARGET {
+            return Err(invalid(format!(
+                "the filters make an address of {length} bytes, and what stands before a server \
+                 takes some {LONGEST_TARGET}; ask for the list in parts, and for records by their \
+                 keys with `resolve_all`"
+            )));
+        }
+        Ok(match part {
+            Part::Offset(offset) => request.adapt(move |response, decode| {
+                decode(response).map(|page| Page { offset, ..page })
+            }),
+            _ => request,
         })
     }
 }
@@ -247,41 +336,62 @@ impl<R: Summarize> Query<R> {
         if let Some(capability) = R::STATS_CAPABILITY {
             request = request.needing(capability);
         }
-        self.add_conditions(request, None)
+        self.add_conditions(request, &[])
     }
 }
 
-impl<R> Query<R> {
-    /// Adds the conditions as parameters, without the one that is `replaced`.
+impl<R: Resource> Query<R> {
+    /// Adds the conditions as parameters, without those that are `replaced`.
     fn add_conditions<T>(
         &self,
         mut request: Request<T>,
-        replaced: Option<&str>,
+        replaced: &[&str],
     ) -> Result<Request<T>, Error> {
         let operation = request.operation();
-        let invalid =
-            |problem: String| Error::new(ErrorKind::InvalidRequest, operation).with_note(problem);
-        let mut names: Vec<String> = Vec::with_capacity(self.conditions.len());
+        let mut names: Vec<String> = Vec::with_capacity(self.conditions.len() + self.params.len());
+        let mut add = |request: Request<T>, name: String, value: Option<String>| {
+            if names.contains(&name) {
+                let problem =
+                    format!("filter `{name}` is given twice; the server would use the last only");
+                return Err(invalid(operation, problem));
+            }
+            names.push(name.clone());
+            Ok(match value {
+                Some(value) if !replaced.contains(&name.as_str()) => {
+                    request.with_query(name, value)
+                }
+                _ => request,
+            })
+        };
         for condition in &self.conditions {
             let name = condition.parameter();
             let value = condition
                 .value()
-                .map_err(|problem| invalid(format!("filter `{name}`: {problem}")))?;
-            if names.contains(&name) {
-                return Err(invalid(format!(
-                    "filter `{name}` is given twice; the server would use the last only"
-                )));
+                .map_err(|problem| invalid(operation, format!("filter `{name}`: {problem}")))?;
+            request = needing(request, condition.field, condition.lookup);
+            request = add(request, name, value)?;
+        }
+        for (name, value) in &self.params {
+            if !self.unchecked {
+                let (field, lookup) = params::checked::<R>(name, value)
+                    .map_err(|problem| invalid(operation, problem))?;
+                request = needing(request, field, lookup);
             }
-            request = request.needing(Capability::Filters).needing_field(condition.field);
-            if let Some(capability) = condition.lookup.capability() {
-                request = request.needing(capability);
-            }
-            if let (Some(value), false) = (value, replaced == Some(&name)) {
-                request = request.with_query(name.clone(), value);
-            }
-            names.push(name);
+            request = add(request, name.clone(), Some(value.clone()))?;
         }
         Ok(request)
+    }
+}
+
+fn invalid(operation: Operation, problem: String) -> Error {
+    Error::new(ErrorKind::InvalidRequest, operation).with_note(problem)
+}
+
+fn needing<T>(request: Request<T>, field: FieldName, lookup: Lookup) -> Request<T> {
+    let request = request.needing(Capability::Filters).needing_field(field);
+    match lookup.capability() {
+        Some(capability) => request.needing(capability),
+        None => request,
     }
 }
 
@@ -299,10 +409,27 @@ fn unsearchable(words: &str) -> Option<&'static str> {
 
 const KEY: &str = "id";
 
-/// Where in a list a page begins.
+/// A part of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Start {
-    Beginning,
-    AfterKey(u64),
+pub(crate) enum Part {
+    /// From the beginning on.
+    Whole,
+    /// From behind one key, up to and with the other, in the order of the keys that the list has.
+    Keys { after: Option<u64>, until: Option<u64>, descending: bool },
+    /// The end, backwards; of lists in the order of keys.
+    Last,
+    /// From behind this many records on.
     Offset(u64),
+}
+
+impl Part {
+    /// The parameters that cut it out, and their values.
+    fn bounds(self) -> Vec<(&'static str, u64)> {
+        let Self::Keys { after, until, descending } = self else { return Vec::new() };
+        let (beyond, up_to) =
+            if descending { ("id__lt", "id__gte") } else { ("id__gt", "id__lte") };
+        let after = after.map(|key| (beyond, key));
+        let until = until.map(|key| (up_to, key));
+        after.into_iter().chain(until).collect()
+    }
 }

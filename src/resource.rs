@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::capability::Capability;
+use crate::field::FieldInfo;
 use crate::id::Id;
 
 /// A kind of record that the server keeps under one path.
@@ -82,6 +83,10 @@ pub trait Resource: Sized + 'static {
     /// The value of the table of fields.
     const FIELDS: Self::Fields;
 
+    /// What the server understands of each field, for names that are learned at run time; see
+    /// [`Query::param`](crate::Query::param).
+    const FIELD_INFO: &'static [FieldInfo] = &[];
+
     /// The names on the wire of the fields whose values are never shown, such as a password.
     const SECRET_FIELDS: &'static [&'static str] = &[];
 
@@ -94,6 +99,12 @@ pub trait Resource: Sized + 'static {
 
     /// The primary key of a record; `None` where [`HAS_ID`](Self::HAS_ID) is `false`.
     fn id(model: &Self::Model) -> Option<Id<Self>>;
+
+    /// What tells a record from all others of a list, by which one that comes twice is known: the
+    /// key, where there is one. `None` if nothing does.
+    fn identity(model: &Self::Model) -> Option<u64> {
+        Self::id(model).map(Id::get)
+    }
 }
 
 /// Single records can be read: `GET {path}/{id}/`.

@@ -8,7 +8,7 @@ use crate::backend::{BackendError, BackendErrorKind};
 
 /// An attempt is not begun with less time than this left: a write cut off at once would only be in
 /// doubt.
-const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
+pub(crate) const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
 
 /// How often and how patiently a call is repeated.
 ///
@@ -89,6 +89,11 @@ impl RetryPolicy {
     /// The time within which a call ends.
     pub fn total(&self) -> Duration {
         self.total
+    }
+
+    /// Whether calls are repeated at all.
+    pub(crate) fn is_patient(&self) -> bool {
+        self.max_attempts > 1
     }
 
     /// How long to wait before the next attempt; `None` if there is to be none.

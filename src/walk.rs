@@ -1,127 +1,134 @@
 //! Walking a whole list, page by page: decides what to ask next, sends nothing.
 
-use std::collections::HashSet;
+mod cursor;
+mod keys;
+mod offsets;
 
+pub use self::cursor::Cursor;
+use self::keys::KeyWalk;
+use self::offsets::OffsetWalk;
 use crate::error::{Error, ErrorKind};
 use crate::page::Page;
-use crate::query::{Query, Start};
+use crate::query::Query;
 use crate::request::{Operation, Request};
 use crate::resource::Resource;
 
-/// How often a walk by offset steps back because the list has shrunk before it gives up.
-const MOST_STEPS_BACK: u32 = 100;
+/// Tells the requests of a walk apart that are under way at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket(u64);
+
+/// The request for a page, or what is wrong with the query.
+pub(crate) type NextPage<R> = Result<Request<Page<<R as Resource>::Model>>, Error>;
 
 /// A walk over all records of a query.
 ///
 /// By key where the records have one and the caller asked for no other order: each page continues
 /// after the last key seen, so records that come and go meanwhile shift nothing. Otherwise by
-/// offset, with the key as tie-breaker: where the list has shrunk, the walk steps back by as much,
-/// and records seen before are dropped.
-#[derive(Debug)]
-pub(crate) struct Walk<R> {
+/// offset, see [`OffsetWalk`].
+///
+/// Who drives it sends what [`next_request`](Self::next_request) gives, hands the answers to
+/// [`accept`](Self::accept), and gets the pages in order from [`take`](Self::take).
+pub(crate) struct Walk<R: Resource> {
     query: Query<R>,
-    /// Where the next page begins; `None` at the end.
-    next: Option<Start>,
-    /// The keys handed out so far, kept on walks by offset only.
-    seen: HashSet<u64>,
-    /// The total that the page before stated, on walks by offset.
-    total: Option<u64>,
-    steps_back: u32,
+    way: Way<R>,
+    handed_out: u64,
+    /// Nothing is asked for any more.
+    over: bool,
+}
+
+enum Way<R: Resource> {
+    Keys(KeyWalk<R::Model>),
+    Offsets(OffsetWalk<R::Model>),
 }
 
 impl<R: Resource> Walk<R> {
     pub(crate) fn new(query: Query<R>) -> Self {
-        let next = (!query.matches_nothing()).then_some(Start::Beginning);
-        Self { query, next, seen: HashSet::new(), total: None, steps_back: 0 }
+        Self::after(query, None, 0)
     }
 
-    /// The request for the next page; `None` at the end.
+    /// A walk that goes on where another one was.
+    pub(crate) fn resume(query: Query<R>, cursor: &Cursor<R>) -> Self {
+        Self::after(query, cursor.last(), cursor.handed_out())
+    }
+
+    fn after(query: Query<R>, last: Option<u64>, handed_out: u64) -> Self {
+        let way = match query.key_order() {
+            Some(order) => Way::Keys(KeyWalk::new(&query, order.descending, last)),
+            None => Way::Offsets(OffsetWalk::new(&query, last, handed_out)),
+        };
+        Self { over: query.matches_nothing(), query, way, handed_out }
+    }
+
+    /// A request that can be sent now, beside those that are under way; `None` if there is none at
+    /// the moment.
     ///
-    /// The walk ends here unless [`accept`](Self::accept) finds that there is more, so it does not
-    /// go on after an error.
-    pub(crate) fn next_request(&mut self) -> Option<(Start, NextPage<R>)> {
-        let start = self.next.take()?;
-        Some((start, self.query.page_request(self.query.page_size, start)))
-    }
-
-    /// Takes over the page that begins at `start` and returns its records that are new.
-    pub(crate) fn accept(
-        &mut self,
-        start: Start,
-        page: Page<R::Model>,
-    ) -> Result<Vec<R::Model>, Error> {
-        match self.query.key_order() {
-            Some(order) => self.accept_by_key(start, page, order.descending),
-            None => self.accept_by_offset(page),
+    /// After an error there are none any more, so that a walk does not go on after one.
+    pub(crate) fn next_request(&mut self) -> Option<(Ticket, NextPage<R>)> {
+        if self.over {
+            return None;
         }
-    }
-
-    fn accept_by_key(
-        &mut self,
-        start: Start,
-        page: Page<R::Model>,
-        descending: bool,
-    ) -> Result<Vec<R::Model>, Error> {
-        let is_last = page.is_last();
-        let mut records = page.items;
-        if page.total.is_none() {
-            // Servers that do not page do not order either.
-            records.sort_by_key(R::id);
-            if descending {
-                records.reverse();
-            }
-            return Ok(records);
-        }
-        let mut last = match start {
-            Start::AfterKey(key) => Some(key),
-            Start::Beginning | Start::Offset(_) => None,
+        let (ticket, limit, part) = match &mut self.way {
+            Way::Keys(walk) => walk.next_part()?,
+            Way::Offsets(walk) => walk.next_part()?,
         };
-        for record in &records {
-            let Some(key) = R::id(record).map(crate::Id::get) else {
-                return Err(incomplete::<R>("a record has no key"));
-            };
-            let in_order = match last {
-                Some(last) if descending => key < last,
-                Some(last) => key > last,
-                None => true,
-            };
-            if !in_order {
-                return Err(incomplete::<R>("the server did not keep to the order of keys"));
-            }
-            last = Some(key);
-        }
-        if !is_last {
-            self.next = last.map(Start::AfterKey);
-        }
-        Ok(records)
+        Some((ticket, self.query.page_request(limit, part)))
     }
 
-    fn accept_by_offset(&mut self, page: Page<R::Model>) -> Result<Vec<R::Model>, Error> {
-        let shrunk_by = match (self.total, page.total) {
-            (Some(before), Some(now)) => before.saturating_sub(now),
-            _ => 0,
-        };
-        self.total = page.total;
-        if shrunk_by > 0 {
-            self.steps_back += 1;
-            if self.steps_back > MOST_STEPS_BACK {
-                return Err(incomplete::<R>("the list keeps shrinking while it is read"));
-            }
-            // Records that have moved forward into the part already read were not seen.
-            self.next = Some(Start::Offset(page.offset.saturating_sub(shrunk_by)));
-        } else if !page.is_last() {
-            self.next = Some(Start::Offset(page.offset.saturating_add(page.items.len() as u64)));
+    /// Whether to ask for pages before they are wanted.
+    pub(crate) fn asks_ahead(&self) -> bool {
+        matches!(self.way, Way::Keys(_)) && self.query.pace().1 > 1
+    }
+
+    /// Takes over the answer to a request.
+    pub(crate) fn accept(&mut self, ticket: Ticket, answer: Result<Page<R::Model>, Error>) {
+        self.over |= answer.is_err();
+        match &mut self.way {
+            Way::Keys(walk) => walk.accept::<R>(ticket, answer),
+            Way::Offsets(walk) => walk.accept::<R>(ticket, answer),
         }
-        let mut records = page.items;
-        records.retain(|record| R::id(record).is_none_or(|id| self.seen.insert(id.get())));
-        Ok(records)
+    }
+
+    /// The next page in order, if it is here. Pages without records are not handed out.
+    pub(crate) fn take(&mut self) -> Option<Result<Page<R::Model>, Error>> {
+        loop {
+            let page = match &mut self.way {
+                Way::Keys(walk) => walk.take(),
+                Way::Offsets(walk) => walk.take(),
+            }?;
+            let mut page = match page {
+                Ok(page) => page,
+                Err(error) => {
+                    self.over = true;
+                    return Some(Err(error));
+                }
+            };
+            if page.items.is_empty() {
+                continue;
+            }
+            page.offset = self.handed_out;
+            self.handed_out += page.items.len() as u64;
+            if let (Way::Keys(walk), Some(_)) = (&self.way, page.total) {
+                page.total = Some(self.handed_out + walk.records_to_come());
+            }
+            return Some(Ok(page));
+        }
+    }
+
+    /// Whether the list has been seen to change in a way that shifts the pages of this walk.
+    pub(crate) fn has_moved(&self) -> bool {
+        match &self.way {
+            Way::Keys(_) => false,
+            Way::Offsets(walk) => walk.has_moved(),
+        }
+    }
+
+    pub(crate) fn query(&self) -> &Query<R> {
+        &self.query
     }
 }
 
-fn incomplete<R: Resource>(reason: &str) -> Error {
-    Error::new(ErrorKind::Decode, Operation::new("list", R::NAME))
+/// An answer that a walk cannot be whole by.
+fn incomplete<R: Resource>(kind: ErrorKind, reason: &str) -> Error {
+    Error::new(kind, Operation::new("list", R::NAME))
         .with_note(format!("{reason}, so records may be missing"))
 }
-
-/// The request for a page, or what is wrong with the query.
-pub(crate) type NextPage<R> = Result<Request<Page<<R as Resource>::Model>>, Error>;

@@ -11,7 +11,7 @@ use crate::backend::{BackendError, Now, TransportSettings};
 use crate::base_url::BaseUrl;
 use crate::capability::ServerVersion;
 use crate::error::{Error, ErrorKind};
-use crate::flow::{Core, KnownVersion, Settings};
+use crate::flow::{Core, KnownVersion, Pace, Settings};
 use crate::request::Operation;
 use crate::retry::RetryPolicy;
 
@@ -61,6 +61,7 @@ pub struct ClientBuilder<C: Client> {
     watch_drift: bool,
     api_token: Option<SecretString>,
     retry: RetryPolicy,
+    requests_per_minute: Option<u32>,
     transport: Option<TransportSettings>,
     timeout: Option<Duration>,
     user_agent: Option<String>,
@@ -79,6 +80,7 @@ impl<C: Client> ClientBuilder<C> {
             watch_drift: false,
             api_token: None,
             retry: RetryPolicy::default(),
+            requests_per_minute: None,
             transport: None,
             timeout: None,
             user_agent: None,
@@ -118,6 +120,17 @@ impl<C: Client> ClientBuilder<C> {
     /// Sets how often and how patiently calls are repeated.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
+        self
+    }
+
+    /// Bounds how many requests are sent within any minute with a login, by all clones of the client
+    /// together. A call that comes too early waits for its turn, within its own total time.
+    ///
+    /// Servers answer 300 a minute of each user and refuse more with a 429, which is waited out; a
+    /// program that shares its user with others, or is to leave room for them, sets less. Default: as
+    /// many as there are. Whatever is set, a 429 that says how long to wait holds for all clones.
+    pub fn requests_per_minute(mut self, requests: u32) -> Self {
+        self.requests_per_minute = Some(requests);
         self
     }
 
@@ -229,6 +242,7 @@ impl<C: Client> ClientBuilder<C> {
             settings,
             auth: Authenticator::new(self.dialect, credential),
             version: KnownVersion::new(version.filter(|version| version.is_known())),
+            pace: Pace::new(self.requests_per_minute),
             drift: self.watch_drift.then(Arc::default),
         };
         Ok(C::assemble(core, backend))

@@ -5,12 +5,10 @@ use std::vec;
 
 use futures_core::Stream;
 
-use super::KeystoneClient;
-use crate::backend::BoxFuture;
+use super::Pages;
 use crate::error::Error;
-use crate::query::Query;
 use crate::resource::Resource;
-use crate::walk::Walk;
+use crate::walk::Cursor;
 
 /// A stream of the records of a list.
 ///
@@ -31,29 +29,42 @@ use crate::walk::Walk;
 /// ```
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Rows<R: Resource> {
-    client: KeystoneClient,
+    pages: Pages<R>,
     page: vec::IntoIter<R::Model>,
-    state: State<R>,
-}
-
-enum State<R: Resource> {
-    Ready(Walk<R>),
-    Fetching(BoxFuture<'static, (Walk<R>, Option<Result<Vec<R::Model>, Error>>)>),
-    Done,
+    cursor: Cursor<R>,
 }
 
 impl<R: Resource> Rows<R> {
-    pub(super) fn new(client: KeystoneClient, query: Query<R>) -> Self {
-        Self { client, page: Vec::new().into_iter(), state: State::Ready(Walk::new(query)) }
+    pub(super) fn new(pages: Pages<R>) -> Self {
+        Self { cursor: pages.cursor(), pages, page: Vec::new().into_iter() }
     }
 
     /// The next record; `None` at the end.
     pub async fn next(&mut self) -> Option<Result<R::Model, Error>> {
         std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
+
+    /// Goes on where another walk over the same list was; see [`Cursor`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Pages::resume`].
+    pub fn resume(self, cursor: &Cursor<R>) -> Result<Self, Error> {
+        self.pages.resume(cursor).map(Self::new)
+    }
+
+    /// The place behind the last record that was handed out.
+    pub fn cursor(&self) -> Cursor<R> {
+        self.cursor.clone()
+    }
+
+    /// Whether the list was seen to change; see [`Pages::has_moved`].
+    pub fn has_moved(&self) -> bool {
+        self.pages.has_moved()
+    }
 }
 
-// Nothing in it is pinned in place: the future is boxed.
+// Nothing in it is pinned in place.
 impl<R: Resource> Unpin for Rows<R> {}
 
 impl<R: Resource> Stream for Rows<R> {
@@ -63,39 +74,24 @@ impl<R: Resource> Stream for Rows<R> {
         let this = &mut *self;
         loop {
             if let Some(record) = this.page.next() {
+                this.cursor.pass(std::slice::from_ref(&record));
                 return Poll::Ready(Some(Ok(record)));
             }
-            match std::mem::replace(&mut this.state, State::Done) {
-                State::Done => return Poll::Ready(None),
-                State::Ready(mut walk) => {
-                    let client = this.client.clone();
-                    this.state = State::Fetching(Box::pin(async move {
-                        let core = &client.inner.core;
-                        let page = core.next_page(&client.effects(), &mut walk).await;
-                        (walk, page)
-                    }));
-                }
-                State::Fetching(mut fetching) => {
-                    let Poll::Ready((walk, page)) = fetching.as_mut().poll(context) else {
-                        this.state = State::Fetching(fetching);
-                        return Poll::Pending;
-                    };
-                    match page {
-                        None => return Poll::Ready(None),
-                        Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                        Some(Ok(records)) => {
-                            this.page = records.into_iter();
-                            this.state = State::Ready(walk);
-                        }
-                    }
-                }
+            match std::task::ready!(Pin::new(&mut this.pages).poll_next(context)) {
+                None => return Poll::Ready(None),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Some(Ok(page)) => this.page = page.items.into_iter(),
             }
         }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.page.len(), None)
     }
 }
 
 impl<R: Resource> fmt::Debug for Rows<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows").field("resource", &R::NAME).finish_non_exhaustive()
+        f.debug_struct("Rows").field("cursor", &self.cursor).finish_non_exhaustive()
     }
 }

@@ -36,6 +36,7 @@ impl ErrorKind {
             Self::CsrfRejected => "the server refused the CSRF proof",
             Self::NotFound => "no such record",
             Self::Ambiguous => "more than one record matches",
+            Self::ListChanged => "the list has changed",
             Self::UnknownEndpoint => "the server does not know this path",
             Self::MethodNotAllowed => "method not allowed",
             Self::Validation => "the server rejected the request",

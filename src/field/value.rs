@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -5,6 +6,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use super::Comparand;
 use crate::id::Id;
 
 /// A single value that a query parameter can name.
@@ -14,8 +16,8 @@ use crate::id::Id;
             the server would ignore them"
 )]
 pub trait Scalar: Serialize {
-    /// The value as query parameter, before percent-encoding.
-    fn to_parameter(&self) -> String;
+    /// The value in the form in which it is compared.
+    fn comparand(&self) -> Comparand<'_>;
 }
 
 /// What a comparable column holds: a [`Scalar`], or a nullable one.
@@ -27,14 +29,25 @@ pub trait Scalar: Serialize {
 pub trait Column {
     /// The type that the column is compared with.
     type Scalar: Scalar;
+
+    /// The value in the form in which it is compared; `None` for null.
+    fn comparand(&self) -> Option<Comparand<'_>>;
 }
 
 impl<S: Scalar> Column for S {
     type Scalar = S;
+
+    fn comparand(&self) -> Option<Comparand<'_>> {
+        Some(Scalar::comparand(self))
+    }
 }
 
 impl<S: Scalar> Column for Option<S> {
     type Scalar = S;
+
+    fn comparand(&self) -> Option<Comparand<'_>> {
+        self.as_ref().map(Scalar::comparand)
+    }
 }
 
 /// Columns that can be null.
@@ -67,11 +80,12 @@ pub trait Dated: Scalar {}
 pub trait Timed: Scalar {}
 
 macro_rules! scalars {
-    ($($type:ty: $($class:ident)*;)+) => {
+    ($($type:ty: |$value:ident| $comparand:expr, $($class:ident)*;)+) => {
         $(
             impl Scalar for $type {
-                fn to_parameter(&self) -> String {
-                    self.to_string()
+                fn comparand(&self) -> Comparand<'_> {
+                    let $value = self;
+                    $comparand
                 }
             }
             $(impl $class for $type {})*
@@ -80,20 +94,19 @@ macro_rules! scalars {
 }
 
 scalars! {
-    bool: ;
-    u8: Listable;
-    u16: Listable;
-    u32: Listable;
-    u64: Listable;
-    i32: Listable;
-    i64: Listable;
-    Decimal: Listable;
-    String: Listable Textual;
-    Date: Listable Dated;
-    // Printed with `Z`, which needs no percent-encoding that a proxy might undo.
-    Timestamp: Listable Dated Timed;
-    uuid::Uuid: Listable Textual;
-    IpAddr: Listable;
+    bool: |value| Comparand::Boolean(*value), ;
+    u8: |value| Comparand::Integer((*value).into()), Listable;
+    u16: |value| Comparand::Integer((*value).into()), Listable;
+    u32: |value| Comparand::Integer((*value).into()), Listable;
+    u64: |value| Comparand::Integer((*value).into()), Listable;
+    i32: |value| Comparand::Integer((*value).into()), Listable;
+    i64: |value| Comparand::Integer((*value).into()), Listable;
+    Decimal: |value| Comparand::Decimal(*value), Listable;
+    String: |value| Comparand::Text(Cow::Borrowed(value)), Listable Textual;
+    Date: |value| Comparand::Date(*value), Listable Dated;
+    Timestamp: |value| Comparand::Timestamp(*value), Listable Dated Timed;
+    uuid::Uuid: |value| Comparand::Text(Cow::Owned(value.to_string())), Listable Textual;
+    IpAddr: |value| Comparand::Address(*value), Listable;
 }
 
 macro_rules! ordered {
@@ -105,8 +118,8 @@ macro_rules! ordered {
 ordered!(u8, u16, u32, u64, i32, i64, Decimal, Date, Timestamp, Id<R>);
 
 impl<R> Scalar for Id<R> {
-    fn to_parameter(&self) -> String {
-        self.to_string()
+    fn comparand(&self) -> Comparand<'_> {
+        Comparand::Integer(self.get().into())
     }
 }
 

@@ -1,14 +1,14 @@
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::{Core, Effects};
 use crate::auth::Credential;
 use crate::backend::RequestTimeout;
 use crate::error::{Error, ErrorKind};
 use crate::request::{Origin, RequestParts, Response};
-use crate::retry::{Attempt, Failure, RetryPolicy, retry_after};
+use crate::retry::{Attempt, Failure, RetryPolicy, SHORTEST_ATTEMPT, retry_after};
 
 const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-keystone-cid");
 
@@ -80,8 +80,13 @@ impl Core {
         progress: &mut Progress<'_>,
     ) -> Result<Response, Error> {
         let total = Self::total(parts, progress);
+        // The server counts anonymous calls by themselves.
+        let is_paced = !matches!(credential, Credential::None);
         let mut last = None;
         for number in 1.. {
+            if is_paced && !self.wait_for_turn(effects, total, progress).await {
+                break;
+            }
             let elapsed = effects.now().monotonic.saturating_duration_since(progress.started);
             let left = total.saturating_sub(elapsed);
             if left.is_zero() {
@@ -106,6 +111,9 @@ impl Core {
                     let (status, headers) = (response.status(), response.headers());
                     let failure = Failure::of_response(status, headers, now.wall);
                     progress.in_doubt |= status.is_server_error();
+                    if let (true, Some(wait)) = (is_paced, throttled(status, headers, now.wall)) {
+                        self.pace.hush(now.monotonic, wait);
+                    }
                     origin.retry_after = retry_after(headers, now.wall);
                     (failure, Ok(Response::new(response, origin)))
                 }
@@ -128,6 +136,26 @@ impl Core {
                 .with_origin(&origin)
                 .with_note("the total time of the call ran out before it was sent"))
         })
+    }
+
+    /// Waits until the client may send one more request; `false` if that is too late for the call.
+    async fn wait_for_turn<E: Effects>(
+        &self,
+        effects: &E,
+        total: Duration,
+        progress: &Progress<'_>,
+    ) -> bool {
+        let now = effects.now().monotonic;
+        let elapsed = now.saturating_duration_since(progress.started);
+        let within = total.saturating_sub(elapsed).saturating_sub(SHORTEST_ATTEMPT);
+        match self.pace.reserve(now, within, progress.retry.is_patient()) {
+            Ok(Duration::ZERO) => true,
+            Ok(wait) => {
+                effects.sleep(wait).await;
+                true
+            }
+            Err(_) => false,
+        }
     }
 
     /// The request as it goes to the backend.
@@ -164,6 +192,11 @@ impl Core {
         }
         Ok(request)
     }
+}
+
+/// For how long a server that answers no more calls wants none.
+fn throttled(status: StatusCode, headers: &HeaderMap, wall: SystemTime) -> Option<Duration> {
+    (status == StatusCode::TOO_MANY_REQUESTS).then(|| retry_after(headers, wall)).flatten()
 }
 
 #[cfg(feature = "tracing")]

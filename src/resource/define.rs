@@ -6,6 +6,8 @@
 /// |---|---|---|---|
 /// | `read_only` | yes | no | compare, order |
 /// | `unordered` | yes | no | compare |
+/// | `hidden` | no | no | compare, order |
+/// | `hidden_unordered` | no | no | compare |
 /// | `create_only` | yes | required | compare, order |
 /// | `required` | yes | required | compare, order, set |
 /// | `optional` | yes | by a setter; not sent if not set | compare, order, set |
@@ -101,6 +103,7 @@ macro_rules! resource {
             const NAME: &'static str = $name;
             const PATH: &'static str = $path;
             const FIELDS: $fields = $fields::HANDLES;
+            const FIELD_INFO: &'static [$crate::field::FieldInfo] = $fields::INFO;
             const SECRET_FIELDS: &'static [&'static str] = $fields::SECRETS;
             $(const CAPABILITY: ::core::option::Option<$crate::capability::Capability> =
                 ::core::option::Option::Some($crate::capability::Capability::$needs);)?
@@ -120,6 +123,34 @@ macro_rules! resource {
         $read
     };
 
+    (@since) => {
+        ::core::option::Option::None
+    };
+    (@since $since:literal) => {
+        ::core::option::Option::Some($crate::capability::ServerVersion::of_literal($since))
+    };
+
+    (@handle $model:ident $name:ident [$wire:expr] [$($since:literal)?]) => {
+        $crate::field::Field::new($wire)
+            $(.since($crate::capability::ServerVersion::of_literal($since)))?
+            .reading(|model: &$model| {
+                #[allow(unused_imports, reason = "only for fields that cannot be compared")]
+                use $crate::field::Unread as _;
+                $crate::field::Reader(&model.$name).read()
+            })
+    };
+
+    (@info $model:ident $access:ident $type:ty [$wire:expr] [$($since:literal)?]) => {{
+        #[allow(unused_imports, reason = "only for fields that cannot be compared")]
+        use $crate::field::Otherwise as _;
+        type Of = $crate::field::Probe<$model, $type>;
+        Of::info::<$crate::field::$access>(
+            $wire,
+            $crate::resource!(@since $($since)?),
+            Of::COLUMN | Of::LISTABLE | Of::ORDERED | Of::TEXTUAL | Of::DATED | Of::TIMED,
+        )
+    }};
+
     (@wire $name:ident) => {
         $crate::__private::wire_name(stringify!($name))
     };
@@ -135,6 +166,12 @@ macro_rules! resource {
         $(unordered { $(
             $(#[doc = $uo_doc:expr])* $(#[since = $uo_since:literal])? $uo:ident $(= $uo_wire:literal)?: $uo_type:ty
                 $([$($uo_serde:tt)+])?
+        ),* $(,)? })?
+        $(hidden { $(
+            $(#[doc = $hi_doc:expr])* $(#[since = $hi_since:literal])? $hi:ident $(= $hi_wire:literal)?: $hi_type:ty
+        ),* $(,)? })?
+        $(hidden_unordered { $(
+            $(#[doc = $hu_doc:expr])* $(#[since = $hu_since:literal])? $hu:ident $(= $hu_wire:literal)?: $hu_type:ty
         ),* $(,)? })?
         $(create_only { $(
             $(#[doc = $co_doc:expr])* $(#[since = $co_since:literal])? $co:ident $(= $co_wire:literal)?: $co_type:ty
@@ -192,6 +229,10 @@ macro_rules! resource {
             pub $ro: $crate::field::Field<$model, $ro_type, $crate::field::ReadOnly>,)*)?
             $($($(#[doc = $uo_doc])*
             pub $uo: $crate::field::Field<$model, $uo_type, $crate::field::Unordered>,)*)?
+            $($($(#[doc = $hi_doc])*
+            pub $hi: $crate::field::Field<$model, $hi_type, $crate::field::ReadOnly>,)*)?
+            $($($(#[doc = $hu_doc])*
+            pub $hu: $crate::field::Field<$model, $hu_type, $crate::field::Unordered>,)*)?
             $($($(#[doc = $co_doc])*
             pub $co: $crate::field::Field<$model, $co_type, $crate::field::ReadOnly>,)*)?
             $($($(#[doc = $re_doc])*
@@ -209,27 +250,54 @@ macro_rules! resource {
                 &[$($($crate::resource!(@wire $wo $($wo_wire)?),)*)?];
 
             const HANDLES: Self = Self {
-                $($($ro: $crate::field::Field::new($crate::resource!(@wire $ro $($ro_wire)?))
-                    $(.since($crate::capability::ServerVersion::of_literal($ro_since)))?,)*)?
-                $($($uo: $crate::field::Field::new($crate::resource!(@wire $uo $($uo_wire)?))
-                    $(.since($crate::capability::ServerVersion::of_literal($uo_since)))?,)*)?
-                $($($co: $crate::field::Field::new($crate::resource!(@wire $co $($co_wire)?))
-                    $(.since($crate::capability::ServerVersion::of_literal($co_since)))?,)*)?
-                $($($re: $crate::field::Field::new($crate::resource!(@wire $re $($re_wire)?))
-                    $(.since($crate::capability::ServerVersion::of_literal($re_since)))?,)*)?
-                $($($op: $crate::field::Field::new($crate::resource!(@wire $op $($op_wire)?))
-                    $(.since($crate::capability::ServerVersion::of_literal($op_since)))?,)*)?
+                $($($ro: $crate::resource!(@handle $model $ro
+                    [$crate::resource!(@wire $ro $($ro_wire)?)] [$($ro_since)?]),)*)?
+                $($($uo: $crate::resource!(@handle $model $uo
+                    [$crate::resource!(@wire $uo $($uo_wire)?)] [$($uo_since)?]),)*)?
+                $($($hi: $crate::field::Field::new($crate::resource!(@wire $hi $($hi_wire)?))
+                    $(.since($crate::capability::ServerVersion::of_literal($hi_since)))?,)*)?
+                $($($hu: $crate::field::Field::new($crate::resource!(@wire $hu $($hu_wire)?))
+                    $(.since($crate::capability::ServerVersion::of_literal($hu_since)))?,)*)?
+                $($($co: $crate::resource!(@handle $model $co
+                    [$crate::resource!(@wire $co $($co_wire)?)] [$($co_since)?]),)*)?
+                $($($re: $crate::resource!(@handle $model $re
+                    [$crate::resource!(@wire $re $($re_wire)?)] [$($re_since)?]),)*)?
+                $($($op: $crate::resource!(@handle $model $op
+                    [$crate::resource!(@wire $op $($op_wire)?)] [$($op_since)?]),)*)?
                 $($($un: $crate::field::Field::new($crate::resource!(@wire $un $($un_wire)?))
                     $(.since($crate::capability::ServerVersion::of_literal($un_since)))?,)*)?
                 $($($wo: $crate::field::Field::new($crate::resource!(@wire $wo $($wo_wire)?))
                     $(.since($crate::capability::ServerVersion::of_literal($wo_since)))?,)*)?
             };
+
+            const INFO: &'static [$crate::field::FieldInfo] = &[
+                $($($crate::resource!(@info $model ReadOnly $ro_type
+                    [$crate::resource!(@wire $ro $($ro_wire)?)] [$($ro_since)?]),)*)?
+                $($($crate::resource!(@info $model Unordered $uo_type
+                    [$crate::resource!(@wire $uo $($uo_wire)?)] [$($uo_since)?]),)*)?
+                $($($crate::resource!(@info $model ReadOnly $hi_type
+                    [$crate::resource!(@wire $hi $($hi_wire)?)] [$($hi_since)?]),)*)?
+                $($($crate::resource!(@info $model Unordered $hu_type
+                    [$crate::resource!(@wire $hu $($hu_wire)?)] [$($hu_since)?]),)*)?
+                $($($crate::resource!(@info $model ReadOnly $co_type
+                    [$crate::resource!(@wire $co $($co_wire)?)] [$($co_since)?]),)*)?
+                $($($crate::resource!(@info $model ReadWrite $re_type
+                    [$crate::resource!(@wire $re $($re_wire)?)] [$($re_since)?]),)*)?
+                $($($crate::resource!(@info $model ReadWrite $op_type
+                    [$crate::resource!(@wire $op $($op_wire)?)] [$($op_since)?]),)*)?
+                $($($crate::resource!(@info $model Unfiltered $un_type
+                    [$crate::resource!(@wire $un $($un_wire)?)] [$($un_since)?]),)*)?
+                $($($crate::resource!(@info $model WriteOnly $wo_type
+                    [$crate::resource!(@wire $wo $($wo_wire)?)] [$($wo_since)?]),)*)?
+            ];
         }
     };
 
     (@new [$vis:vis] $model:ident $name:literal $new:ident
         $(read_only { $($ignored_ro:tt)* })?
         $(unordered { $($ignored_uo:tt)* })?
+        $(hidden { $($ignored_hi:tt)* })?
+        $(hidden_unordered { $($ignored_hu:tt)* })?
         $(create_only { $(
             $(#[doc = $co_doc:expr])* $(#[since = $co_since:literal])? $co:ident $(= $co_wire:literal)?: $co_type:ty
                 $([$($co_serde:tt)+])?
@@ -329,8 +397,9 @@ macro_rules! resource {
 
     (@$part:ident $($rest:tt)*) => {
         ::core::compile_error!(concat!(
-            "the blocks of `resource!` come in this order: read_only, unordered, create_only, required, ",
-            "optional, unfiltered, write_only, computed; each field is `name: Type,` or ",
+            "the blocks of `resource!` come in this order: read_only, unordered, hidden, ",
+            "hidden_unordered, create_only, required, optional, unfiltered, write_only, computed; ",
+            "each field is `name: Type,` or ",
             "`name = \"wire name\": Type,`, with `[default]` behind the type if need be"
         ));
     };

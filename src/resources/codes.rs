@@ -81,8 +81,8 @@ macro_rules! codes {
         }
 
         impl $crate::field::Scalar for $name {
-            fn to_parameter(&self) -> String {
-                self.code().to_owned()
+            fn comparand(&self) -> $crate::field::Comparand<'_> {
+                $crate::field::Comparand::Text(std::borrow::Cow::Borrowed(self.code()))
             }
         }
 

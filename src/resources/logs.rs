@@ -13,7 +13,7 @@ use super::codes::codes;
 use super::{HistoryChanges, User, UserSummary};
 use crate::capability::Capability;
 use crate::drift;
-use crate::field::{Field, Listable, ReadOnly, Scalar};
+use crate::field::{Comparand, Field, FieldInfo, Listable, ReadOnly, Scalar, read};
 use crate::id::Id;
 use crate::resource::{Resource, Search};
 
@@ -76,15 +76,14 @@ impl fmt::Display for AuditAction {
 
 /// Filters name actions by numbers, though records name them by words.
 impl Scalar for AuditAction {
-    fn to_parameter(&self) -> String {
+    fn comparand(&self) -> Comparand<'_> {
         match self {
-            Self::Create => "0",
-            Self::Update => "1",
-            Self::Delete => "2",
-            Self::Access => "3",
-            Self::Other(word) => word,
+            Self::Create => Comparand::Integer(0),
+            Self::Update => Comparand::Integer(1),
+            Self::Delete => Comparand::Integer(2),
+            Self::Access => Comparand::Integer(3),
+            Self::Other(word) => Comparand::Text(word.into()),
         }
-        .to_owned()
     }
 }
 
@@ -122,6 +121,10 @@ codes! {
     }
 }
 
+/// The kinds of record, as the server numbers them for itself. The API has no list of them.
+#[derive(Debug)]
+pub enum ContentType {}
+
 crate::resource! {
     /// A change of a record, and who made it. Servers since 0.6.5.
     ///
@@ -148,6 +151,21 @@ crate::resource! {
     unordered {
         /// What was done.
         action: AuditAction,
+    }
+    hidden {
+        /// The key of the record, as text; filters take it in place of
+        /// [`record_id`](AuditLogEntry::record_id). Records of different kinds can have the same.
+        object_pk: String,
+    }
+    hidden_unordered {
+        /// The key of the record, as a number.
+        object_id: Option<u64>,
+        /// The record in words, as it was then.
+        object_repr: String,
+        /// The kind of record, by a number of the server's own that the API does not tell.
+        content_type: Id<ContentType>,
+        /// What changed, as text; empty on servers that do not keep it.
+        changes_text: String,
     }
     computed {
         /// The kind of record, such as `users | Team`.
@@ -298,20 +316,41 @@ impl Resource for FeedEntry {
     const NAME: &'static str = "feed entry";
     const PATH: &'static str = "logs/feed";
     const FIELDS: FeedEntryFields = FeedEntryFields {
-        id: Field::new("id"),
-        record_id: Field::new("record_id"),
-        record_type: Field::new("record_type"),
-        timestamp: Field::new("timestamp"),
-        summary: Field::new("summary"),
-        cid: Field::new("cid"),
-        status: Field::new("status"),
-        user: Field::new("user"),
+        id: Field::new("id").reading(|entry: &FeedEntry| read(&entry.id)),
+        record_id: Field::new("record_id").reading(|entry: &FeedEntry| read(&entry.record_id)),
+        record_type: Field::new("record_type")
+            .reading(|entry: &FeedEntry| read(&entry.record_type)),
+        timestamp: Field::new("timestamp").reading(|entry: &FeedEntry| read(&entry.timestamp)),
+        summary: Field::new("summary").reading(|entry: &FeedEntry| read(&entry.summary)),
+        cid: Field::new("cid").reading(|entry: &FeedEntry| read(&entry.cid)),
+        status: Field::new("status").reading(|entry: &FeedEntry| read(&entry.status)),
+        user: Field::new("user").reading(|entry: &FeedEntry| read(&entry.user)),
     };
+    const FIELD_INFO: &'static [FieldInfo] = &[
+        crate::resource!(@info FeedEntry ReadOnly String ["id"] []),
+        crate::resource!(@info FeedEntry ReadOnly u64 ["record_id"] []),
+        crate::resource!(@info FeedEntry ReadOnly FeedSource ["record_type"] []),
+        crate::resource!(@info FeedEntry ReadOnly Timestamp ["timestamp"] []),
+        crate::resource!(@info FeedEntry ReadOnly Option<String> ["summary"] []),
+        crate::resource!(@info FeedEntry ReadOnly Option<String> ["cid"] []),
+        crate::resource!(@info FeedEntry ReadOnly Option<String> ["status"] []),
+        crate::resource!(@info FeedEntry ReadOnly Option<Id<User>> ["user"] []),
+    ];
     const CAPABILITY: Option<Capability> = Some(Capability::Feed);
     const HAS_ID: bool = false;
 
     fn id(_: &Self) -> Option<Id<Self>> {
         None
+    }
+
+    fn identity(entry: &Self) -> Option<u64> {
+        let log = match entry.record_type {
+            FeedSource::Request => 0,
+            FeedSource::Audit => 1,
+            FeedSource::Task => 2,
+            FeedSource::Other(_) => return None,
+        };
+        Some(entry.record_id << 2 | log)
     }
 }
 

@@ -44,6 +44,11 @@ crate::resource! {
         /// Who it was sent to.
         user: Id<User>,
     }
+    hidden_unordered {
+        /// The message as plain text. Servers since 0.9.0.
+        #[since = "0.9.0"]
+        message_text: String,
+    }
     optional {
         /// Whether it has been read.
         read: bool,

@@ -20,6 +20,12 @@ fn envelope(count: u64, ids: &[u64]) -> Value {
     json!({ "count": count, "next": "http://evil.example/", "previous": null, "results": results })
 }
 
+/// A page of a list in an order of the caller's.
+fn in_order(parameters: &[(&str, &str)], count: u64, ids: &[u64]) -> Exchange {
+    let order = [("_order", "-name,id")];
+    list(&[&order, parameters].concat()).reply_json(StatusCode::OK, &envelope(count, ids))
+}
+
 fn ids(clusters: &[Cluster]) -> Vec<u64> {
     clusters.iter().map(|cluster| cluster.id.get()).collect()
 }
@@ -49,31 +55,56 @@ both_colours! {
         assert_eq!(ids(&go!(some.all()).unwrap()), [4, 5]);
     }
 
-    fn walks_in_another_order_go_by_offset_and_drop_repeats() {
+    fn walks_in_another_order_go_by_offset_and_share_a_record() {
         let client = client!(script([
-            list(&[("_order", "-name,id"), ("_limit", "2")])
-                .reply_json(StatusCode::OK, &envelope(4, &[7, 3])),
-            list(&[("_order", "-name,id"), ("_limit", "2"), ("_offset", "2")])
-                .reply_json(StatusCode::OK, &envelope(4, &[3, 1])),
+            in_order(&[("_limit", "2")], 4, &[7, 3]),
+            in_order(&[("_limit", "3"), ("_offset", "1")], 4, &[3, 1, 2]),
         ]));
         let all = go!(client.clusters().order_by(|c| c.name.desc()).page_size(2).all()).unwrap();
-        assert_eq!(ids(&all), [7, 3, 1]);
+        assert_eq!(ids(&all), [7, 3, 1, 2]);
+    }
+
+    fn what_moves_backwards_comes_once() {
+        let client = client!(script([
+            in_order(&[("_limit", "2")], 4, &[7, 3]),
+            // One has come before them, so what was second is third now.
+            in_order(&[("_limit", "3"), ("_offset", "1")], 5, &[7, 3, 1]),
+            in_order(&[("_limit", "3"), ("_offset", "3")], 5, &[1, 2]),
+        ]));
+        let all = go!(client.clusters().order_by(|c| c.name.desc()).page_size(2).all()).unwrap();
+        assert_eq!(ids(&all), [7, 3, 1, 2]);
     }
 
     fn a_list_that_shrinks_is_read_again_from_where_it_moved_to() {
-        let page = |offset: &[(&str, &str)], count, ids: &[u64]| {
-            let order = [("_order", "-name,id"), ("_limit", "2")];
-            list(&[&order, offset].concat()).reply_json(StatusCode::OK, &envelope(count, ids))
-        };
         let client = client!(script([
-            page(&[], 5, &[1, 2]),
-            // Two have left, so what was third and fourth is first and second now.
-            page(&[("_offset", "2")], 3, &[5]),
-            page(&[("_offset", "0")], 3, &[3, 4]),
-            page(&[("_offset", "2")], 3, &[5]),
+            in_order(&[("_limit", "2")], 5, &[1, 2]),
+            // The first has left, and another has come at the end: the count does not show it.
+            in_order(&[("_limit", "3"), ("_offset", "1")], 5, &[3, 4, 5]),
+            in_order(&[("_limit", "3")], 5, &[2, 3, 4]),
+            in_order(&[("_limit", "3"), ("_offset", "2")], 5, &[4, 5, 6]),
         ]));
         let all = go!(client.clusters().order_by(|c| c.name.desc()).page_size(2).all()).unwrap();
-        assert_eq!(ids(&all), [1, 2, 5, 3, 4]);
+        assert_eq!(ids(&all), [1, 2, 3, 4, 5, 6]);
+    }
+
+    fn a_list_that_shrinks_away_ends() {
+        let client = client!(script([
+            in_order(&[("_limit", "2")], 5, &[1, 2]),
+            in_order(&[("_limit", "3"), ("_offset", "1")], 1, &[]),
+            in_order(&[("_limit", "3")], 1, &[1]),
+        ]));
+        let all = go!(client.clusters().order_by(|c| c.name.desc()).page_size(2).all()).unwrap();
+        assert_eq!(ids(&all), [1, 2]);
+    }
+
+    fn pages_of_one_record_come_to_an_end() {
+        let client = client!(script([
+            in_order(&[("_limit", "1")], 3, &[7]),
+            in_order(&[("_limit", "2")], 3, &[7, 3]),
+            in_order(&[("_limit", "2"), ("_offset", "1")], 3, &[3, 1]),
+        ]));
+        let all = go!(client.clusters().order_by(|c| c.name.desc()).page_size(1).all()).unwrap();
+        assert_eq!(ids(&all), [7, 3, 1]);
     }
 
     fn the_order_of_keys_either_way_is_walked_by_key() {
@@ -265,16 +296,20 @@ fn streams_and_iterators_end_after_an_error() {
 fn what_has_no_key_is_walked_by_offset_in_the_servers_order() {
     let entry = |id: &str| {
         json!({
-            "id": id, "_user": null, "record_id": 3, "record_type": "task",
+            "id": id, "_user": null, "record_id": id[1..].parse::<u64>().unwrap(),
+            "record_type": match &id[..1] { "t" => "task", "a" => "audit", _ => "request" },
             "timestamp": "2026-11-23T01:15:00Z", "summary": null, "cid": null, "status": null,
             "user": null
         })
     };
     let page = |results: &[Value]| json!({ "count": 3, "results": results });
-    let feed = || Exchange::get("/logs/feed/").with_query("_limit", "2");
+    let feed = |limit: &str| Exchange::get("/logs/feed/").with_query("_limit", limit);
     let backend = script([
-        feed().reply_json(StatusCode::OK, &page(&[entry("t3"), entry("r9")])),
-        feed().with_query("_offset", "2").reply_json(StatusCode::OK, &page(&[entry("a1")])),
+        feed("2").reply_json(StatusCode::OK, &page(&[entry("t3"), entry("r9")])),
+        // The call before has been logged meanwhile, so that an entry comes again.
+        feed("3")
+            .with_query("_offset", "1")
+            .reply_json(StatusCode::OK, &page(&[entry("t3"), entry("r9"), entry("a1")])),
     ]);
     let client =
         keystone_client::blocking::KeystoneClient::with_backend("http://keystone.test", backend);

@@ -1,0 +1,67 @@
+use std::fmt;
+use std::vec;
+
+use super::Pages;
+use crate::error::Error;
+use crate::resource::Resource;
+use crate::walk::Cursor;
+
+/// An iterator over the records of a list. After an error it ends.
+#[must_use = "an iterator does nothing until it is asked for its next item"]
+pub struct Rows<R: Resource> {
+    pages: Pages<R>,
+    page: vec::IntoIter<R::Model>,
+    cursor: Cursor<R>,
+}
+
+impl<R: Resource> Rows<R> {
+    pub(super) fn new(pages: Pages<R>) -> Self {
+        Self { cursor: pages.cursor(), pages, page: Vec::new().into_iter() }
+    }
+
+    /// Goes on where another walk over the same list was; see [`Cursor`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Pages::resume`].
+    pub fn resume(self, cursor: &Cursor<R>) -> Result<Self, Error> {
+        self.pages.resume(cursor).map(Self::new)
+    }
+
+    /// The place behind the last record that was handed out.
+    pub fn cursor(&self) -> Cursor<R> {
+        self.cursor.clone()
+    }
+
+    /// Whether the list was seen to change; see [`Pages::has_moved`](crate::Pages::has_moved).
+    pub fn has_moved(&self) -> bool {
+        self.pages.has_moved()
+    }
+}
+
+impl<R: Resource> Iterator for Rows<R> {
+    type Item = Result<R::Model, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(record) = self.page.next() {
+                self.cursor.pass(std::slice::from_ref(&record));
+                return Some(Ok(record));
+            }
+            match self.pages.next()? {
+                Err(error) => return Some(Err(error)),
+                Ok(page) => self.page = page.items.into_iter(),
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.page.len(), None)
+    }
+}
+
+impl<R: Resource> fmt::Debug for Rows<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows").field("cursor", &self.cursor).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,156 @@
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::{Access, Column, Dated, Listable, Ordered, Reading, Textual, Timed, read};
+use crate::capability::{FieldName, ServerVersion};
+use crate::filter::{Class, Lookup};
+
+/// What the server understands of a field, for programs that learn names at run time.
+///
+/// The [table of a resource](crate::Resource::FIELD_INFO) has one for each field. It says the same as
+/// the types of the handles, from which it is made.
+///
+/// ```
+/// use keystone_client::Resource;
+/// use keystone_client::resources::Cluster;
+///
+/// let enabled = Cluster::FIELD_INFO.iter().find(|info| info.wire_name() == "enabled").unwrap();
+/// let parameters: Vec<String> = enabled.parameters().collect();
+/// assert_eq!(parameters, ["enabled", "enabled__not_eq", "enabled__isnull"]);
+/// assert!(enabled.is_orderable());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct FieldInfo {
+    name: FieldName,
+    /// What is true of its type; nothing of a field that the server does not filter by.
+    classes: u8,
+    orderable: bool,
+}
+
+impl FieldInfo {
+    /// The name on the wire.
+    pub const fn wire_name(&self) -> &'static str {
+        self.name.name
+    }
+
+    /// The query parameters by which the server narrows lists by this field, in the order of
+    /// protocol: the name alone for equality, then the name with each lookup. None of a field that
+    /// the server does not filter by.
+    pub fn parameters(&self) -> impl Iterator<Item = String> + use<> {
+        let Self { name, .. } = *self;
+        self.lookups().map(move |lookup| format!("{}{}", name.name, lookup.suffix()))
+    }
+
+    /// Whether lists can be ordered by it.
+    pub const fn is_orderable(&self) -> bool {
+        self.orderable
+    }
+
+    pub(crate) const fn name(&self) -> FieldName {
+        self.name
+    }
+
+    pub(crate) fn lookups(&self) -> impl Iterator<Item = Lookup> + use<> {
+        let classes = self.classes;
+        Lookup::ALL.iter().copied().filter(move |lookup| classes & bit(lookup.class()) != 0)
+    }
+
+    /// Whether the parameters name flags: the server ignores other values in silence.
+    pub(crate) const fn is_boolean(&self) -> bool {
+        self.classes != 0 && self.classes & bit(Class::Listable) == 0
+    }
+}
+
+impl fmt::Debug for FieldInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FieldInfo")
+            .field("wire_name", &self.wire_name())
+            .field("parameters", &self.parameters().collect::<Vec<_>>())
+            .field("is_orderable", &self.orderable)
+            .finish()
+    }
+}
+
+const fn bit(class: Class) -> u8 {
+    1 << class as u8
+}
+
+/// Reads off the types what is true of a field of resource `R` with values of type `V`.
+///
+/// Each constant stands twice: here for the types of which something is true, and in [`Otherwise`]
+/// for all. The compiler takes the first where it applies. That works where the types are known, which
+/// is why `resource!` names the constants and no generic function does.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Probe<R, V>(PhantomData<fn() -> (R, V)>);
+
+#[doc(hidden)]
+pub trait Otherwise {
+    const COLUMN: u8 = 0;
+    const LISTABLE: u8 = 0;
+    const ORDERED: u8 = 0;
+    const TEXTUAL: u8 = 0;
+    const DATED: u8 = 0;
+    const TIMED: u8 = 0;
+}
+
+impl<R, V> Otherwise for Probe<R, V> {}
+
+macro_rules! probes {
+    ($($constant:ident: $class:ident [$($bound:tt)*];)+) => {
+        $(
+            impl<R, V: $($bound)*> Probe<R, V> {
+                #[doc(hidden)]
+                pub const $constant: u8 = bit(Class::$class);
+            }
+        )+
+    };
+}
+
+probes! {
+    COLUMN: Column [Column];
+    LISTABLE: Listable [Column<Scalar: Listable>];
+    ORDERED: Ordered [Column<Scalar: Ordered<R>>];
+    TEXTUAL: Textual [Column<Scalar: Textual>];
+    DATED: Dated [Column<Scalar: Dated>];
+    TIMED: Timed [Column<Scalar: Timed>];
+}
+
+#[doc(hidden)]
+impl<R, V> Probe<R, V> {
+    /// Of what is true of the values, what the server makes use of.
+    pub const fn info<A: Access>(
+        name: &'static str,
+        since: Option<ServerVersion>,
+        classes: u8,
+    ) -> FieldInfo {
+        FieldInfo {
+            name: FieldName { name, since },
+            classes: if A::FILTERABLE { classes } else { 0 },
+            orderable: A::ORDERABLE && classes & bit(Class::Column) != 0,
+        }
+    }
+}
+
+/// Reads the value of a field off a record, if it is one that can be compared; works as [`Probe`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Reader<'a, T>(pub &'a T);
+
+#[doc(hidden)]
+impl<'a, T: Column> Reader<'a, T> {
+    pub fn read(self) -> Reading<'a> {
+        read(self.0)
+    }
+}
+
+#[doc(hidden)]
+pub trait Unread<'a> {
+    fn read(self) -> Reading<'a>;
+}
+
+impl<'a, T> Unread<'a> for Reader<'a, T> {
+    fn read(self) -> Reading<'a> {
+        Reading::Unknown
+    }
+}

@@ -1,0 +1,223 @@
+use std::collections::VecDeque;
+
+use super::{Ticket, incomplete};
+use crate::error::{Error, ErrorKind};
+use crate::page::Page;
+use crate::query::{Part, Query};
+use crate::resource::Resource;
+
+/// A walk in the order of the keys, over one range of keys or several at a time.
+///
+/// What is left of the list is a row of slots. A range that holds more than a page is asked for in
+/// pieces where pages are asked for ahead, cut so that each piece is expected to fill most of a page:
+/// the server states with each answer how many records its range holds. A piece that turns out
+/// fuller is continued behind its page, one that is emptier costs a request.
+pub(super) struct KeyWalk<M> {
+    slots: VecDeque<Slot<M>>,
+    descending: bool,
+    page_size: u32,
+    /// How many pages may be under way or waiting.
+    window: usize,
+    tickets: u64,
+}
+
+enum Slot<M> {
+    /// Not asked for yet.
+    Open(Range),
+    /// Its key of the last record is asked for, to know how far it reaches.
+    Measured(Ticket, Range),
+    /// Its first page is asked for.
+    Asked(Ticket, Range),
+    Here(Result<Page<M>, Error>),
+}
+
+/// The keys from behind one up to another, in the order of the walk.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    after: Option<u64>,
+    /// Up to which key; `None` for the end of the list, wherever that is when it is reached.
+    until: Option<u64>,
+    /// The key of the last record of an open end, as far as it is known.
+    last: Option<u64>,
+    /// How many records there are supposed to be.
+    records: Option<u64>,
+}
+
+impl Range {
+    /// Cuts off a piece that is expected to fit on a page; `None` if that is all of it.
+    fn cut(&mut self, page_size: u32, descending: bool) -> Option<Self> {
+        let page = f64::from(page_size);
+        let (after, end) = (self.after?, self.until.or(self.last)?);
+        let records = self.records.filter(|records| *records > page_size.into())?;
+        // No two records share a key, so there is at most one for each.
+        let density = (records as f64 / after.abs_diff(end) as f64).min(1.0);
+        // Three standard deviations of a random scatter fit on the page.
+        let expected = (page - 3.0 * (page * (1.0 - density)).sqrt()).max(page / 2.0).floor();
+        let width = ((expected / density) as u64).max(page_size.into());
+        if width >= after.abs_diff(end) {
+            return None;
+        }
+        let border = if descending { after - width } else { after + width };
+        let piece = Self {
+            after: self.after,
+            until: Some(border),
+            last: None,
+            records: Some(expected as u64),
+        };
+        self.after = Some(border);
+        self.records = Some(records.saturating_sub(expected as u64));
+        Some(piece)
+    }
+
+    /// Whether it holds more than a page, and nothing tells how to divide it.
+    fn wants_measure(&self, page_size: u32) -> bool {
+        self.until.or(self.last).is_none()
+            && self.records.is_some_and(|records| records > page_size.into())
+    }
+}
+
+impl<M> KeyWalk<M> {
+    pub(super) fn new<R: Resource>(query: &Query<R>, descending: bool, after: Option<u64>) -> Self {
+        let (page_size, window) = query.pace();
+        let whole = Slot::Open(Range { after, until: None, last: None, records: None });
+        Self { slots: VecDeque::from([whole]), descending, page_size, window, tickets: 0 }
+    }
+
+    pub(super) fn next_part(&mut self) -> Option<(Ticket, u32, Part)> {
+        let open = |slot: &Slot<M>| matches!(slot, Slot::Open(_));
+        if self.slots.iter().filter(|slot| !open(slot)).count() >= self.window {
+            return None;
+        }
+        let index = self.slots.iter().position(open)?;
+        let slot = self.slots.get_mut(index)?;
+        let Slot::Open(mut range) = *slot else { return None };
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        if self.window > 1 {
+            if range.wants_measure(self.page_size) {
+                *slot = Slot::Measured(ticket, range);
+                return Some((ticket, 1, Part::Last));
+            }
+            if let Some(piece) = range.cut(self.page_size, self.descending) {
+                *slot = Slot::Open(range);
+                self.slots.insert(index, Slot::Asked(ticket, piece));
+                return Some((ticket, self.page_size, self.part(piece)));
+            }
+        }
+        *slot = Slot::Asked(ticket, range);
+        Some((ticket, self.page_size, self.part(range)))
+    }
+
+    fn part(&self, range: Range) -> Part {
+        match (range.after, range.until) {
+            (None, None) => Part::Whole,
+            (after, until) => Part::Keys { after, until, descending: self.descending },
+        }
+    }
+
+    pub(super) fn accept<R: Resource<Model = M>>(
+        &mut self,
+        ticket: Ticket,
+        answer: Result<Page<M>, Error>,
+    ) {
+        let asked = |slot: &Slot<M>| match slot {
+            Slot::Measured(own, _) | Slot::Asked(own, _) => *own == ticket,
+            Slot::Open(_) | Slot::Here(_) => false,
+        };
+        let Some(index) = self.slots.iter().position(asked) else { return };
+        let descending = self.descending;
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let page = match answer {
+            Ok(page) => page,
+            Err(error) => {
+                *slot = Slot::Here(Err(error));
+                return;
+            }
+        };
+        match *slot {
+            Slot::Measured(_, range) => {
+                let last = page.items.first().and_then(R::id).map(crate::Id::get);
+                let last = last.filter(|last| is_beyond(*last, range.after, descending));
+                // Where nothing is left to measure, nothing is left to divide.
+                let records = last.and(range.records);
+                *slot = Slot::Open(Range { last, records, ..range });
+            }
+            Slot::Asked(_, range) => match sorted::<R>(page, range, descending) {
+                Err(error) => *slot = Slot::Here(Err(error)),
+                Ok((page, rest)) => {
+                    *slot = Slot::Here(Ok(page));
+                    if let Some(rest) = rest {
+                        self.slots.insert(index + 1, Slot::Open(rest));
+                    }
+                }
+            },
+            Slot::Open(_) | Slot::Here(_) => {}
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Option<Result<Page<M>, Error>> {
+        match self.slots.pop_front()? {
+            Slot::Here(page) => Some(page),
+            other => {
+                self.slots.push_front(other);
+                None
+            }
+        }
+    }
+
+    /// How many records are still to come, as far as the server has said.
+    pub(super) fn records_to_come(&self) -> u64 {
+        let of_slot = |slot: &Slot<M>| match slot {
+            Slot::Open(range) | Slot::Measured(_, range) | Slot::Asked(_, range) => {
+                range.records.unwrap_or_default()
+            }
+            Slot::Here(Ok(page)) => page.items.len() as u64,
+            Slot::Here(Err(_)) => 0,
+        };
+        self.slots.iter().map(of_slot).sum()
+    }
+}
+
+fn is_beyond(key: u64, after: Option<u64>, descending: bool) -> bool {
+    after.is_none_or(|after| if descending { key < after } else { key > after })
+}
+
+/// The page in the order of keys, and what of its range is left behind it.
+fn sorted<R: Resource>(
+    mut page: Page<R::Model>,
+    range: Range,
+    descending: bool,
+) -> Result<(Page<R::Model>, Option<Range>), Error> {
+    let Some(total) = page.total else {
+        // Servers that do not page do not order either.
+        page.items.sort_by_key(R::id);
+        if descending {
+            page.items.reverse();
+        }
+        return Ok((page, None));
+    };
+    let mut last = range.after;
+    for record in &page.items {
+        let Some(key) = R::id(record).map(crate::Id::get) else {
+            return Err(incomplete::<R>(ErrorKind::Decode, "a record has no key"));
+        };
+        let within =
+            range.until.is_none_or(|end| key == end || is_beyond(end, Some(key), descending));
+        if !is_beyond(key, last, descending) || !within {
+            return Err(incomplete::<R>(
+                ErrorKind::Decode,
+                "the server did not keep to the order of keys",
+            ));
+        }
+        last = Some(key);
+    }
+    let left = total.saturating_sub(page.items.len() as u64);
+    let rest = Range {
+        after: last,
+        until: range.until,
+        last: range.last.filter(|end| is_beyond(*end, last, descending)),
+        records: Some(left),
+    };
+    let is_over = left == 0 || page.items.is_empty();
+    Ok((page, (!is_over).then_some(rest)))
+}
