@@ -34,6 +34,8 @@ pub(crate) struct Walk<R: Resource> {
     handed_out: u64,
     /// Nothing is asked for any more.
     over: bool,
+    /// Nothing is handed out any more.
+    ended: bool,
 }
 
 enum Way<R: Resource> {
@@ -56,7 +58,7 @@ impl<R: Resource> Walk<R> {
             Some(order) => Way::Keys(KeyWalk::new(&query, order.descending, last)),
             None => Way::Offsets(OffsetWalk::new(&query, last, handed_out)),
         };
-        Self { over: query.matches_nothing(), query, way, handed_out }
+        Self { over: query.matches_nothing(), query, way, handed_out, ended: false }
     }
 
     /// A request that can be sent now, beside those that are under way; `None` if there is none at
@@ -90,7 +92,7 @@ impl<R: Resource> Walk<R> {
 
     /// The next page in order, if it is here. Pages without records are not handed out.
     pub(crate) fn take(&mut self) -> Option<Result<Page<R::Model>, Error>> {
-        loop {
+        while !self.ended {
             let page = match &mut self.way {
                 Way::Keys(walk) => walk.take(),
                 Way::Offsets(walk) => walk.take(),
@@ -98,7 +100,7 @@ impl<R: Resource> Walk<R> {
             let mut page = match page {
                 Ok(page) => page,
                 Err(error) => {
-                    self.over = true;
+                    (self.over, self.ended) = (true, true);
                     return Some(Err(error));
                 }
             };
@@ -112,6 +114,7 @@ impl<R: Resource> Walk<R> {
             }
             return Some(Ok(page));
         }
+        None
     }
 
     /// Whether the list has been seen to change in a way that shifts the pages of this walk.

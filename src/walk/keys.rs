@@ -11,15 +11,23 @@ use crate::resource::Resource;
 /// What is left of the list is a row of slots. A range that holds more than a page is asked for in
 /// pieces where pages are asked for ahead, cut so that each piece is expected to fill most of a page:
 /// the server states with each answer how many records its range holds. A piece that turns out
-/// fuller is continued behind its page, one that is emptier costs a request.
+/// fuller is continued behind its page, one that is emptier costs a request, and the next ones are
+/// cut wider.
 pub(super) struct KeyWalk<M> {
     slots: VecDeque<Slot<M>>,
     descending: bool,
     page_size: u32,
     /// How many pages may be under way or waiting.
     window: usize,
+    /// How many times wider to cut than the records seem to stand.
+    stretch: u32,
     tickets: u64,
 }
+
+/// Fewer records than this part of what was expected are a sign of a gap.
+const SPARSE: u64 = 4;
+
+const MOST_STRETCH: u32 = 1 << 20;
 
 enum Slot<M> {
     /// Not asked for yet.
@@ -45,15 +53,15 @@ struct Range {
 
 impl Range {
     /// Cuts off a piece that is expected to fit on a page; `None` if that is all of it.
-    fn cut(&mut self, page_size: u32, descending: bool) -> Option<Self> {
+    fn cut(&mut self, page_size: u32, stretch: u32, descending: bool) -> Option<Self> {
         let page = f64::from(page_size);
         let (after, end) = (self.after?, self.until.or(self.last)?);
         let records = self.records.filter(|records| *records > page_size.into())?;
         // No two records share a key, so there is at most one for each.
         let density = (records as f64 / after.abs_diff(end) as f64).min(1.0);
         // Three standard deviations of a random scatter fit on the page.
-        let expected = (page - 3.0 * (page * (1.0 - density)).sqrt()).max(page / 2.0).floor();
-        let width = ((expected / density) as u64).max(page_size.into());
+        let expected = (page - 3.0 * (page * (1.0 - density)).sqrt()).max(page / 2.0).ceil();
+        let width = ((expected / density * f64::from(stretch)) as u64).max(page_size.into());
         if width >= after.abs_diff(end) {
             return None;
         }
@@ -80,7 +88,14 @@ impl<M> KeyWalk<M> {
     pub(super) fn new<R: Resource>(query: &Query<R>, descending: bool, after: Option<u64>) -> Self {
         let (page_size, window) = query.pace();
         let whole = Slot::Open(Range { after, until: None, last: None, records: None });
-        Self { slots: VecDeque::from([whole]), descending, page_size, window, tickets: 0 }
+        Self {
+            slots: VecDeque::from([whole]),
+            descending,
+            page_size,
+            window,
+            stretch: 1,
+            tickets: 0,
+        }
     }
 
     pub(super) fn next_part(&mut self) -> Option<(Ticket, u32, Part)> {
@@ -98,7 +113,7 @@ impl<M> KeyWalk<M> {
                 *slot = Slot::Measured(ticket, range);
                 return Some((ticket, 1, Part::Last));
             }
-            if let Some(piece) = range.cut(self.page_size, self.descending) {
+            if let Some(piece) = range.cut(self.page_size, self.stretch, self.descending) {
                 *slot = Slot::Open(range);
                 self.slots.insert(index, Slot::Asked(ticket, piece));
                 return Some((ticket, self.page_size, self.part(piece)));
@@ -142,16 +157,33 @@ impl<M> KeyWalk<M> {
                 let records = last.and(range.records);
                 *slot = Slot::Open(Range { last, records, ..range });
             }
-            Slot::Asked(_, range) => match sorted::<R>(page, range, descending) {
-                Err(error) => *slot = Slot::Here(Err(error)),
-                Ok((page, rest)) => {
-                    *slot = Slot::Here(Ok(page));
-                    if let Some(rest) = rest {
-                        self.slots.insert(index + 1, Slot::Open(rest));
-                    }
+            Slot::Asked(_, range) => {
+                self.learn(range.records, page.total);
+                let (page, rest) = match sorted::<R>(page, range, descending) {
+                    Ok((page, rest)) => (Ok(page), rest),
+                    Err(error) => (Err(error), None),
+                };
+                if let Some(slot) = self.slots.get_mut(index) {
+                    *slot = Slot::Here(page);
                 }
-            },
+                if let Some(rest) = rest {
+                    self.slots.insert(index + 1, Slot::Open(rest));
+                }
+            }
             Slot::Open(_) | Slot::Here(_) => {}
+        }
+    }
+
+    /// Compares what a range was supposed to hold with what it held.
+    fn learn(&mut self, supposed: Option<u64>, found: Option<u64>) {
+        let (Some(supposed), Some(found)) = (supposed, found) else { return };
+        self.stretch = match found < supposed / SPARSE {
+            true => self.stretch.saturating_mul(2).min(MOST_STRETCH),
+            false => 1,
+        };
+        // What was not here is further on.
+        if let Some(Slot::Open(Range { records: Some(records), .. })) = self.slots.back_mut() {
+            *records = records.saturating_add(supposed).saturating_sub(found);
         }
     }
 

@@ -1,8 +1,10 @@
 //! Lists are complete, in order, and end.
 
+use bytes::Bytes;
 use http::StatusCode;
 use keystone_client::resources::Cluster;
-use keystone_client::testing::Exchange;
+use keystone_client::sandbox::{RecordedRequest, Sandbox};
+use keystone_client::testing::{Exchange, from_fn};
 use keystone_client::{ErrorKind, Page};
 use serde_json::{Value, json};
 
@@ -216,6 +218,160 @@ both_colours! {
         // The server would disregard it.
         let stats = client.grants().list().search("folding").stats();
         assert_eq!(go!(stats).unwrap_err().kind(), ErrorKind::InvalidRequest);
+    }
+
+    fn pages_say_how_far_the_walk_is() {
+        let client = client!(script([
+            list(&[("_order", "id"), ("_limit", "2")])
+                .reply_json(StatusCode::OK, &envelope(5, &[1, 4])),
+            list(&[("_order", "id"), ("_limit", "2"), ("id__gt", "4")])
+                .reply_json(StatusCode::OK, &envelope(3, &[5, 8])),
+            list(&[("_order", "id"), ("_limit", "2"), ("id__gt", "8")])
+                .reply_json(StatusCode::OK, &envelope(1, &[9])),
+        ]));
+        let mut pages = client.clusters().list().page_size(2).pages();
+        assert_eq!(pages.cursor().handed_out(), 0);
+        for (offset, expected) in [(0, &[1, 4][..]), (2, &[5, 8]), (4, &[9])] {
+            let page = go!(pages.next()).unwrap().unwrap();
+            assert_eq!(ids(&page.items), expected);
+            assert_eq!((page.offset, page.total), (offset, Some(5)));
+            assert_eq!(pages.cursor().handed_out(), offset + expected.len() as u64);
+        }
+        assert!(go!(pages.next()).is_none());
+        assert!(!pages.has_moved());
+    }
+
+    fn an_empty_list_has_no_pages() {
+        let client = client!(script([
+            list(&[("_order", "id"), ("_limit", "1000")])
+                .reply_json(StatusCode::OK, &envelope(0, &[])),
+        ]));
+        assert!(go!(client.clusters().list().pages().next()).is_none());
+    }
+
+    fn ranges_are_divided_by_what_the_server_counts() {
+        let sandbox = Sandbox::new();
+        for id in 1..=50 {
+            let row = json!({ "id": id, "name": id.to_string() });
+            sandbox.insert("allocations/clusters", row).unwrap();
+        }
+        let client = client!(sandbox.clone());
+        go!(client.login("admin", "admin-password")).unwrap();
+        sandbox.clear_requests();
+        let list = || client.clusters().list().page_size(10).concurrency(3);
+        let all = go!(list().all()).unwrap();
+        assert_eq!(ids(&all), Vec::from_iter(1..=50));
+        let queries = |sandbox: &Sandbox| {
+            let query = |request: &RecordedRequest| request.query().unwrap_or_default().to_owned();
+            let mut queries: Vec<String> = sandbox.requests().iter().map(query).collect();
+            queries.sort();
+            queries
+        };
+        assert_eq!(
+            queries(&sandbox),
+            [
+                "_order=-id&_limit=1",
+                "_order=id&_limit=10",
+                "_order=id&_limit=10&id__gt=10&id__lte=20",
+                "_order=id&_limit=10&id__gt=20&id__lte=30",
+                "_order=id&_limit=10&id__gt=30&id__lte=40",
+                // What has come meanwhile is behind it.
+                "_order=id&_limit=10&id__gt=40",
+            ]
+        );
+        sandbox.clear_requests();
+        let down = go!(list().order_by(|c| c.id.desc()).page_size(20).all()).unwrap();
+        assert_eq!(ids(&down), Vec::from_iter((1..=50).rev()));
+        assert_eq!(
+            queries(&sandbox),
+            [
+                "_order=-id&_limit=20",
+                "_order=-id&_limit=20&id__lt=11",
+                "_order=-id&_limit=20&id__lt=31&id__gte=11",
+                "_order=id&_limit=1",
+            ]
+        );
+    }
+
+    fn an_error_ends_a_walk_of_several_pages_at_a_time_behind_what_came_before() {
+        let sandbox = Sandbox::new();
+        for id in 1..=50 {
+            let row = json!({ "id": id, "name": id.to_string() });
+            sandbox.insert("allocations/clusters", row).unwrap();
+        }
+        let failing = sandbox.clone();
+        let backend = from_fn(move |request| {
+            let query = request.uri().query().unwrap_or_default();
+            match query.contains("id__gt=20") {
+                true => Ok(http::Response::builder().status(500).body(Bytes::new()).unwrap()),
+                false => Ok(failing.handle(request)),
+            }
+        });
+        let client = client!(backend);
+        go!(client.login("admin", "admin-password")).unwrap();
+        let mut rows = client.clusters().list().page_size(10).concurrency(4).pages().rows();
+        for id in 1..=20 {
+            assert_eq!(go!(rows.next()).unwrap().unwrap().id.get(), id);
+        }
+        assert_eq!(go!(rows.next()).unwrap().unwrap_err().kind(), ErrorKind::Server);
+        assert!(go!(rows.next()).is_none());
+        assert_eq!(rows.cursor().handed_out(), 20);
+    }
+
+    fn a_cursor_is_of_one_list() {
+        let client = client!(script([
+            list(&[("enabled", "true"), ("_order", "id"), ("_limit", "1000")])
+                .reply_json(StatusCode::OK, &envelope(2, &[4, 5])),
+            list(&[("enabled", "true"), ("_order", "id"), ("_limit", "1000"), ("id__gt", "4")])
+                .reply_json(StatusCode::OK, &envelope(1, &[5])),
+        ]));
+        let enabled = client.clusters().filter(|c| c.enabled.eq(true));
+        let mut rows = enabled.clone().pages().rows();
+        go!(rows.next()).unwrap().unwrap();
+        let cursor = rows.cursor();
+        let other = client.clusters().filter(|c| c.enabled.eq(false)).pages();
+        let error = other.resume(&cursor).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        assert!(error.to_string().contains("cursor is of another list"), "{error}");
+        let mut rest = enabled.pages().rows().resume(&cursor).unwrap();
+        assert_eq!(go!(rest.next()).unwrap().unwrap().id.get(), 5);
+        assert_eq!(rest.cursor().handed_out(), 2);
+        assert!(go!(rest.next()).is_none());
+    }
+
+    fn a_record_at_which_to_go_on_that_has_gone_is_an_error() {
+        let client = client!(script([
+            in_order(&[("_limit", "2")], 4, &[7, 3]),
+            in_order(&[("_limit", "2")], 3, &[7, 1]),
+        ]));
+        let by_name = client.clusters().order_by(|c| c.name.desc()).page_size(2);
+        let mut pages = by_name.clone().pages();
+        go!(pages.next()).unwrap().unwrap();
+        let mut rest = by_name.pages().resume(&pages.cursor()).unwrap();
+        let error = go!(rest.next()).unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ListChanged);
+        assert!(go!(rest.next()).is_none());
+    }
+
+    fn a_list_that_moves_all_the_time_is_given_up() {
+        // Every page but the first is of records that were never seen.
+        let next = std::sync::atomic::AtomicU64::new(3);
+        let backend = from_fn(move |request| {
+            let id = match request.uri().query().unwrap_or_default().contains("_offset") {
+                true => next.fetch_add(2, std::sync::atomic::Ordering::Relaxed),
+                false => 1,
+            };
+            let page = envelope(100_000, &[id, id + 1]).to_string();
+            let response = http::Response::builder().header("content-type", "application/json");
+            Ok(response.body(Bytes::from(page)).unwrap())
+        });
+        let client = client!(backend);
+        let mut pages = client.clusters().order_by(|c| c.name.desc()).page_size(2).pages();
+        assert_eq!(ids(&go!(pages.next()).unwrap().unwrap().items), [1, 2]);
+        let error = go!(pages.next()).unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ListChanged);
+        assert!(error.to_string().contains("keeps changing"), "{error}");
+        assert!(pages.has_moved());
     }
 
     fn an_empty_page_ends_a_walk_whatever_the_count_says() {

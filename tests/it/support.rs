@@ -22,6 +22,13 @@ impl<T> Finish for Call<T, blocking::KeystoneClient> {
     }
 }
 
+impl<T> Finish for Option<T> {
+    type Output = Option<T>;
+    fn finish(self) -> Self::Output {
+        self
+    }
+}
+
 impl<T, E> Finish for Result<T, E> {
     type Output = Result<T, E>;
     fn finish(self) -> Self::Output {

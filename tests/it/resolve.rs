@@ -1,0 +1,64 @@
+//! Many records by their keys.
+
+use keystone_client::resources::{Cluster, FeedEntry};
+use keystone_client::sandbox::Sandbox;
+use keystone_client::testing::from_fn;
+use keystone_client::{ErrorKind, Id};
+use serde_json::json;
+
+use crate::support::both_colours;
+
+fn sandbox(clusters: u64) -> Sandbox {
+    let sandbox = Sandbox::new();
+    for number in 1..=clusters {
+        let cluster = json!({ "name": format!("cluster {number}") });
+        sandbox.insert("allocations/clusters", cluster).unwrap();
+    }
+    sandbox
+}
+
+both_colours! {
+    fn each_record_comes_once_in_the_order_asked_for() {
+        let sandbox = sandbox(30);
+        let client = client!(sandbox.clone());
+        go!(client.login("admin", "admin-password")).unwrap();
+        sandbox.clear_requests();
+        let ids = [7, 99, 3, 7, 30, 98, 3, 99].map(Id::<Cluster>::new);
+        let resolved = go!(client.resolve_all(ids)).unwrap();
+        let names: Vec<&str> =
+            resolved.records().iter().map(|cluster| cluster.name.as_str()).collect();
+        assert_eq!(names, ["cluster 7", "cluster 3", "cluster 30"]);
+        assert_eq!(resolved.get(Id::new(30)).unwrap().name, "cluster 30");
+        assert_eq!(resolved.get(Id::new(99)), None);
+        assert_eq!(resolved.get(Id::new(1)), None);
+        assert_eq!(resolved.missing(), [99, 98].map(Id::new));
+        assert!(format!("{resolved:?}").contains("missing: [Id(99), Id(98)]"));
+        assert_eq!(resolved.into_records().len(), 3);
+        assert_eq!(sandbox.requests().len(), 1);
+    }
+
+    fn many_keys_take_few_requests_none_too_long() {
+        let sandbox = sandbox(1_200);
+        let client = client!(sandbox.clone());
+        go!(client.login("admin", "admin-password")).unwrap();
+        sandbox.clear_requests();
+        let ids = (1..=3_000).rev().map(Id::<Cluster>::new);
+        let resolved = go!(client.resolve_all(ids)).unwrap();
+        assert_eq!((resolved.records().len(), resolved.missing().len()), (1_200, 1_800));
+        assert_eq!(resolved.records()[0].id, Id::new(1_200));
+        let requests = sandbox.requests();
+        assert!(requests.len() <= 7, "{}", requests.len());
+        assert!(requests.iter().all(|request| request.query().unwrap_or_default().len() < 4_050));
+    }
+
+    fn no_keys_ask_nothing() {
+        let client = client!(from_fn(|_| panic!("nothing is to be sent")));
+        assert!(go!(client.resolve_all([] as [Id<Cluster>; 0])).unwrap().records().is_empty());
+    }
+
+    fn what_has_no_keys_cannot_be_asked_for_by_them() {
+        let client = client!(from_fn(|_| panic!("nothing is to be sent")));
+        let error = go!(client.resolve_all([Id::<FeedEntry>::new(1)])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+    }
+}
