@@ -15,6 +15,8 @@ mod layers;
 mod ledger;
 mod lists;
 mod live;
+mod lookups;
+mod matches;
 mod mock;
 mod params;
 mod recordings;
