@@ -3,10 +3,10 @@
 //! `cargo bench --bench decode` prints the times; the ratios, and the memory that a page takes,
 //! follow at the end.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "support/measure.rs"]
+mod measure;
+
 use std::hint::black_box;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use criterion::{Criterion, Throughput};
 use keystone_client::Resource;
@@ -18,6 +18,8 @@ use keystone_client::testing::{Fixture, from_fn};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+
+use crate::measure::{held_by, in_turns};
 
 const RECORDS: u64 = 1_000;
 
@@ -93,52 +95,10 @@ fn page<R: Fixture>(entries: u64) -> Vec<u8> {
     page.to_string().into_bytes()
 }
 
-/// Counts the bytes that are allocated at a time.
-struct Counting;
-
-static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
-
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn held_by<T>(make: impl FnOnce() -> T) -> usize {
-    let before = ALLOCATED.load(Ordering::Relaxed);
-    let made = make();
-    let held = ALLOCATED.load(Ordering::Relaxed) - before;
-    drop(made);
-    held
-}
-
-/// Nanoseconds of each of two, taken in turns so that both meet the same disturbances; medians.
-fn in_turns(mut first: impl FnMut(), mut second: impl FnMut()) -> (f64, f64) {
-    #[allow(clippy::disallowed_methods, reason = "the clock is what a bench reads")]
-    let time = |what: &mut dyn FnMut()| {
-        let start = Instant::now();
-        what();
-        start.elapsed().as_nanos() as f64
-    };
-    let (mut firsts, mut seconds): (Vec<f64>, Vec<f64>) =
-        (0..101).map(|_| (time(&mut first), time(&mut second))).unzip();
-    firsts.sort_by(f64::total_cmp);
-    seconds.sort_by(f64::total_cmp);
-    (firsts[firsts.len() / 2], seconds[seconds.len() / 2])
-}
-
 fn compare<Bare: DeserializeOwned, Full: Resource>(name: &str, bytes: &[u8]) {
     let client = client(bytes);
     let (bare, full) = in_turns(
+        101,
         || drop(black_box(read::<Bare>(black_box(bytes)))),
         || drop(black_box(fetch::<Full>(black_box(&client)))),
     );
