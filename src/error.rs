@@ -108,7 +108,8 @@ pub enum ErrorKind {
     ///
     /// *What to do:* [`Error::field_errors`] says what is wrong with which field.
     Validation,
-    /// Too many calls. Nothing was executed.
+    /// Too many calls, by the server's word or by the client's own
+    /// [budget](crate::ClientBuilder::requests_per_minute). Nothing was executed.
     ///
     /// *What to do:* wait; [`Error::retry_after`] says how long.
     Throttled,
@@ -231,6 +232,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
     pub(crate) fn with_note(mut self, note: impl Into<Cow<'static, str>>) -> Self {
         self.0.note = Some(note.into());
         self
@@ -276,7 +282,7 @@ impl Error {
         self.0.attempts
     }
 
-    /// How long the server asked to wait.
+    /// How long the server asked to wait, or until the client's budget allows the next call.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }

@@ -83,9 +83,13 @@ impl Core {
         // The server counts anonymous calls by themselves.
         let is_paced = !matches!(credential, Credential::None);
         let mut last = None;
+        let mut too_early = None;
         for number in 1.. {
-            if is_paced && !self.wait_for_turn(effects, total, progress).await {
-                break;
+            if is_paced {
+                too_early = self.wait_for_turn(effects, total, progress).await.err();
+                if too_early.is_some() {
+                    break;
+                }
             }
             let elapsed = effects.now().monotonic.saturating_duration_since(progress.started);
             let left = total.saturating_sub(elapsed);
@@ -132,30 +136,33 @@ impl Core {
         }
         last.unwrap_or_else(|| {
             let origin = self.origin(parts, credential, progress);
-            Err(Error::new(ErrorKind::Timeout, parts.operation)
-                .with_origin(&origin)
-                .with_note("the total time of the call ran out before it was sent"))
+            let error = |kind| Error::new(kind, parts.operation).with_origin(&origin);
+            Err(match too_early {
+                Some(wait) => error(ErrorKind::Throttled)
+                    .with_retry_after(wait)
+                    .with_note("it was not sent: its turn comes when its total time is over"),
+                None => error(ErrorKind::Timeout)
+                    .with_note("the total time of the call ran out before it was sent"),
+            })
         })
     }
 
-    /// Waits until the client may send one more request; `false` if that is too late for the call.
+    /// Waits until the client may send one more request; an error, and no wait, if that is too late
+    /// for the call.
     async fn wait_for_turn<E: Effects>(
         &self,
         effects: &E,
         total: Duration,
         progress: &Progress<'_>,
-    ) -> bool {
+    ) -> Result<(), Duration> {
         let now = effects.now().monotonic;
         let elapsed = now.saturating_duration_since(progress.started);
         let within = total.saturating_sub(elapsed).saturating_sub(SHORTEST_ATTEMPT);
-        match self.pace.reserve(now, within, progress.retry.is_patient()) {
-            Ok(Duration::ZERO) => true,
-            Ok(wait) => {
-                effects.sleep(wait).await;
-                true
-            }
-            Err(_) => false,
+        let wait = self.pace.reserve(now, within, progress.retry.is_patient())?;
+        if !wait.is_zero() {
+            effects.sleep(wait).await;
         }
+        Ok(())
     }
 
     /// The request as it goes to the backend.
