@@ -273,8 +273,21 @@ impl<R: Resource, V, A> Field<R, V, A> {
     }
 
     /// One of `values`. No values match no record, and then nothing is asked of the server. Foreign
-    /// keys all have to exist, as for [`eq`](Self::eq). The values travel in the URL, which holds
-    /// some thousands of keys.
+    /// keys all have to exist, as for [`eq`](Self::eq).
+    ///
+    /// The values travel in the URL, which has room for about a thousand keys; a longer one is an
+    /// error when the list is sent. For records by their own keys there is
+    /// [`resolve_all`](crate::KeystoneClient::resolve_all). The server splits the list at commas, so a
+    /// text with a comma in it can only stand alone.
+    ///
+    /// ```
+    /// use keystone_client::Resource;
+    /// use keystone_client::resources::User;
+    ///
+    /// let user = User::FIELDS;
+    /// let filter = user.department.is_in(["Physics", "Chemistry"]);
+    /// assert_eq!(filter.to_string(), "department__in=Physics,Chemistry");
+    /// ```
     pub fn is_in<I>(self, values: I) -> Filter<R>
     where
         I: IntoIterator<Item: IntoValue<V::Scalar>>,
@@ -327,15 +340,17 @@ macro_rules! comparisons {
 
 comparisons! {
     Scalar: {
-        /// Equal to `value`. Text compares exactly, case included. A foreign key has to exist: the
-        /// server answers one that does not with a validation error, not with an empty list.
+        /// Equal to `value`. Text compares exactly, case included; empty text equals empty text and
+        /// not null. A foreign key has to exist: the server answers one that does not with a
+        /// validation error, not with an empty list.
         eq => Equal;
         /// Different from `value`, or null. Servers since 0.10.7.
         not_eq => NotEqual;
     }
 
     Ordered<R>: {
-        /// Less than `value`. Null never is.
+        /// Less than `value`. Null never is. Days and times are those of the years 1 to 9999; what is
+        /// finer than a microsecond is taken for what lies between two of the server's times.
         lt => Less;
         /// Less than or equal to `value`. Null never is.
         lte => LessOrEqual;

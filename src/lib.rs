@@ -36,6 +36,7 @@ mod error;
 pub mod field;
 mod filter;
 mod flow;
+pub mod guide;
 mod id;
 mod list;
 mod order;

@@ -263,7 +263,7 @@ crate::resource! {
     }
     computed {
         /// Storage path; there is no URL that serves it. `None` where nothing was stored, on
-        /// servers before 0.6.1, which call it `path`.
+        /// servers before 0.6.1, which call it `path`. The server cannot filter by it.
         file: Option<String> [alias = "path"],
         /// The request in full.
         request_summary = "_request": Option<RequestSummary>,

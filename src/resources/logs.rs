@@ -168,11 +168,13 @@ crate::resource! {
         changes_text: String,
     }
     computed {
-        /// The kind of record, such as `users | Team`.
+        /// The kind of record, such as `users | Team`. The server cannot filter by it.
         record_name: String,
-        /// The key of the record.
+        /// The key of the record. The server filters by it as
+        /// [`object_pk`](AuditLogEntryFields::object_pk) or
+        /// [`object_id`](AuditLogEntryFields::object_id).
         record_id: Option<u64>,
-        /// What changed.
+        /// What changed. The server cannot filter by it.
         changes: Option<HistoryChanges>,
         /// Who did it, in full.
         actor_summary = "_actor": Option<UserSummary>,

@@ -80,10 +80,10 @@ crate::resource! {
         notify_on_expiration: bool,
     }
     unfiltered {
-        /// The user: the caller if not set. Only staff may name others.
+        /// The user: the caller if not set. Only staff may name others. The server cannot filter by it.
         user: Id<User>,
         /// How many days before the end to tell, normally a list such as `[30, 14]`. The server
-        /// accepts any JSON but null.
+        /// accepts any JSON but null, and cannot filter by it.
         request_expiry_thresholds: Value,
     }
     computed {

@@ -73,9 +73,9 @@ crate::resource! {
     }
     computed {
         /// First and last name if both are set, else the first name, else the user name. Empty on
-        /// servers before 0.8.7.
+        /// servers before 0.8.7. The server cannot filter by it.
         display_name: String [default],
-        /// Initials. Empty on servers before 0.8.7.
+        /// Initials. Empty on servers before 0.8.7. The server cannot filter by it.
         abbreviation: String [default],
         /// The teams that the user belongs to.
         memberships = "_membership": Vec<TeamRole> [default, alias = "membership"],

@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     // Pure: what to do next.
     &["auth", "flow"],
     // The faces.
-    &["client", "blocking"],
+    &["client", "blocking", "guide"],
     // Doubles, which stand where a server or a transport stands.
     &["sandbox", "testing"],
 ];
