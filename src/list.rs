@@ -15,11 +15,12 @@ use crate::resource::{Resource, Search, Summarize};
 /// A [`Query`] bound to the client `C` that will send it.
 ///
 /// `all` fetches every record; `stream` (async) and `iter` (blocking) hand them out one by one
-/// with one page in memory. All of them walk the whole list; none stops after the first page.
+/// with one page in memory, and `pages` page by page. All of them walk the whole list; none stops
+/// after the first page.
 ///
-/// The order is that of the keys. In another order a walk keeps the keys that it has seen, so as
-/// to hand no record out twice, and where the list shrinks meanwhile it reads again from where the
-/// records have moved to; the order then holds within pages only.
+/// The order is that of the keys, in which nothing that comes or goes meanwhile disturbs a walk. In
+/// another order a walk goes back where the list has moved, and keeps the keys that it has seen, so
+/// as to hand no record out twice. The [guide](crate::guide::lists) says more.
 ///
 /// ```
 /// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};

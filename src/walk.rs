@@ -3,10 +3,12 @@
 mod cursor;
 mod keys;
 mod offsets;
+mod rows;
 
 pub use self::cursor::Cursor;
 use self::keys::KeyWalk;
 use self::offsets::OffsetWalk;
+pub(crate) use self::rows::PageRows;
 use crate::error::{Error, ErrorKind};
 use crate::page::Page;
 use crate::query::Query;
@@ -31,7 +33,8 @@ pub(crate) type NextPage<R> = Result<Request<Page<<R as Resource>::Model>>, Erro
 pub(crate) struct Walk<R: Resource> {
     query: Query<R>,
     way: Way<R>,
-    handed_out: u64,
+    /// The place behind the last page that was handed out.
+    cursor: Cursor<R>,
     /// Nothing is asked for any more.
     over: bool,
     /// Nothing is handed out any more.
@@ -45,20 +48,22 @@ enum Way<R: Resource> {
 
 impl<R: Resource> Walk<R> {
     pub(crate) fn new(query: Query<R>) -> Self {
-        Self::after(query, None, 0)
+        let cursor = Cursor::beginning(&query);
+        Self::from(query, cursor)
     }
 
-    /// A walk that goes on where another one was.
-    pub(crate) fn resume(query: Query<R>, cursor: &Cursor<R>) -> Self {
-        Self::after(query, cursor.last(), cursor.handed_out())
+    /// A walk over the same list that goes on where another one was.
+    pub(crate) fn resume(&self, cursor: &Cursor<R>) -> Result<Self, Error> {
+        cursor.check(&self.query)?;
+        Ok(Self::from(self.query.clone(), cursor.clone()))
     }
 
-    fn after(query: Query<R>, last: Option<u64>, handed_out: u64) -> Self {
+    fn from(query: Query<R>, cursor: Cursor<R>) -> Self {
         let way = match query.key_order() {
-            Some(order) => Way::Keys(KeyWalk::new(&query, order.descending, last)),
-            None => Way::Offsets(OffsetWalk::new(&query, last, handed_out)),
+            Some(order) => Way::Keys(KeyWalk::new(&query, order.descending, cursor.last())),
+            None => Way::Offsets(OffsetWalk::new(&query, cursor.last(), cursor.handed_out())),
         };
-        Self { over: query.matches_nothing(), query, way, handed_out, ended: false }
+        Self { over: query.matches_nothing(), query, way, cursor, ended: false }
     }
 
     /// A request that can be sent now, beside those that are under way; `None` if there is none at
@@ -107,10 +112,10 @@ impl<R: Resource> Walk<R> {
             if page.items.is_empty() {
                 continue;
             }
-            page.offset = self.handed_out;
-            self.handed_out += page.items.len() as u64;
+            page.offset = self.cursor.handed_out();
+            self.cursor.pass(&page.items);
             if let (Way::Keys(walk), Some(_)) = (&self.way, page.total) {
-                page.total = Some(self.handed_out + walk.records_to_come());
+                page.total = Some(self.cursor.handed_out() + walk.records_to_come());
             }
             return Some(Ok(page));
         }
@@ -125,8 +130,8 @@ impl<R: Resource> Walk<R> {
         }
     }
 
-    pub(crate) fn query(&self) -> &Query<R> {
-        &self.query
+    pub(crate) fn cursor(&self) -> &Cursor<R> {
+        &self.cursor
     }
 }
 

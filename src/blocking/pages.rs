@@ -32,7 +32,6 @@ use crate::walk::{Cursor, NextPage, Ticket, Walk};
 pub struct Pages<R: Resource> {
     client: KeystoneClient,
     walk: Walk<R>,
-    cursor: Cursor<R>,
     /// Requests on threads of their own.
     under_way: usize,
     answers: (Sender<Answer<R>>, Receiver<Answer<R>>),
@@ -42,8 +41,11 @@ type Answer<R> = (Ticket, Result<Page<<R as Resource>::Model>, Error>);
 
 impl<R: Resource> Pages<R> {
     pub(super) fn new(client: KeystoneClient, query: Query<R>) -> Self {
-        let cursor = Cursor::beginning(&query);
-        Self { client, walk: Walk::new(query), cursor, under_way: 0, answers: channel() }
+        Self::over(client, Walk::new(query))
+    }
+
+    fn over(client: KeystoneClient, walk: Walk<R>) -> Self {
+        Self { client, walk, under_way: 0, answers: channel() }
     }
 
     /// The records one by one.
@@ -57,17 +59,13 @@ impl<R: Resource> Pages<R> {
     ///
     /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) for a cursor of another list.
     pub fn resume(self, cursor: &Cursor<R>) -> Result<Self, Error> {
-        let query = self.walk.query();
-        cursor.check(query)?;
-        let walk = Walk::resume(query.clone(), cursor);
         // Answers to what was asked before go nowhere.
-        let fresh = Self::new(self.client, query.clone());
-        Ok(Self { walk, cursor: cursor.clone(), ..fresh })
+        Ok(Self::over(self.client, self.walk.resume(cursor)?))
     }
 
     /// The place behind the last page that was handed out.
     pub fn cursor(&self) -> Cursor<R> {
-        self.cursor.clone()
+        self.walk.cursor().clone()
     }
 
     /// Whether the list was seen to change; see [`Pages::has_moved`](crate::Pages::has_moved).
@@ -157,7 +155,6 @@ impl<R: Resource> Iterator for Pages<R> {
                     if self.walk.asks_ahead() {
                         self.ask_ahead();
                     }
-                    self.cursor.pass(&page.items);
                     return Some(Ok(page));
                 }
                 Some(Err(error)) => {
@@ -175,6 +172,6 @@ impl<R: Resource> Iterator for Pages<R> {
 
 impl<R: Resource> fmt::Debug for Pages<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pages").field("cursor", &self.cursor).finish_non_exhaustive()
+        f.debug_struct("Pages").field("cursor", self.walk.cursor()).finish_non_exhaustive()
     }
 }

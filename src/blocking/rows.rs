@@ -1,22 +1,20 @@
 use std::fmt;
-use std::vec;
 
 use super::Pages;
 use crate::error::Error;
 use crate::resource::Resource;
-use crate::walk::Cursor;
+use crate::walk::{Cursor, PageRows};
 
 /// An iterator over the records of a list. After an error it ends.
 #[must_use = "an iterator does nothing until it is asked for its next item"]
 pub struct Rows<R: Resource> {
     pages: Pages<R>,
-    page: vec::IntoIter<R::Model>,
-    cursor: Cursor<R>,
+    page: PageRows<R>,
 }
 
 impl<R: Resource> Rows<R> {
     pub(super) fn new(pages: Pages<R>) -> Self {
-        Self { cursor: pages.cursor(), pages, page: Vec::new().into_iter() }
+        Self { page: PageRows::new(pages.cursor()), pages }
     }
 
     /// Goes on where another walk over the same list was; see [`Cursor`].
@@ -30,7 +28,7 @@ impl<R: Resource> Rows<R> {
 
     /// The place behind the last record that was handed out.
     pub fn cursor(&self) -> Cursor<R> {
-        self.cursor.clone()
+        self.page.cursor().clone()
     }
 
     /// Whether the list was seen to change; see [`Pages::has_moved`](crate::Pages::has_moved).
@@ -45,12 +43,11 @@ impl<R: Resource> Iterator for Rows<R> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(record) = self.page.next() {
-                self.cursor.pass(std::slice::from_ref(&record));
                 return Some(Ok(record));
             }
             match self.pages.next()? {
                 Err(error) => return Some(Err(error)),
-                Ok(page) => self.page = page.items.into_iter(),
+                Ok(page) => self.page.put(page),
             }
         }
     }
@@ -62,6 +59,6 @@ impl<R: Resource> Iterator for Rows<R> {
 
 impl<R: Resource> fmt::Debug for Rows<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows").field("cursor", &self.cursor).finish_non_exhaustive()
+        f.debug_struct("Rows").field("cursor", self.page.cursor()).finish_non_exhaustive()
     }
 }

@@ -37,7 +37,6 @@ use crate::walk::{Cursor, Ticket, Walk};
 pub struct Pages<R: Resource> {
     client: KeystoneClient,
     walk: Walk<R>,
-    cursor: Cursor<R>,
     under_way: Vec<(Ticket, BoxFuture<'static, Answer<R>>)>,
 }
 
@@ -45,8 +44,7 @@ type Answer<R> = Result<Page<<R as Resource>::Model>, Error>;
 
 impl<R: Resource> Pages<R> {
     pub(super) fn new(client: KeystoneClient, query: Query<R>) -> Self {
-        let cursor = Cursor::beginning(&query);
-        Self { client, walk: Walk::new(query), cursor, under_way: Vec::new() }
+        Self { client, walk: Walk::new(query), under_way: Vec::new() }
     }
 
     /// The next page; `None` at the end.
@@ -65,15 +63,12 @@ impl<R: Resource> Pages<R> {
     ///
     /// [`ErrorKind::InvalidRequest`](crate::ErrorKind::InvalidRequest) for a cursor of another list.
     pub fn resume(self, cursor: &Cursor<R>) -> Result<Self, Error> {
-        let query = self.walk.query();
-        cursor.check(query)?;
-        let walk = Walk::resume(query.clone(), cursor);
-        Ok(Self { walk, cursor: cursor.clone(), under_way: Vec::new(), ..self })
+        Ok(Self { walk: self.walk.resume(cursor)?, under_way: Vec::new(), client: self.client })
     }
 
     /// The place behind the last page that was handed out.
     pub fn cursor(&self) -> Cursor<R> {
-        self.cursor.clone()
+        self.walk.cursor().clone()
     }
 
     /// Whether the list was seen to change in a way that shifts the pages, so that records that
@@ -125,7 +120,6 @@ impl<R: Resource> Stream for Pages<R> {
                         this.ask();
                         this.take_answers(context);
                     }
-                    this.cursor.pass(&page.items);
                     return Poll::Ready(Some(Ok(page)));
                 }
                 Some(Err(error)) => {
@@ -147,6 +141,6 @@ impl<R: Resource> Stream for Pages<R> {
 
 impl<R: Resource> fmt::Debug for Pages<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pages").field("cursor", &self.cursor).finish_non_exhaustive()
+        f.debug_struct("Pages").field("cursor", self.walk.cursor()).finish_non_exhaustive()
     }
 }

@@ -1,14 +1,13 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::vec;
 
 use futures_core::Stream;
 
 use super::Pages;
 use crate::error::Error;
 use crate::resource::Resource;
-use crate::walk::Cursor;
+use crate::walk::{Cursor, PageRows};
 
 /// A stream of the records of a list.
 ///
@@ -30,13 +29,12 @@ use crate::walk::Cursor;
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Rows<R: Resource> {
     pages: Pages<R>,
-    page: vec::IntoIter<R::Model>,
-    cursor: Cursor<R>,
+    page: PageRows<R>,
 }
 
 impl<R: Resource> Rows<R> {
     pub(super) fn new(pages: Pages<R>) -> Self {
-        Self { cursor: pages.cursor(), pages, page: Vec::new().into_iter() }
+        Self { page: PageRows::new(pages.cursor()), pages }
     }
 
     /// The next record; `None` at the end.
@@ -55,7 +53,7 @@ impl<R: Resource> Rows<R> {
 
     /// The place behind the last record that was handed out.
     pub fn cursor(&self) -> Cursor<R> {
-        self.cursor.clone()
+        self.page.cursor().clone()
     }
 
     /// Whether the list was seen to change; see [`Pages::has_moved`].
@@ -74,13 +72,12 @@ impl<R: Resource> Stream for Rows<R> {
         let this = &mut *self;
         loop {
             if let Some(record) = this.page.next() {
-                this.cursor.pass(std::slice::from_ref(&record));
                 return Poll::Ready(Some(Ok(record)));
             }
             match std::task::ready!(Pin::new(&mut this.pages).poll_next(context)) {
                 None => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                Some(Ok(page)) => this.page = page.items.into_iter(),
+                Some(Ok(page)) => this.page.put(page),
             }
         }
     }
@@ -92,6 +89,6 @@ impl<R: Resource> Stream for Rows<R> {
 
 impl<R: Resource> fmt::Debug for Rows<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows").field("cursor", &self.cursor).finish_non_exhaustive()
+        f.debug_struct("Rows").field("cursor", self.page.cursor()).finish_non_exhaustive()
     }
 }

@@ -226,8 +226,13 @@ fn expressed(lookup: Lookup, test: Test) -> (Lookup, Test) {
 }
 
 fn list(lookup: Lookup, mut values: Vec<Comparand<'static>>) -> (Lookup, Test) {
-    // What is finer than the server's times equals none of them.
-    values.retain(|value| !matches!(value, Comparand::Timestamp(time) if !is_whole(*time)));
+    values.retain(|value| match value {
+        // What is finer than the server's times equals none of them.
+        Comparand::Timestamp(time) => is_whole(*time),
+        // The server fails over what is larger than all of its numbers.
+        Comparand::Integer(number) => i64::try_from(*number).is_ok(),
+        _ => true,
+    });
     if values.is_empty() {
         let all = if lookup == Lookup::NotIn { Test::Anything } else { Test::Nothing };
         return (lookup, all);

@@ -206,7 +206,13 @@ fn read_list(store: &Store, column: &Column, text: &str) -> Result<Option<Test>,
     );
     let mut values = Vec::with_capacity(items.len());
     for item in items.into_iter().filter(|item| blank_counts || !item.is_empty()) {
-        values.extend(filter_values::read(store, column, item, false)?);
+        let value = filter_values::read(store, column, item, false)?;
+        // The database is handed what it has no type for.
+        let is_too_large = |value: &Value| matches!(value, Value::Integer(number) if i64::try_from(*number).is_err());
+        if store.database == Database::Sqlite && value.as_ref().is_some_and(is_too_large) {
+            return Err(Invalid::ServerError);
+        }
+        values.extend(value);
     }
     Ok(Some(Test::In(values)))
 }

@@ -253,3 +253,90 @@ fn sorted<R: Resource>(
     let is_over = left == 0 || page.items.is_empty();
     Ok((page, (!is_over).then_some(rest)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::id::Id;
+
+    #[derive(Deserialize)]
+    struct Row {
+        id: Id<Row>,
+    }
+
+    impl Resource for Row {
+        type Model = Self;
+        type Fields = ();
+        const NAME: &'static str = "row";
+        const PATH: &'static str = "a/rows";
+        const FIELDS: () = ();
+
+        fn id(row: &Self) -> Option<Id<Self>> {
+            Some(row.id)
+        }
+    }
+
+    /// What a server with these keys answers.
+    fn answer(keys: &BTreeSet<u64>, limit: u32, part: Part) -> Page<Row> {
+        let (after, until) = match part {
+            Part::Keys { after, until, .. } => (after, until),
+            _ => (None, None),
+        };
+        let range = after.map_or(0, |after| after + 1)..=until.unwrap_or(u64::MAX);
+        let found: Vec<u64> = match part {
+            Part::Last => keys.iter().rev().copied().collect(),
+            _ if range.is_empty() => Vec::new(),
+            _ => keys.range(range).copied().collect(),
+        };
+        let total = Some(found.len() as u64);
+        let rows = found.into_iter().take(limit as usize).map(|key| Row { id: Id::new(key) });
+        Page { items: rows.collect(), total, offset: 0 }
+    }
+
+    /// How many requests a walk takes beyond one for each full page.
+    fn surplus(keys: impl IntoIterator<Item = u64>, window: usize) -> usize {
+        let keys: BTreeSet<u64> = keys.into_iter().collect();
+        let query = Query::<Row>::new().concurrency(window);
+        let mut walk = KeyWalk::new(&query, false, None);
+        let (mut walked, mut requests, mut under_way) = (Vec::new(), 0, VecDeque::new());
+        loop {
+            while let Some(page) = walk.take() {
+                walked.extend(page.unwrap().items.into_iter().map(|row: Row| row.id.get()));
+            }
+            while let Some((ticket, limit, part)) = walk.next_part() {
+                requests += 1;
+                under_way.push_back((ticket, limit, part));
+            }
+            assert!(under_way.len() <= window);
+            let Some((ticket, limit, part)) = under_way.pop_front() else { break };
+            walk.accept::<Row>(ticket, Ok(answer(&keys, limit, part)));
+        }
+        assert!(walked.iter().eq(&keys));
+        requests - keys.len().div_ceil(1_000)
+    }
+
+    /// What `docs/decisions/0010-walks.md` says.
+    #[test]
+    fn ranges_cost_few_requests() {
+        assert_eq!(surplus(1..=50_000, 1), 0);
+        assert_eq!(surplus(1..=50_000, 4), 1);
+        let is_left = |key: &u64| key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 63 == 0;
+        let half = (1..=100_000).filter(is_left);
+        assert!(surplus(half.clone(), 4) <= 5, "{}", surplus(half, 4));
+        let ends = (1..=25_000).chain(1_000_000_000..1_000_025_000);
+        assert!(surplus(ends.clone(), 4) <= 25, "{}", surplus(ends, 4));
+    }
+
+    /// Keys are any numbers, however far apart.
+    #[test]
+    fn the_widest_range_comes_to_an_end() {
+        let apart = (1..=3_000)
+            .chain((12..63).map(|bit| 1 << bit))
+            .chain((0..3_000).map(|key| u64::MAX - key));
+        assert!(surplus(apart.clone(), 7) <= 100, "{}", surplus(apart, 7));
+    }
+}

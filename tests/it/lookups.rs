@@ -14,6 +14,7 @@ use keystone_client::resources::{
     NotificationType, Preference, Publication, RequestLogEntry, RequestStatus, Review,
     ReviewStatus, TaskResult, TaskStatus, Team, User, legacy,
 };
+use keystone_client::testing::Fixture;
 use keystone_client::{Id, Resource};
 use rust_decimal::Decimal;
 
@@ -515,6 +516,10 @@ fn values_that_take_another_form() {
         (user.department.not_in(["a,b"]), "department__not_eq=a,b"),
         (user.department.contains("a,b"), "department__contains=a,b"),
         (user.department.is_in([] as [&str; 0]), "department__in="),
+        // The server fails over numbers that no column can hold.
+        (user.id.is_in([Id::new(u64::MAX), Id::new(1)]), "id__in=1"),
+        (user.id.not_in([Id::new(u64::MAX)]), "id__not_in="),
+        (user.id.lte(Id::new(u64::MAX)), "id__lte=18446744073709551615"),
     ] {
         assert_eq!(filter.to_string(), expected);
     }
@@ -536,5 +541,19 @@ fn times_between_those_of_the_server() {
         (user.date_joined.is_in([fine, time()]), format!("date_joined__in={before}")),
     ] {
         assert_eq!(filter.to_string(), expected);
+    }
+    let mut ada = User::fixture(1);
+    ada.date_joined = time();
+    for (filter, expected) in [
+        (user.date_joined.eq(fine), false),
+        (user.date_joined.not_eq(fine), true),
+        (user.date_joined.is_in([fine]), false),
+        (user.date_joined.not_in([fine]), true),
+        (user.id.is_in([Id::new(u64::MAX)]), false),
+        (user.id.not_in([Id::new(u64::MAX)]), true),
+        (user.department.is_in([] as [&str; 0]), false),
+        (user.department.not_in([] as [&str; 0]), true),
+    ] {
+        assert_eq!(filter.matches(&ada), Some(expected), "{filter}");
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, header};
+use keystone_client::sandbox::Sandbox;
 use keystone_client::testing::{Exchange, Scripted};
 use keystone_client::{ErrorKind, KeystoneClient, RetryPolicy, blocking};
 use serde_json::json;
@@ -121,4 +122,24 @@ fn anonymous_calls_are_not_held_up() {
         }
     );
     assert_eq!(sleeps, [] as [u64; 0]);
+}
+
+/// All pages of a walk come out of the same budget.
+#[test]
+fn walks_of_several_pages_at_a_time_keep_to_the_budget() {
+    let sandbox =
+        Sandbox::builder().staff("admin", "admin-password").api_token("admin", "t").build();
+    for number in 0..90 {
+        let row = json!({ "name": number.to_string() });
+        sandbox.insert("allocations/clusters", row).unwrap();
+    }
+    let builder = KeystoneClient::builder(BASE).api_token("t").requests_per_minute(3);
+    let client = builder.backend(sandbox.clone()).build().unwrap();
+    let start = sandbox.now();
+    let list = client.clusters().list().page_size(10).concurrency(4);
+    assert_eq!(pollster::block_on(list.all()).unwrap().len(), 90);
+    // Nine pages and one look ahead: three a minute.
+    assert_eq!(sandbox.requests().len(), 10);
+    let minutes = sandbox.now().duration_since(start).unwrap().as_secs() / 60;
+    assert_eq!(minutes, 3);
 }
