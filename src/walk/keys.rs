@@ -21,6 +21,8 @@ pub(super) struct KeyWalk<M> {
     window: usize,
     /// How many times wider to cut than the records seem to stand.
     stretch: u32,
+    /// How many records were not handed out yet, by the last count of the whole rest of the list.
+    to_come: u64,
     tickets: u64,
 }
 
@@ -94,6 +96,7 @@ impl<M> KeyWalk<M> {
             page_size,
             window,
             stretch: 1,
+            to_come: 0,
             tickets: 0,
         }
     }
@@ -159,6 +162,9 @@ impl<M> KeyWalk<M> {
             }
             Slot::Asked(_, range) => {
                 self.learn(range.records, page.total);
+                if self.slots.len() == 1 {
+                    self.to_come = page.total.unwrap_or_default();
+                }
                 let (page, rest) = match sorted::<R>(page, range, descending) {
                     Ok((page, rest)) => (Ok(page), rest),
                     Err(error) => (Err(error), None),
@@ -181,15 +187,15 @@ impl<M> KeyWalk<M> {
             true => self.stretch.saturating_mul(2).min(MOST_STRETCH),
             false => 1,
         };
-        // What was not here is further on.
-        if let Some(Slot::Open(Range { records: Some(records), .. })) = self.slots.back_mut() {
-            *records = records.saturating_add(supposed).saturating_sub(found);
-        }
     }
 
     pub(super) fn take(&mut self) -> Option<Result<Page<M>, Error>> {
         match self.slots.pop_front()? {
-            Slot::Here(page) => Some(page),
+            Slot::Here(page) => {
+                let records = page.as_ref().map_or(0, |page| page.items.len() as u64);
+                self.to_come = self.to_come.saturating_sub(records);
+                Some(page)
+            }
             other => {
                 self.slots.push_front(other);
                 None
@@ -197,16 +203,9 @@ impl<M> KeyWalk<M> {
         }
     }
 
-    /// How many records are still to come, as far as the server has said.
+    /// How many records are still to come, by what the server last counted of the rest of the list.
     pub(super) fn records_to_come(&self) -> u64 {
-        let of_slot = |slot: &Slot<M>| match slot {
-            Slot::Open(range) | Slot::Measured(_, range) | Slot::Asked(_, range) => {
-                range.records.unwrap_or_default()
-            }
-            Slot::Here(Ok(page)) => page.items.len() as u64,
-            Slot::Here(Err(_)) => 0,
-        };
-        self.slots.iter().map(of_slot).sum()
+        self.to_come
     }
 }
 

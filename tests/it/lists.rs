@@ -293,6 +293,23 @@ both_colours! {
         );
     }
 
+    fn a_server_that_ignores_the_end_of_a_range_is_found_out() {
+        let sandbox = Sandbox::new();
+        for id in 1..=50 {
+            let row = json!({ "id": id, "name": id.to_string() });
+            sandbox.insert("allocations/clusters", row).unwrap();
+        }
+        let backend = from_fn(move |mut request| {
+            let uri = request.uri().to_string().replace("id__lte", "until");
+            *request.uri_mut() = uri.parse().unwrap();
+            Ok(sandbox.handle(request))
+        });
+        let client = client!(backend);
+        go!(client.login("admin", "admin-password")).unwrap();
+        let list = client.clusters().list().page_size(7).concurrency(2);
+        assert_eq!(go!(list.all()).unwrap_err().kind(), ErrorKind::Decode);
+    }
+
     fn an_error_ends_a_walk_of_several_pages_at_a_time_behind_what_came_before() {
         let sandbox = Sandbox::new();
         for id in 1..=50 {

@@ -335,7 +335,7 @@ fn agree<R: Resource<Model: PartialEq + Debug + Clone>>(filter: &Filter<R>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
     #[test]
     fn of_requests(filter in some(requests())) {

@@ -244,6 +244,10 @@ impl Way {
             .collect();
         assert!(missing.is_empty(), "missing {missing:?}");
         assert!(walked.iter().all(|id| rows.ever.contains(id) && self.includes(*id)));
+    }
+
+    /// Of one walk: what another asked ahead may still be on its way.
+    fn check_pace(&self, busy: &Busy) {
         let most = busy.0.most_under_way.load(Ordering::SeqCst);
         assert!(most <= self.concurrency, "{most} requests at a time");
     }
@@ -264,6 +268,7 @@ proptest! {
         let client = busy.blocking_client();
         let walked = keys(&way.list(client.clusters().list()).all().unwrap());
         way.check(&busy, &walked);
+        way.check_pace(&busy);
 
         let busy = Busy::new(&ids, events);
         let walked = pollster::block_on(async {
@@ -271,6 +276,7 @@ proptest! {
             keys(&way.list(client.clusters().list()).all().await.unwrap())
         });
         way.check(&busy, &walked);
+        way.check_pace(&busy);
     }
 
     #[test]
@@ -306,7 +312,13 @@ proptest! {
         let client = busy.blocking_client();
         let list = way.list(client.clusters().filter(|c| c.enabled.eq(true)));
         let one_by_one = list.clone().concurrency(1).all().unwrap();
-        prop_assert_eq!(list.all().unwrap(), one_by_one);
+        prop_assert_eq!(&list.clone().all().unwrap(), &one_by_one);
+        let mut before = 0;
+        for page in list.pages() {
+            let page = page.unwrap();
+            prop_assert_eq!((page.offset, page.total), (before, Some(one_by_one.len() as u64)));
+            before += page.items.len() as u64;
+        }
     }
 
     #[test]
