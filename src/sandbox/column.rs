@@ -25,11 +25,16 @@ pub(crate) enum Resource {
     PermissionGroups,
     /// Permissions of the web framework. No URL, a fixed range of ids.
     Permissions,
+    /// Models, as the web framework numbers them. No URL, a fixed range of ids.
+    ContentTypes,
 }
 
 impl Resource {
     /// The highest id of a framework permission that exists.
     pub(crate) const LAST_PERMISSION: i64 = 100;
+
+    /// The highest number of a model.
+    pub(crate) const LAST_CONTENT_TYPE: i64 = 35;
 }
 
 /// Codes and their labels.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::sandbox::access;
 use crate::sandbox::cell::Cell;
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::{Json, Name};
@@ -110,6 +111,12 @@ impl History {
             ("record_name", text(history.name)),
             ("object_pk", text(&record.to_string())),
             ("object_id", Cell::Integer(record)),
+            (
+                "object_repr",
+                before.or(after).map_or(Cell::Null, |row| text(&in_words(store, table, row))),
+            ),
+            ("content_type", Cell::Integer(history.content_type)),
+            ("changes_text", text("")),
             ("action", text(action)),
             ("cid", stamp.origin.map_or(Cell::Null, |origin| text(&origin.cid))),
             ("remote_addr", stamp.origin.map_or(Cell::Null, |it| text(&it.remote_address))),
@@ -156,6 +163,31 @@ impl History {
                 ids.retain(|&id| id <= last);
             }
         }
+    }
+}
+
+/// A record in words, as its table says it.
+fn in_words(store: &Store, table: &Table, row: &Row) -> String {
+    let mut rest = table.history.map_or("", |history| history.text);
+    let mut words = String::new();
+    while let Some((before, (path, after))) =
+        rest.split_once('{').and_then(|(before, after)| Some((before, after.split_once('}')?)))
+    {
+        words.push_str(before);
+        words.push_str(&value_in_words(store, table, row, path));
+        rest = after;
+    }
+    words.push_str(rest);
+    words
+}
+
+/// The value that a path of columns leads to; a record where it ends at one.
+fn value_in_words(store: &Store, table: &Table, row: &Row, path: &str) -> String {
+    let (column, rest) = path.split_once('.').unwrap_or((path, ""));
+    match access::related(store, table, row, column) {
+        Some((table, row)) if rest.is_empty() => in_words(store, table, row),
+        Some((table, row)) => value_in_words(store, table, row, rest),
+        None => row.named(table, column).history_text(),
     }
 }
 

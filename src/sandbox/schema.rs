@@ -217,6 +217,10 @@ pub(crate) struct Table {
 pub(crate) struct History {
     /// Application and model.
     pub(crate) name: &'static str,
+    /// What the server numbers its models by.
+    pub(crate) content_type: i64,
+    /// A record in words, with the columns in braces that stand for its values.
+    pub(crate) text: &'static str,
     /// Relations that every creation mentions.
     pub(crate) relations: &'static [(&'static str, &'static str)],
 }

@@ -99,6 +99,7 @@ impl Store {
     pub(crate) fn exists(&self, resource: Resource, id: i64) -> bool {
         match resource {
             Resource::Permissions => (1..=Resource::LAST_PERMISSION).contains(&id),
+            Resource::ContentTypes => (1..=Resource::LAST_CONTENT_TYPE).contains(&id),
             _ => self.get(resource, id).is_some(),
         }
     }

@@ -66,6 +66,19 @@ both_colours! {
         assert_eq!(ids(&all), [7, 3, 1, 2]);
     }
 
+    fn a_server_that_sends_less_than_it_is_asked_for_is_walked_all_the_same() {
+        let client = client!(script([
+            in_order(&[("_limit", "1")], 3, &[7]),
+            // Nothing but the record that is there already, so the next page has to do without.
+            in_order(&[("_limit", "2")], 3, &[7]),
+            in_order(&[("_limit", "1"), ("_offset", "1")], 3, &[3]),
+            in_order(&[("_limit", "2"), ("_offset", "1")], 3, &[3]),
+            in_order(&[("_limit", "1"), ("_offset", "2")], 3, &[1]),
+        ]));
+        let all = go!(client.clusters().order_by(|c| c.name.desc()).page_size(1).all()).unwrap();
+        assert_eq!(ids(&all), [7, 3, 1]);
+    }
+
     fn what_moves_backwards_comes_once() {
         let client = client!(script([
             in_order(&[("_limit", "2")], 4, &[7, 3]),

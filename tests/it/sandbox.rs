@@ -1,6 +1,7 @@
 //! The sandbox against recordings of real servers, and by itself.
 
 mod attachments;
+mod audit;
 mod behaviour;
 mod client;
 mod compare;

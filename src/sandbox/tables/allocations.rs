@@ -44,6 +44,8 @@ pub(super) static CLUSTERS: Table = Table {
     broken_orders: &[],
     history: Some(History {
         name: "allocations | Cluster",
+        content_type: 20,
+        text: "Cluster #{id} - {name}",
         relations: &[("allocation_set", "allocations.ResourceAllocation.None")],
     }),
     fragile_create: false,
@@ -148,6 +150,8 @@ pub(super) static REQUESTS: Table = Table {
     broken_orders: &["attachment_set"],
     history: Some(History {
         name: "allocations | AllocationRequest",
+        content_type: 19,
+        text: "Allocation Request #{id} - '{title}' for {team}",
         relations: &[
             ("comments", "allocations.Comment.None"),
             ("allocation_set", "allocations.ResourceAllocation.None"),
@@ -201,7 +205,12 @@ pub(super) static ALLOCATIONS: Table = Table {
     ]),
     order: None,
     broken_orders: &[],
-    history: Some(History { name: "allocations | ResourceAllocation", relations: &[] }),
+    history: Some(History {
+        name: "allocations | ResourceAllocation",
+        content_type: 24,
+        text: "Resource Allocation #{id} - {cluster} allocation for {request.team}",
+        relations: &[],
+    }),
     fragile_create: false,
     self_delete_fails: false,
 };
@@ -238,7 +247,12 @@ pub(super) static REVIEWS: Table = Table {
     search: Search::Broken,
     order: None,
     broken_orders: &[],
-    history: Some(History { name: "allocations | AllocationReview", relations: &[] }),
+    history: Some(History {
+        name: "allocations | AllocationReview",
+        content_type: 22,
+        text: "Allocation Review #{id} - {reviewer.username} review of request #{request.id}",
+        relations: &[],
+    }),
     fragile_create: true,
     self_delete_fails: false,
 };
@@ -281,7 +295,12 @@ pub(super) static ATTACHMENTS: Table = Table {
     search: Search::Broken,
     order: None,
     broken_orders: &[],
-    history: Some(History { name: "allocations | Attachment", relations: &[] }),
+    history: Some(History {
+        name: "allocations | Attachment",
+        content_type: 21,
+        text: "Attachment #{id} - '{name}' on request #{request.id}",
+        relations: &[],
+    }),
     fragile_create: false,
     self_delete_fails: false,
 };
@@ -346,7 +365,12 @@ pub(super) static COMMENTS: Table = Table {
     ]),
     order: None,
     broken_orders: &[],
-    history: Some(History { name: "allocations | Comment", relations: &[] }),
+    history: Some(History {
+        name: "allocations | Comment",
+        content_type: 23,
+        text: "Comment #{id} - by {user.username} on request #{request.id}",
+        relations: &[],
+    }),
     fragile_create: false,
     self_delete_fails: false,
 };

@@ -61,7 +61,12 @@ pub(super) static GRANTS: Table = Table {
     search: Search::Columns(&[&["title"], &["agency"], &["pi"], &["team", "name"]]),
     order: None,
     broken_orders: &[],
-    history: Some(History { name: "research_products | Grant", relations: &[] }),
+    history: Some(History {
+        name: "research_products | Grant",
+        content_type: 31,
+        text: "Grant #{id} - {title}",
+        relations: &[],
+    }),
     fragile_create: false,
     self_delete_fails: false,
 };
@@ -111,7 +116,12 @@ pub(super) static PUBLICATIONS: Table = Table {
     ]),
     order: None,
     broken_orders: &[],
-    history: Some(History { name: "research_products | Publication", relations: &[] }),
+    history: Some(History {
+        name: "research_products | Publication",
+        content_type: 32,
+        text: "Publication #{id} - {title}",
+        relations: &[],
+    }),
     fragile_create: false,
     self_delete_fails: false,
 };

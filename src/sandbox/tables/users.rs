@@ -80,6 +80,8 @@ pub(super) static USERS: Table = Table {
     broken_orders: &[],
     history: Some(History {
         name: "users | User",
+        content_type: 33,
+        text: "User #{id} - {username}",
         relations: &[
             ("membership", "users.Membership.None"),
             ("submitted_allocationrequest_set", "allocations.AllocationRequest.None"),
@@ -150,6 +152,8 @@ pub(super) static TEAMS: Table = Table {
     broken_orders: &[],
     history: Some(History {
         name: "users | Team",
+        content_type: 34,
+        text: "Team #{id} - {name}",
         relations: &[("membership", "users.Membership.None")],
     }),
     fragile_create: false,
@@ -211,7 +215,12 @@ pub(super) static MEMBERSHIPS: Table = Table {
     ]),
     order: None,
     broken_orders: &[],
-    history: Some(History { name: "users | Membership", relations: &[] }),
+    history: Some(History {
+        name: "users | Membership",
+        content_type: 35,
+        text: "Membership #{id} - {user.username} in {team}",
+        relations: &[],
+    }),
     fragile_create: false,
     self_delete_fails: false,
 };
