@@ -86,7 +86,7 @@ impl Core {
         mut resolution: Resolution<R>,
     ) -> Result<Resolved<R>, Error> {
         while let Some(request) = resolution.next_request() {
-            resolution.accept(self.send(effects, &request?).await?);
+            resolution.accept(self.send(effects, &request?).await?)?;
         }
         Ok(resolution.finish())
     }

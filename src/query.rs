@@ -238,6 +238,17 @@ impl<R: Resource> Query<R> {
         self.conditions.iter().any(Condition::matches_nothing)
     }
 
+    /// The same records in the order of their keys, one page after the other.
+    pub(crate) fn by_key(&self) -> Self {
+        Self { order: Vec::new(), concurrency: 1, ..self.clone() }
+    }
+
+    /// The same with at most this many pages at a time.
+    pub(crate) fn at_most(mut self, pages: usize) -> Self {
+        self.concurrency = self.concurrency.min(pages);
+        self
+    }
+
     /// How many records a page of a walk has, and how many pages are asked for at a time.
     pub(crate) fn pace(&self) -> (u32, usize) {
         (self.page_size, self.concurrency)

@@ -1,6 +1,6 @@
 //! Many records by their keys.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 
 use crate::error::{Error, ErrorKind};
@@ -78,43 +78,61 @@ impl<R: Resource> fmt::Debug for Resolved<R> {
 pub(crate) struct Resolution<R: Resource> {
     /// Each once.
     ids: Vec<Id<R>>,
-    asked: usize,
+    /// Those that were not asked for yet.
+    open: VecDeque<Id<R>>,
+    /// Those that the last request asked for.
+    asked: Vec<Id<R>>,
     found: HashMap<Id<R>, R::Model>,
 }
 
 impl<R: Resource> Resolution<R> {
     pub(crate) fn new(ids: impl IntoIterator<Item = Id<R>>) -> Self {
         let mut seen = HashSet::new();
-        let ids = ids.into_iter().filter(|id| seen.insert(*id)).collect();
-        Self { ids, asked: 0, found: HashMap::new() }
+        let ids: Vec<Id<R>> = ids.into_iter().filter(|id| seen.insert(*id)).collect();
+        Self { open: ids.iter().copied().collect(), ids, asked: Vec::new(), found: HashMap::new() }
     }
 
     /// The request for as many of the records as one page takes; `None` when all were asked for.
     pub(crate) fn next_request(&mut self) -> Option<Result<Request<Page<R::Model>>, Error>> {
-        let left = self.ids.get(self.asked..).filter(|left| !left.is_empty())?;
-        if !R::HAS_ID {
-            self.asked = self.ids.len();
-            return Some(Err(Error::new(
-                ErrorKind::InvalidRequest,
-                Operation::new("list", R::NAME),
-            )
-            .with_note("records of this resource have no keys to ask for them by")));
+        self.asked.clear();
+        let mut length = 0;
+        while let Some(id) = self.open.front() {
+            // Three more for the comma, as it travels.
+            length += id.to_string().len() + 3;
+            if length > LONGEST_LIST || self.asked.len() >= MAX_PAGE_SIZE as usize {
+                break;
+            }
+            self.asked.extend(self.open.pop_front());
         }
-        // Three more for the comma, as it travels.
-        let lengths = left.iter().map(|id| id.to_string().len() + 3).scan(0, |sum, length| {
-            *sum += length;
-            Some(*sum)
-        });
-        let fitting = lengths.take(MAX_PAGE_SIZE as usize).take_while(|sum| *sum <= LONGEST_LIST);
-        let count = fitting.count().max(1);
-        let keys = left.get(..count)?.iter().copied();
-        self.asked += count;
-        Some(Query::of_keys(keys).page_request(MAX_PAGE_SIZE, Part::Whole))
+        if self.asked.is_empty() {
+            return None;
+        }
+        if !R::HAS_ID {
+            let error = Error::new(ErrorKind::InvalidRequest, Operation::new("list", R::NAME));
+            let note = "records of this resource have no keys to ask for them by";
+            return Some(Err(error.with_note(note)));
+        }
+        let query = Query::of_keys(self.asked.iter().copied());
+        Some(query.page_request(MAX_PAGE_SIZE, Part::Whole))
     }
 
-    pub(crate) fn accept(&mut self, page: Page<R::Model>) {
+    pub(crate) fn accept(&mut self, page: Page<R::Model>) -> Result<(), Error> {
+        let is_cut = page.total.is_some_and(|total| total > page.items.len() as u64);
         let keyed = page.items.into_iter().filter_map(|record| Some((R::id(&record)?, record)));
         self.found.extend(keyed);
+        let count = self.asked.len();
+        let left = self.asked.drain(..).filter(|id| !self.found.contains_key(id));
+        let left: Vec<Id<R>> = left.collect();
+        if !is_cut || left.is_empty() {
+            return Ok(());
+        }
+        // Something before the server sends less than was asked for.
+        if left.len() == count {
+            return Err(Error::new(ErrorKind::Decode, Operation::new("list", R::NAME))
+                .with_note("the server sends other records than it was asked for"));
+        }
+        self.open.extend(left);
+        Ok(())
     }
 
     pub(crate) fn finish(mut self) -> Resolved<R> {

@@ -5,11 +5,14 @@ mod keys;
 mod offsets;
 mod rows;
 
+use std::collections::HashSet;
+
 pub use self::cursor::Cursor;
 use self::keys::KeyWalk;
 use self::offsets::OffsetWalk;
 pub(crate) use self::rows::PageRows;
 use crate::error::{Error, ErrorKind};
+use crate::id::Id;
 use crate::page::Page;
 use crate::query::Query;
 use crate::request::{Operation, Request};
@@ -26,7 +29,8 @@ pub(crate) type NextPage<R> = Result<Request<Page<<R as Resource>::Model>>, Erro
 ///
 /// By key where the records have one and the caller asked for no other order: each page continues
 /// after the last key seen, so records that come and go meanwhile shift nothing. Otherwise by
-/// offset, see [`OffsetWalk`].
+/// offset, see [`OffsetWalk`]; where the list has moved meanwhile, once more by key, for what may have
+/// been lost in the order.
 ///
 /// Who drives it sends what [`next_request`](Self::next_request) gives, hands the answers to
 /// [`accept`](Self::accept), and gets the pages in order from [`take`](Self::take).
@@ -35,15 +39,19 @@ pub(crate) struct Walk<R: Resource> {
     way: Way<R>,
     /// The place behind the last page that was handed out.
     cursor: Cursor<R>,
-    /// Nothing is asked for any more.
-    over: bool,
-    /// Nothing is handed out any more.
+    /// An error was handed out, behind which nothing comes.
     ended: bool,
 }
 
 enum Way<R: Resource> {
     Keys(KeyWalk<R::Model>),
     Offsets(OffsetWalk<R::Model>),
+    /// By key, without what was handed out in the order that was asked for.
+    Rest {
+        query: Query<R>,
+        walk: KeyWalk<R::Model>,
+        seen: HashSet<u64>,
+    },
 }
 
 impl<R: Resource> Walk<R> {
@@ -63,22 +71,28 @@ impl<R: Resource> Walk<R> {
             Some(order) => Way::Keys(KeyWalk::new(&query, order.descending, cursor.last())),
             None => Way::Offsets(OffsetWalk::new(&query, cursor.last(), cursor.handed_out())),
         };
-        Self { over: query.matches_nothing(), query, way, cursor, ended: false }
+        Self { query, way, cursor, ended: false }
     }
 
     /// A request that can be sent now, beside those that are under way; `None` if there is none at
     /// the moment.
-    ///
-    /// After an error there are none any more, so that a walk does not go on after one.
     pub(crate) fn next_request(&mut self) -> Option<(Ticket, NextPage<R>)> {
-        if self.over {
+        if self.ended {
             return None;
         }
-        let (ticket, limit, part) = match &mut self.way {
-            Way::Keys(walk) => walk.next_part()?,
-            Way::Offsets(walk) => walk.next_part()?,
+        if let (Way::Offsets(walk), true) = (&mut self.way, R::HAS_ID) {
+            if let Some(seen) = walk.loose_end() {
+                let query = self.query.by_key();
+                let walk = KeyWalk::new(&query, false, None);
+                self.way = Way::Rest { query, walk, seen };
+            }
+        }
+        let (query, (ticket, limit, part)) = match &mut self.way {
+            Way::Keys(walk) => (&self.query, walk.next_part()?),
+            Way::Offsets(walk) => (&self.query, walk.next_part()?),
+            Way::Rest { query, walk, .. } => (&*query, walk.next_part()?),
         };
-        Some((ticket, self.query.page_request(limit, part)))
+        Some((ticket, query.page_request(limit, part)))
     }
 
     /// Whether to ask for pages before they are wanted.
@@ -88,9 +102,8 @@ impl<R: Resource> Walk<R> {
 
     /// Takes over the answer to a request.
     pub(crate) fn accept(&mut self, ticket: Ticket, answer: Result<Page<R::Model>, Error>) {
-        self.over |= answer.is_err();
         match &mut self.way {
-            Way::Keys(walk) => walk.accept::<R>(ticket, answer),
+            Way::Keys(walk) | Way::Rest { walk, .. } => walk.accept::<R>(ticket, answer),
             Way::Offsets(walk) => walk.accept::<R>(ticket, answer),
         }
     }
@@ -99,23 +112,34 @@ impl<R: Resource> Walk<R> {
     pub(crate) fn take(&mut self) -> Option<Result<Page<R::Model>, Error>> {
         while !self.ended {
             let page = match &mut self.way {
-                Way::Keys(walk) => walk.take(),
+                Way::Keys(walk) | Way::Rest { walk, .. } => walk.take(),
                 Way::Offsets(walk) => walk.take(),
             }?;
             let mut page = match page {
                 Ok(page) => page,
                 Err(error) => {
-                    (self.over, self.ended) = (true, true);
+                    self.ended = true;
                     return Some(Err(error));
                 }
             };
+            if let Way::Rest { seen, .. } = &mut self.way {
+                page.items.retain(|record| mark::<R>(record).is_none_or(|mark| seen.insert(mark)));
+            }
             if page.items.is_empty() {
                 continue;
             }
             page.offset = self.cursor.handed_out();
             self.cursor.pass(&page.items);
-            if let (Way::Keys(walk), Some(_)) = (&self.way, page.total) {
-                page.total = Some(self.cursor.handed_out() + walk.records_to_come());
+            let to_come = match &self.way {
+                Way::Keys(walk) => Some(walk.records_to_come()),
+                Way::Offsets(_) => None,
+                Way::Rest { .. } => {
+                    self.cursor.displace();
+                    Some(0)
+                }
+            };
+            if let (Some(to_come), Some(_)) = (to_come, page.total) {
+                page.total = Some(self.cursor.handed_out().saturating_add(to_come));
             }
             return Some(Ok(page));
         }
@@ -127,12 +151,18 @@ impl<R: Resource> Walk<R> {
         match &self.way {
             Way::Keys(_) => false,
             Way::Offsets(walk) => walk.has_moved(),
+            Way::Rest { .. } => true,
         }
     }
 
     pub(crate) fn cursor(&self) -> &Cursor<R> {
         &self.cursor
     }
+}
+
+/// What tells a record from others: its key, or what stands for one.
+fn mark<R: Resource>(record: &R::Model) -> Option<u64> {
+    R::id(record).map(Id::get).or_else(|| R::identity(record))
 }
 
 /// An answer that a walk cannot be whole by.

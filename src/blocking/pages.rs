@@ -1,4 +1,5 @@
 use std::fmt;
+use std::iter::FusedIterator;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -12,7 +13,8 @@ use crate::walk::{Cursor, NextPage, Ticket, Walk};
 
 /// An iterator over the pages of a list, as they travel; none is empty. After an error it ends.
 ///
-/// Pages that are asked for ahead travel on threads of their own, one for each.
+/// Pages that are asked for ahead travel on threads of their own, one for each. Where the iterator is
+/// dropped, those that are under way end with their requests.
 ///
 /// ```
 /// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};
@@ -41,6 +43,7 @@ type Answer<R> = (Ticket, Result<Page<<R as Resource>::Model>, Error>);
 
 impl<R: Resource> Pages<R> {
     pub(super) fn new(client: KeystoneClient, query: Query<R>) -> Self {
+        let query = query.at_most(client.inner.core.pace.most_at_once());
         Self::over(client, Walk::new(query))
     }
 
@@ -68,48 +71,52 @@ impl<R: Resource> Pages<R> {
         self.walk.cursor().clone()
     }
 
+    pub(super) fn place(&self) -> &Cursor<R> {
+        self.walk.cursor()
+    }
+
     /// Whether the list was seen to change; see [`Pages::has_moved`](crate::Pages::has_moved).
     pub fn has_moved(&self) -> bool {
         self.walk.has_moved()
     }
 
-    /// Puts all requests on their way that there is room for; `false` where one cannot be, which is
-    /// answered with an error.
-    fn ask_ahead(&mut self) -> bool {
+    /// Puts all requests on their way that there is room for.
+    fn ask_ahead(&mut self) {
         while let Some((ticket, request)) = self.walk.next_request() {
-            let reply = Reply::<R> { to: self.answers.0.clone(), ticket, answer: None };
-            let client = self.client.clone();
-            let spawned =
-                thread::Builder::new().spawn(move || reply.give(send::<R>(&client, request)));
-            match spawned {
-                Ok(_) => self.under_way += 1,
-                Err(error) => {
-                    let error = Error::new(ErrorKind::Transport, Operation::new("list", R::NAME))
-                        .with_note("no thread can be started to ask ahead")
-                        .with_source(error);
-                    self.walk.accept(ticket, Err(error));
-                    return false;
-                }
-            }
+            self.ask(ticket, request);
         }
-        true
+    }
+
+    /// Sends a request on a thread of its own, or on this one if no other can be had.
+    fn ask(&mut self, ticket: Ticket, request: NextPage<R>) {
+        let reply = Reply::<R> { to: self.answers.0.clone(), ticket, answer: None };
+        let (client, job) = (self.client.clone(), request.clone());
+        let thread = thread::Builder::new().spawn(move || reply.give(send::<R>(&client, job)));
+        match thread {
+            Ok(_) => self.under_way += 1,
+            Err(_) => self.walk.accept(ticket, send::<R>(&self.client, request)),
+        }
     }
 
     /// Gets an answer to whatever is to be asked next; `false` if nothing is.
     fn wait(&mut self) -> bool {
-        if self.walk.asks_ahead() {
-            let has_failed = !self.ask_ahead();
-            if self.under_way == 0 || has_failed {
-                return has_failed;
-            }
+        if self.under_way == 0 {
+            let Some((ticket, request)) = self.walk.next_request() else { return false };
+            let Some((other, another)) = self.walk.next_request() else {
+                // A single one needs no thread.
+                self.walk.accept(ticket, send::<R>(&self.client, request));
+                return true;
+            };
+            self.ask(ticket, request);
+            self.ask(other, another);
+        }
+        self.ask_ahead();
+        if self.under_way > 0 {
             if let Ok((ticket, answer)) = self.answers.1.recv() {
                 self.under_way -= 1;
                 self.walk.accept(ticket, answer);
             }
-            return true;
         }
-        let Some((ticket, request)) = self.walk.next_request() else { return false };
-        self.walk.accept(ticket, send::<R>(&self.client, request));
         true
     }
 }
@@ -121,7 +128,7 @@ fn send<R: Resource>(
     run(client.inner.core.send(&client.effects(), &request?))
 }
 
-/// Sends the answer when it is dropped, so that there is one even if the backend panics.
+/// Sends the answer when it is dropped, so that there is one if the backend panics.
 struct Reply<R: Resource> {
     to: Sender<Answer<R>>,
     ticket: Ticket,
@@ -136,12 +143,14 @@ impl<R: Resource> Reply<R> {
 
 impl<R: Resource> Drop for Reply<R> {
     fn drop(&mut self) {
-        let answer = self.answer.take().unwrap_or_else(|| {
+        let panicked = || {
             Err(Error::new(ErrorKind::Transport, Operation::new("list", R::NAME))
                 .with_note("the backend panicked"))
-        });
-        // Nobody waits for it if the iterator is gone.
-        let _ = self.to.send((self.ticket, answer));
+        };
+        if let Some(answer) = self.answer.take().or_else(|| thread::panicking().then(panicked)) {
+            // Nobody waits for it if the iterator is gone.
+            let _ = self.to.send((self.ticket, answer));
+        }
     }
 }
 
@@ -169,6 +178,8 @@ impl<R: Resource> Iterator for Pages<R> {
         }
     }
 }
+
+impl<R: Resource> FusedIterator for Pages<R> {}
 
 impl<R: Resource> fmt::Debug for Pages<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::iter::FusedIterator;
 
 use super::Pages;
 use crate::error::Error;
@@ -47,7 +48,7 @@ impl<R: Resource> Iterator for Rows<R> {
             }
             match self.pages.next()? {
                 Err(error) => return Some(Err(error)),
-                Ok(page) => self.page.put(page),
+                Ok(page) => self.page.put(page, self.pages.place()),
             }
         }
     }
@@ -56,6 +57,8 @@ impl<R: Resource> Iterator for Rows<R> {
         (self.page.len(), None)
     }
 }
+
+impl<R: Resource> FusedIterator for Rows<R> {}
 
 impl<R: Resource> fmt::Debug for Rows<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

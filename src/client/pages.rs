@@ -44,6 +44,7 @@ type Answer<R> = Result<Page<<R as Resource>::Model>, Error>;
 
 impl<R: Resource> Pages<R> {
     pub(super) fn new(client: KeystoneClient, query: Query<R>) -> Self {
+        let query = query.at_most(client.inner.core.pace.most_at_once());
         Self { client, walk: Walk::new(query), under_way: Vec::new() }
     }
 
@@ -69,6 +70,10 @@ impl<R: Resource> Pages<R> {
     /// The place behind the last page that was handed out.
     pub fn cursor(&self) -> Cursor<R> {
         self.walk.cursor().clone()
+    }
+
+    pub(super) fn place(&self) -> &Cursor<R> {
+        self.walk.cursor()
     }
 
     /// Whether the list was seen to change in a way that shifts the pages, so that records that

@@ -77,7 +77,7 @@ impl<R: Resource> Stream for Rows<R> {
             match std::task::ready!(Pin::new(&mut this.pages).poll_next(context)) {
                 None => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                Some(Ok(page)) => this.page.put(page),
+                Some(Ok(page)) => this.page.put(page, this.pages.place()),
             }
         }
     }

@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The span over which servers count requests.
@@ -17,10 +17,18 @@ pub(crate) struct Pace {
 
 #[derive(Debug, Default)]
 struct State {
-    /// When the last requests were sent or are going to be; as many as the limit.
+    /// When requests of the last minute were sent and when those to come are going to be, in order.
     sent: VecDeque<Instant>,
     /// The server has asked for silence up to this time.
     quiet_until: Option<Instant>,
+}
+
+/// The time that a request has been given. Who does not use it gives it back.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    pace: &'a Pace,
+    at: Instant,
+    used: bool,
 }
 
 impl Pace {
@@ -29,42 +37,92 @@ impl Pace {
         Self { limit, ..Self::default() }
     }
 
-    /// Takes the next free time for a request, and returns how long to wait for it; an error, and
-    /// nothing is taken, if that is longer than `within`. Who is not `patient` would rather hear from
-    /// the server that it wants silence.
+    /// How many requests it makes sense to have on their way at a time.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.limit.unwrap_or(usize::MAX)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the next free time for a request; an error that says how far off it is, and nothing is
+    /// taken, if that is further than `within`. Who is not `patient` would rather hear from the server
+    /// that it wants silence.
     pub(super) fn reserve(
         &self,
         now: Instant,
         within: Duration,
         patient: bool,
-    ) -> Result<Duration, Duration> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let quiet_until = state.quiet_until.filter(|_| patient);
-        let mut free = quiet_until.map_or(now, |until| until.max(now));
-        if let Some(limit) = self.limit {
-            if state.sent.len() >= limit {
-                let oldest = state.sent.front().and_then(|oldest| oldest.checked_add(WINDOW));
-                free = oldest.map_or(free, |oldest| oldest.max(free));
-            }
+    ) -> Result<Turn<'_>, Duration> {
+        let mut state = self.state();
+        while state.sent.front().is_some_and(|sent| is_over(*sent, now)) {
+            state.sent.pop_front();
         }
-        let wait = free.saturating_duration_since(now);
+        let quiet_until = state.quiet_until.filter(|_| patient);
+        let mut at = quiet_until.map_or(now, |until| until.max(now));
+        let before = self.limit.and_then(|limit| state.sent.len().checked_sub(limit));
+        if let Some(oldest) = before.and_then(|index| state.sent.get(index)) {
+            at = oldest.checked_add(WINDOW).map_or(at, |free| free.max(at));
+        }
+        let wait = at.saturating_duration_since(now);
         if wait > within {
             return Err(wait);
         }
-        if let Some(limit) = self.limit {
-            if state.sent.len() >= limit {
-                state.sent.pop_front();
-            }
-            state.sent.push_back(free);
+        if self.limit.is_some() {
+            state.insert(at);
         }
-        Ok(wait)
+        Ok(Turn { pace: self, at, used: false })
     }
 
     /// Lets no request go for this long: the server answers none. A server that asks for more than
     /// its window has changed its mind before that is over, so it is asked again then.
     pub(super) fn hush(&self, now: Instant, wait: Duration) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         state.quiet_until = state.quiet_until.max(now.checked_add(wait.min(WINDOW)));
+    }
+}
+
+fn is_over(sent: Instant, now: Instant) -> bool {
+    sent.checked_add(WINDOW).is_some_and(|end| end <= now)
+}
+
+impl State {
+    fn insert(&mut self, at: Instant) {
+        let index = self.sent.partition_point(|sent| *sent <= at);
+        self.sent.insert(index, at);
+    }
+
+    fn remove(&mut self, at: Instant) {
+        if let Some(index) = self.sent.iter().position(|sent| *sent == at) {
+            self.sent.remove(index);
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// When to send. It can be later than it was: the server may have asked for silence meanwhile.
+    pub(super) fn at(&self, patient: bool) -> Instant {
+        let quiet_until = self.pace.state().quiet_until.filter(|_| patient);
+        quiet_until.map_or(self.at, |until| until.max(self.at))
+    }
+
+    /// Sends now.
+    pub(super) fn take(mut self, now: Instant) {
+        self.used = true;
+        if self.pace.limit.is_some() {
+            let mut state = self.pace.state();
+            state.remove(self.at);
+            state.insert(now.max(self.at));
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.used && self.pace.limit.is_some() {
+            self.pace.state().remove(self.at);
+        }
     }
 }
 
@@ -78,36 +136,71 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
+    fn start() -> Instant {
+        crate::backend::Now::system().monotonic
+    }
+
+    /// How long a request has to wait that is then sent.
+    fn wait(pace: &Pace, now: Instant, within: Duration) -> Result<u64, u64> {
+        let turn = pace.reserve(now, within, true).map_err(|wait| wait.as_secs())?;
+        let at = turn.at(true);
+        turn.take(at);
+        Ok((at - now).as_secs())
+    }
+
     #[test]
     fn as_many_as_the_limit_go_in_any_minute() {
-        let (pace, start) = (Pace::new(Some(2)), crate::backend::Now::system().monotonic);
-        assert_eq!(pace.reserve(start, LONG, true), Ok(seconds(0)));
-        assert_eq!(pace.reserve(start + seconds(10), LONG, true), Ok(seconds(0)));
+        let (pace, start) = (Pace::new(Some(2)), start());
+        assert_eq!(wait(&pace, start, LONG), Ok(0));
+        assert_eq!(wait(&pace, start + seconds(10), LONG), Ok(0));
         // Times are taken one after the other, also by callers who come at the same time.
-        assert_eq!(pace.reserve(start + seconds(20), LONG, true), Ok(seconds(40)));
-        assert_eq!(pace.reserve(start + seconds(20), LONG, true), Ok(seconds(50)));
-        assert_eq!(pace.reserve(start + seconds(20), LONG, true), Ok(seconds(100)));
-        assert_eq!(pace.reserve(start + seconds(200), LONG, true), Ok(seconds(0)));
+        assert_eq!(wait(&pace, start + seconds(20), LONG), Ok(40));
+        assert_eq!(wait(&pace, start + seconds(20), LONG), Ok(50));
+        assert_eq!(wait(&pace, start + seconds(20), LONG), Ok(100));
+        assert_eq!(wait(&pace, start + seconds(200), LONG), Ok(0));
     }
 
     #[test]
     fn who_cannot_wait_takes_no_time() {
-        let (pace, start) = (Pace::new(Some(1)), crate::backend::Now::system().monotonic);
-        assert_eq!(pace.reserve(start, LONG, true), Ok(seconds(0)));
-        assert_eq!(pace.reserve(start, seconds(59), true), Err(seconds(60)));
-        assert_eq!(pace.reserve(start, seconds(60), true), Ok(seconds(60)));
+        let (pace, start) = (Pace::new(Some(1)), start());
+        assert_eq!(wait(&pace, start, LONG), Ok(0));
+        assert_eq!(wait(&pace, start, seconds(59)), Err(60));
+        assert_eq!(wait(&pace, start, seconds(60)), Ok(60));
+    }
+
+    /// A call that is given up while it waits uses nothing up, and what was sent still counts.
+    #[test]
+    fn who_does_not_send_gives_the_time_back() {
+        let (pace, start) = (Pace::new(Some(2)), start());
+        assert_eq!(wait(&pace, start, LONG), Ok(0));
+        assert_eq!(wait(&pace, start + seconds(10), LONG), Ok(0));
+        for _ in 0..5 {
+            let turn = pace.reserve(start + seconds(20), LONG, true).unwrap();
+            assert_eq!(turn.at(true), start + seconds(60));
+        }
+        assert_eq!(wait(&pace, start + seconds(20), LONG), Ok(40));
+    }
+
+    /// What is sent later than it could have been counts from then on.
+    #[test]
+    fn who_is_late_is_counted_when_he_sends() {
+        let (pace, start) = (Pace::new(Some(1)), start());
+        pace.reserve(start, LONG, true).unwrap().take(start + seconds(30));
+        assert_eq!(wait(&pace, start + seconds(70), LONG), Ok(20));
     }
 
     #[test]
     fn silence_holds_for_all() {
-        let (pace, start) = (Pace::default(), crate::backend::Now::system().monotonic);
-        assert_eq!(pace.reserve(start, LONG, true), Ok(seconds(0)));
+        let (pace, start) = (Pace::default(), start());
+        let waiting = pace.reserve(start, LONG, true).unwrap();
         pace.hush(start, seconds(37));
         pace.hush(start, seconds(7));
-        assert_eq!(pace.reserve(start, LONG, true), Ok(seconds(37)));
-        assert_eq!(pace.reserve(start + seconds(40), LONG, true), Ok(seconds(0)));
-        assert_eq!(pace.reserve(start, LONG, false), Ok(seconds(0)));
+        assert_eq!(waiting.at(true), start + seconds(37));
+        assert_eq!(waiting.at(false), start);
+        assert_eq!(wait(&pace, start, LONG), Ok(37));
+        assert_eq!(wait(&pace, start + seconds(40), LONG), Ok(0));
+        assert_eq!(pace.reserve(start, LONG, false).unwrap().at(false), start);
         pace.hush(start, seconds(86_400));
-        assert_eq!(pace.reserve(start, LONG, true), Ok(seconds(60)));
+        assert_eq!(wait(&pace, start, LONG), Ok(60));
     }
 }

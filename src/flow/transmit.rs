@@ -155,13 +155,25 @@ impl Core {
         total: Duration,
         progress: &Progress<'_>,
     ) -> Result<(), Duration> {
-        let now = effects.now().monotonic;
+        let patient = progress.retry.is_patient();
+        let mut now = effects.now().monotonic;
         let elapsed = now.saturating_duration_since(progress.started);
         let within = total.saturating_sub(elapsed).saturating_sub(SHORTEST_ATTEMPT);
-        let wait = self.pace.reserve(now, within, progress.retry.is_patient())?;
-        if !wait.is_zero() {
+        let deadline = now.checked_add(within);
+        let turn = self.pace.reserve(now, within, patient)?;
+        let mut waited_for = now;
+        // The time may be put off while it is waited for, but is not waited for twice: there are
+        // backends for which waiting takes no time.
+        while turn.at(patient) > waited_for {
+            waited_for = turn.at(patient);
+            let wait = waited_for.saturating_duration_since(now);
+            if deadline.is_some_and(|deadline| waited_for > deadline) {
+                return Err(wait);
+            }
             effects.sleep(wait).await;
+            now = effects.now().monotonic;
         }
+        turn.take(now);
         Ok(())
     }
 

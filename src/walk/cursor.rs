@@ -3,6 +3,7 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Serialize};
 
+use super::mark;
 use crate::error::{Error, ErrorKind};
 use crate::query::Query;
 use crate::request::Operation;
@@ -42,6 +43,9 @@ pub struct Cursor<R> {
     handed_out: u64,
     /// What tells the last of them from others.
     last: Option<u64>,
+    /// Whether the last of them came out of the order of the list, so that nothing goes on from it.
+    #[serde(default)]
+    displaced: bool,
     #[serde(skip)]
     resource: PhantomData<fn() -> R>,
 }
@@ -54,28 +58,42 @@ impl<R: Resource> Cursor<R> {
             query: query.to_string(),
             handed_out: 0,
             last: None,
+            displaced: false,
             resource: PhantomData,
         }
     }
 
     /// Moves behind these records.
     pub(crate) fn pass(&mut self, records: &[R::Model]) {
-        self.handed_out += records.len() as u64;
+        self.handed_out = self.handed_out.saturating_add(records.len() as u64);
         if let Some(record) = records.last() {
-            self.last = R::identity(record);
+            self.last = mark::<R>(record);
         }
+    }
+
+    /// Notes that what is passed from now on comes out of order.
+    pub(crate) fn displace(&mut self) {
+        self.displaced = true;
     }
 
     /// Whether it is a place in this list.
     pub(crate) fn check(&self, query: &Query<R>) -> Result<(), Error> {
-        let own = query.to_string();
-        if (self.path.as_str(), &self.query) == (R::PATH, &own) {
-            return Ok(());
+        let error = |kind, note| Error::new(kind, Operation::new("list", R::NAME)).with_note(note);
+        if (self.path.as_str(), self.query.as_str()) != (R::PATH, &query.to_string()) {
+            return Err(error(
+                ErrorKind::InvalidRequest,
+                "the cursor is of another list: resource, filters and order have to be those of \
+                 the walk that it comes from",
+            ));
         }
-        Err(Error::new(ErrorKind::InvalidRequest, Operation::new("list", R::NAME)).with_note(
-            "the cursor is of another list: resource, filters and order have to be those of the \
-             walk that it comes from",
-        ))
+        if self.displaced {
+            return Err(error(
+                ErrorKind::ListChanged,
+                "the list had moved so much that the walk had left its order, so there is no place \
+                 to go on from",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -88,6 +106,10 @@ impl<R> Cursor<R> {
     pub(crate) fn last(&self) -> Option<u64> {
         self.last
     }
+
+    pub(crate) fn is_displaced(&self) -> bool {
+        self.displaced
+    }
 }
 
 // Written out because derives would ask for the same traits of `R`.
@@ -98,6 +120,7 @@ impl<R> Clone for Cursor<R> {
             query: self.query.clone(),
             handed_out: self.handed_out,
             last: self.last,
+            displaced: self.displaced,
             resource: PhantomData,
         }
     }
@@ -105,8 +128,8 @@ impl<R> Clone for Cursor<R> {
 
 impl<R> PartialEq for Cursor<R> {
     fn eq(&self, other: &Self) -> bool {
-        (&self.path, &self.query, self.handed_out, self.last)
-            == (&other.path, &other.query, other.handed_out, other.last)
+        (&self.path, &self.query, self.handed_out, self.last, self.displaced)
+            == (&other.path, &other.query, other.handed_out, other.last, other.displaced)
     }
 }
 

@@ -79,6 +79,12 @@ impl Range {
         Some(piece)
     }
 
+    /// Whether a key is in it.
+    fn holds(&self, key: u64, descending: bool) -> bool {
+        let ends_before = |end: u64| is_beyond(key, Some(end), descending);
+        is_beyond(key, self.after, descending) && !self.until.is_some_and(ends_before)
+    }
+
     /// Whether it holds more than a page, and nothing tells how to divide it.
     fn wants_measure(&self, page_size: u32) -> bool {
         self.until.or(self.last).is_none()
@@ -106,7 +112,9 @@ impl<M> KeyWalk<M> {
         if self.slots.iter().filter(|slot| !open(slot)).count() >= self.window {
             return None;
         }
-        let index = self.slots.iter().position(open)?;
+        // Behind an error nothing is wanted any more; what comes before it is.
+        let is_wanted = |slot: &&Slot<M>| !matches!(slot, Slot::Here(Err(_)));
+        let index = self.slots.iter().take_while(is_wanted).position(open)?;
         let slot = self.slots.get_mut(index)?;
         let Slot::Open(mut range) = *slot else { return None };
         self.tickets += 1;
@@ -220,7 +228,8 @@ fn sorted<R: Resource>(
     descending: bool,
 ) -> Result<(Page<R::Model>, Option<Range>), Error> {
     let Some(total) = page.total else {
-        // Servers that do not page do not order either.
+        // Servers that do not page do not order either, and some do not filter.
+        page.items.retain(|row| R::id(row).is_none_or(|key| range.holds(key.get(), descending)));
         page.items.sort_by_key(R::id);
         if descending {
             page.items.reverse();
@@ -232,9 +241,7 @@ fn sorted<R: Resource>(
         let Some(key) = R::id(record).map(crate::Id::get) else {
             return Err(incomplete::<R>(ErrorKind::Decode, "a record has no key"));
         };
-        let within =
-            range.until.is_none_or(|end| key == end || is_beyond(end, Some(key), descending));
-        if !is_beyond(key, last, descending) || !within {
+        if !is_beyond(key, last, descending) || !range.holds(key, descending) {
             return Err(incomplete::<R>(
                 ErrorKind::Decode,
                 "the server did not keep to the order of keys",
@@ -285,11 +292,12 @@ mod tests {
             Part::Keys { after, until, .. } => (after, until),
             _ => (None, None),
         };
-        let range = after.map_or(0, |after| after + 1)..=until.unwrap_or(u64::MAX);
+        let holds = |key: &u64| {
+            after.is_none_or(|after| *key > after) && until.is_none_or(|until| *key <= until)
+        };
         let found: Vec<u64> = match part {
             Part::Last => keys.iter().rev().copied().collect(),
-            _ if range.is_empty() => Vec::new(),
-            _ => keys.range(range).copied().collect(),
+            _ => keys.range(after.unwrap_or(0)..).copied().filter(holds).collect(),
         };
         let total = Some(found.len() as u64);
         let rows = found.into_iter().take(limit as usize).map(|key| Row { id: Id::new(key) });

@@ -15,8 +15,12 @@ impl<R: Resource> PageRows<R> {
         Self { records: Vec::new().into_iter(), cursor }
     }
 
-    pub(crate) fn put(&mut self, page: Page<R::Model>) {
+    /// Takes over a page, behind which the walk is at `place`.
+    pub(crate) fn put(&mut self, page: Page<R::Model>, place: &Cursor<R>) {
         self.records = page.items.into_iter();
+        if place.is_displaced() {
+            self.cursor.displace();
+        }
     }
 
     pub(crate) fn next(&mut self) -> Option<R::Model> {
