@@ -91,10 +91,10 @@ pub enum ErrorKind {
     ///
     /// *What to do:* narrow the filter, or ask for the first or for all.
     Ambiguous,
-    /// The list changed while it was walked, or since a walk over it was left off, in such a way that
-    /// records would be missing from it.
+    /// The list changed while it was walked, or since a walk over it was left off, so that there is no
+    /// telling what is missing.
     ///
-    /// *What to do:* walk it again, in the order of the keys if possible: no change disturbs that.
+    /// *What to do:* walk it again, in the order of the keys if it has any: no change disturbs that.
     ListChanged,
     /// The server does not know this path.
     ///

@@ -19,8 +19,9 @@ use crate::resource::{Resource, Search, Summarize};
 /// after the first page.
 ///
 /// The order is that of the keys, in which nothing that comes or goes meanwhile disturbs a walk. In
-/// another order a walk goes back where the list has moved, and keeps the keys that it has seen, so
-/// as to hand no record out twice. The [guide](crate::guide::lists) says more.
+/// another order a walk keeps the keys that it has seen, so as to hand no record out twice, and what
+/// the order has lost because the list moved comes in the end. The [guide](crate::guide::lists) says
+/// more.
 ///
 /// ```
 /// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};

@@ -84,7 +84,7 @@ pub trait Resource: Sized + 'static {
     const FIELDS: Self::Fields;
 
     /// What the server understands of each field, for names that are learned at run time; see
-    /// [`Query::param`](crate::Query::param).
+    /// [`Query::param`](crate::Query::param). Written by [`field_info!`](crate::field_info!).
     const FIELD_INFO: &'static [FieldInfo] = &[];
 
     /// The names on the wire of the fields whose values are never shown, such as a password.
@@ -100,8 +100,8 @@ pub trait Resource: Sized + 'static {
     /// The primary key of a record; `None` where [`HAS_ID`](Self::HAS_ID) is `false`.
     fn id(model: &Self::Model) -> Option<Id<Self>>;
 
-    /// What tells a record from all others of a list, by which one that comes twice is known: the
-    /// key, where there is one. `None` if nothing does.
+    /// What tells a record from all others of a list, by which one that comes twice is known. It is
+    /// asked for where there is no key; `None` if nothing does.
     fn identity(model: &Self::Model) -> Option<u64> {
         Self::id(model).map(Id::get)
     }

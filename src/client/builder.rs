@@ -124,11 +124,13 @@ impl<C: Client> ClientBuilder<C> {
     }
 
     /// Bounds how many requests are sent within any minute with a login, by all clones of the client
-    /// together. A call that comes too early waits for its turn, within its own total time.
+    /// together; 0 counts as 1. A call that comes too early waits for its turn, within its own total
+    /// time. Default: as many as there are.
     ///
     /// Servers answer 300 a minute of each user and refuse more with a 429, which is waited out; a
-    /// program that shares its user with others, or is to leave room for them, sets less. Default: as
-    /// many as there are. Whatever is set, a 429 that says how long to wait holds for all clones.
+    /// program that shares its user with others, or is to leave room for them, sets less. Whatever is
+    /// set, a 429 that says how long to wait holds for all clones, a minute at the most, except under a
+    /// retry policy that repeats nothing.
     pub fn requests_per_minute(mut self, requests: u32) -> Self {
         self.requests_per_minute = Some(requests);
         self

@@ -76,9 +76,9 @@ impl<R: Resource> Pages<R> {
         self.walk.cursor()
     }
 
-    /// Whether the list was seen to change in a way that shifts the pages, so that records that
-    /// came, went or changed their place meanwhile may be missing or out of order. Never true of a
-    /// walk in the order of the keys, which nothing shifts.
+    /// Whether the list was seen to change in a way that shifts the pages, so that records may have
+    /// been handed out in another place than theirs. Never true of a walk in the order of the keys,
+    /// which nothing shifts.
     pub fn has_moved(&self) -> bool {
         self.walk.has_moved()
     }

@@ -8,7 +8,8 @@ use crate::filter::{Class, Lookup};
 /// What the server understands of a field, for programs that learn names at run time.
 ///
 /// The [table of a resource](crate::Resource::FIELD_INFO) has one for each field. It says the same as
-/// the types of the handles, from which it is made.
+/// the types of the handles, from which it is made; only that the server takes `isnull` of any field,
+/// also of one that never is. By hand it is written with [`field_info!`](crate::field_info!).
 ///
 /// ```
 /// use keystone_client::Resource;
@@ -153,4 +154,62 @@ impl<'a, T> Unread<'a> for Reader<'a, T> {
     fn read(self) -> Reading<'a> {
         Reading::Unknown
     }
+}
+
+/// What the server understands of a field of a resource, as
+/// [`FIELD_INFO`](crate::Resource::FIELD_INFO) lists it: resource, what can be done with the field (an
+/// [`Access`](crate::field::Access)), type of its values, name on the wire, and, if not every server
+/// has it, the version that it came with. `resource!` writes it by itself.
+///
+/// ```
+/// use keystone_client::field::{Field, FieldInfo, ReadWrite};
+/// use keystone_client::{Id, Query, Resource, field_info};
+///
+/// #[derive(serde::Deserialize)]
+/// struct ClusterName {
+///     id: Id<ClusterName>,
+///     name: String,
+/// }
+///
+/// struct ClusterNameFields {
+///     name: Field<ClusterName, String>,
+/// }
+///
+/// impl Resource for ClusterName {
+///     type Model = Self;
+///     type Fields = ClusterNameFields;
+///     const NAME: &'static str = "cluster";
+///     const PATH: &'static str = "allocations/clusters";
+///     const FIELDS: ClusterNameFields = ClusterNameFields { name: Field::new("name") };
+///     const FIELD_INFO: &'static [FieldInfo] =
+///         &[field_info!(ClusterName, ReadWrite, String, "name")];
+///
+///     fn id(model: &Self) -> Option<Id<Self>> {
+///         Some(model.id)
+///     }
+/// }
+///
+/// let parameters: Vec<String> = ClusterName::FIELD_INFO[0].parameters().collect();
+/// assert!(parameters.contains(&"name__startswith".to_owned()));
+/// ```
+#[macro_export]
+macro_rules! field_info {
+    ($resource:ident, $access:ident, $type:ty, $wire_name:expr $(, since $since:literal)?) => {{
+        #[allow(unused_imports, reason = "only for fields that cannot be compared")]
+        use $crate::field::Otherwise as _;
+        type Of = $crate::field::Probe<$resource, $type>;
+        #[allow(unused_mut, unused_assignments, reason = "not every field came late")]
+        let since = {
+            let mut since = ::core::option::Option::None;
+            $(since = ::core::option::Option::Some(
+                $crate::capability::ServerVersion::of_literal($since),
+            );)?
+            since
+        };
+        Of::info::<$crate::field::$access>(
+            $wire_name,
+            since,
+            Of::COLUMN | Of::LISTABLE | Of::ORDERED | Of::TEXTUAL | Of::DATED | Of::TIMED,
+        )
+    }};
 }

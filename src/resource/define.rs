@@ -123,13 +123,6 @@ macro_rules! resource {
         $read
     };
 
-    (@since) => {
-        ::core::option::Option::None
-    };
-    (@since $since:literal) => {
-        ::core::option::Option::Some($crate::capability::ServerVersion::of_literal($since))
-    };
-
     (@handle $model:ident $name:ident [$wire:expr] [$($since:literal)?]) => {
         $crate::field::Field::new($wire)
             $(.since($crate::capability::ServerVersion::of_literal($since)))?
@@ -139,17 +132,6 @@ macro_rules! resource {
                 $crate::field::Reader(&model.$name).read()
             })
     };
-
-    (@info $model:ident $access:ident $type:ty [$wire:expr] [$($since:literal)?]) => {{
-        #[allow(unused_imports, reason = "only for fields that cannot be compared")]
-        use $crate::field::Otherwise as _;
-        type Of = $crate::field::Probe<$model, $type>;
-        Of::info::<$crate::field::$access>(
-            $wire,
-            $crate::resource!(@since $($since)?),
-            Of::COLUMN | Of::LISTABLE | Of::ORDERED | Of::TEXTUAL | Of::DATED | Of::TIMED,
-        )
-    }};
 
     (@wire $name:ident) => {
         $crate::__private::wire_name(stringify!($name))
@@ -271,24 +253,24 @@ macro_rules! resource {
             };
 
             const INFO: &'static [$crate::field::FieldInfo] = &[
-                $($($crate::resource!(@info $model ReadOnly $ro_type
-                    [$crate::resource!(@wire $ro $($ro_wire)?)] [$($ro_since)?]),)*)?
-                $($($crate::resource!(@info $model Unordered $uo_type
-                    [$crate::resource!(@wire $uo $($uo_wire)?)] [$($uo_since)?]),)*)?
-                $($($crate::resource!(@info $model ReadOnly $hi_type
-                    [$crate::resource!(@wire $hi $($hi_wire)?)] [$($hi_since)?]),)*)?
-                $($($crate::resource!(@info $model Unordered $hu_type
-                    [$crate::resource!(@wire $hu $($hu_wire)?)] [$($hu_since)?]),)*)?
-                $($($crate::resource!(@info $model ReadOnly $co_type
-                    [$crate::resource!(@wire $co $($co_wire)?)] [$($co_since)?]),)*)?
-                $($($crate::resource!(@info $model ReadWrite $re_type
-                    [$crate::resource!(@wire $re $($re_wire)?)] [$($re_since)?]),)*)?
-                $($($crate::resource!(@info $model ReadWrite $op_type
-                    [$crate::resource!(@wire $op $($op_wire)?)] [$($op_since)?]),)*)?
-                $($($crate::resource!(@info $model Unfiltered $un_type
-                    [$crate::resource!(@wire $un $($un_wire)?)] [$($un_since)?]),)*)?
-                $($($crate::resource!(@info $model WriteOnly $wo_type
-                    [$crate::resource!(@wire $wo $($wo_wire)?)] [$($wo_since)?]),)*)?
+                $($($crate::field_info!($model, ReadOnly, $ro_type,
+                    $crate::resource!(@wire $ro $($ro_wire)?) $(, since $ro_since)?),)*)?
+                $($($crate::field_info!($model, Unordered, $uo_type,
+                    $crate::resource!(@wire $uo $($uo_wire)?) $(, since $uo_since)?),)*)?
+                $($($crate::field_info!($model, ReadOnly, $hi_type,
+                    $crate::resource!(@wire $hi $($hi_wire)?) $(, since $hi_since)?),)*)?
+                $($($crate::field_info!($model, Unordered, $hu_type,
+                    $crate::resource!(@wire $hu $($hu_wire)?) $(, since $hu_since)?),)*)?
+                $($($crate::field_info!($model, ReadOnly, $co_type,
+                    $crate::resource!(@wire $co $($co_wire)?) $(, since $co_since)?),)*)?
+                $($($crate::field_info!($model, ReadWrite, $re_type,
+                    $crate::resource!(@wire $re $($re_wire)?) $(, since $re_since)?),)*)?
+                $($($crate::field_info!($model, ReadWrite, $op_type,
+                    $crate::resource!(@wire $op $($op_wire)?) $(, since $op_since)?),)*)?
+                $($($crate::field_info!($model, Unfiltered, $un_type,
+                    $crate::resource!(@wire $un $($un_wire)?) $(, since $un_since)?),)*)?
+                $($($crate::field_info!($model, WriteOnly, $wo_type,
+                    $crate::resource!(@wire $wo $($wo_wire)?) $(, since $wo_since)?),)*)?
             ];
         }
     };

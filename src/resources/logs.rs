@@ -263,8 +263,9 @@ crate::resource! {
 /// An entry of the feed, which merges the three logs, newest first. Servers since 0.10.7.
 ///
 /// `GET /logs/feed/`. Entries have no key of their own and can only be listed. A list is walked by
-/// offset, so that entries repeat where others come in meanwhile, as each call to the server does;
-/// a filter by time keeps those out.
+/// offset. Each call to the server adds an entry at the head of it, which shifts the pages: no entry
+/// comes twice for that, but of those that come in meanwhile some may be handed out, and not in their
+/// place. A filter by time keeps them out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FeedEntry {
@@ -329,14 +330,14 @@ impl Resource for FeedEntry {
         user: Field::new("user").reading(|entry: &FeedEntry| read(&entry.user)),
     };
     const FIELD_INFO: &'static [FieldInfo] = &[
-        crate::resource!(@info FeedEntry ReadOnly String ["id"] []),
-        crate::resource!(@info FeedEntry ReadOnly u64 ["record_id"] []),
-        crate::resource!(@info FeedEntry ReadOnly FeedSource ["record_type"] []),
-        crate::resource!(@info FeedEntry ReadOnly Timestamp ["timestamp"] []),
-        crate::resource!(@info FeedEntry ReadOnly Option<String> ["summary"] []),
-        crate::resource!(@info FeedEntry ReadOnly Option<String> ["cid"] []),
-        crate::resource!(@info FeedEntry ReadOnly Option<String> ["status"] []),
-        crate::resource!(@info FeedEntry ReadOnly Option<Id<User>> ["user"] []),
+        crate::field_info!(FeedEntry, ReadOnly, String, "id"),
+        crate::field_info!(FeedEntry, ReadOnly, u64, "record_id"),
+        crate::field_info!(FeedEntry, ReadOnly, FeedSource, "record_type"),
+        crate::field_info!(FeedEntry, ReadOnly, Timestamp, "timestamp"),
+        crate::field_info!(FeedEntry, ReadOnly, Option<String>, "summary"),
+        crate::field_info!(FeedEntry, ReadOnly, Option<String>, "cid"),
+        crate::field_info!(FeedEntry, ReadOnly, Option<String>, "status"),
+        crate::field_info!(FeedEntry, ReadOnly, Option<Id<User>>, "user"),
     ];
     const CAPABILITY: Option<Capability> = Some(Capability::Feed);
     const HAS_ID: bool = false;

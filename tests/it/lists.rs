@@ -99,6 +99,9 @@ both_colours! {
         assert_eq!((page.items.len(), page.total, page.is_last()), (0, Some(0), true));
         assert_eq!(go!(none().first()).unwrap(), None);
         assert_eq!(go!(none().count()).unwrap(), 0);
+        // What is wrong with it is wrong all the same.
+        let error = go!(none().param("enbled", true).all()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
     }
 
     fn a_server_that_does_not_page_says_so() {

@@ -326,8 +326,9 @@ proptest! {
         for id in &state.survivors {
             prop_assert!(times.contains_key(id), "missing {id}, moved {has_moved}");
         }
-        let mut names = walked.iter().map(|id| name(*id));
+        let names = walked.iter().map(|id| name(*id));
         if state.ever == state.survivors && !state.renamed {
+            let names: Vec<String> = names.collect();
             prop_assert!(!has_moved && names.is_sorted_by(|left, right| left > right));
         }
     }
