@@ -1,11 +1,11 @@
 //! Resources defined outside the crate, by macro and by hand.
 
 use jiff::Timestamp;
-use keystone_client::field::{Field, ReadOnly, ReadWrite};
+use keystone_client::field::{Field, FieldInfo, ReadOnly, ReadWrite, read};
 use keystone_client::resource::{Create, Delete, Retrieve, Update};
 use keystone_client::resources::{AllocationRequest, NewAllocationRequest, NewTeam, User};
 use keystone_client::sandbox::Sandbox;
-use keystone_client::{Id, Resource};
+use keystone_client::{Id, Resource, field_info};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -58,6 +58,32 @@ keystone_client::resource! {
     }
 }
 
+/// A type of this crate, which keystone_client knows nothing of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Description(Option<String>);
+
+keystone_client::resource! {
+    /// A cluster with a field of a type that cannot be compared.
+    pub struct Described("described cluster", "allocations/clusters");
+    fields DescribedFields;
+    new NewDescribed;
+    verbs [Retrieve, Update];
+
+    read_only {
+        /// Primary key.
+        id: Id<Described>,
+    }
+    required {
+        /// Name.
+        name: String,
+    }
+    optional {
+        /// Description.
+        description: Description,
+    }
+}
+
 /// By hand, with a marker type that is not the model.
 enum Slugs {}
 
@@ -82,8 +108,14 @@ impl Resource for Slugs {
     type Fields = SlugFields;
     const NAME: &'static str = "slug";
     const PATH: &'static str = "users/teams";
-    const FIELDS: SlugFields =
-        SlugFields { slug: Field::new("slug"), is_active: Field::new("is_active") };
+    const FIELDS: SlugFields = SlugFields {
+        slug: Field::new("slug").reading(|team: &Slug| read(&team.slug)),
+        is_active: Field::new("is_active"),
+    };
+    const FIELD_INFO: &'static [FieldInfo] = &[
+        field_info!(Slugs, ReadOnly, String, "slug", since "0.8.0"),
+        field_info!(Slugs, ReadWrite, bool, "is_active"),
+    ];
 
     fn id(model: &Slug) -> Option<Id<Self>> {
         Some(model.id)
@@ -112,6 +144,23 @@ fn read_only_by_macro() {
 }
 
 #[test]
+fn fields_of_types_from_elsewhere() {
+    let client = Sandbox::new().blocking_client().unwrap();
+    client.login("admin", "admin-password").unwrap();
+    let clusters = client.resource::<Described>();
+    let description = Description(Some("CPU only".to_owned()));
+    let new = NewDescribed::new("atlas").description(description.clone());
+    let atlas = clusters.create(new).send().unwrap();
+    assert_eq!(atlas.description, description);
+    let none = Description(None);
+    let atlas = clusters.update(atlas.id, |c| c.description.set(none.clone())).send().unwrap();
+    assert_eq!(atlas.description, none);
+    assert_eq!(Described::FIELDS.name.eq("atlas").matches(&atlas), Some(true));
+    let error = clusters.list().param("description", "x").all().unwrap_err();
+    assert!(error.to_string().contains("does not filter by field `description`"), "{error}");
+}
+
+#[test]
 fn by_hand() {
     let client = Sandbox::new().blocking_client().unwrap();
     client.login("admin", "admin-password").unwrap();
@@ -121,6 +170,15 @@ fn by_hand() {
     slugs.update(slug.id, |s| [s.is_active.set(false)]).send().unwrap();
     let inactive = slugs.filter(|s| s.is_active.eq(false)).order_by(|s| s.slug.asc());
     assert_eq!(inactive.all().unwrap().len(), 1);
+    let named = slugs.list().param("slug__startswith", "protein").param("is_active", false);
+    assert_eq!(named.count().send().unwrap(), 1);
+    assert!(slugs.list().param("is_active__in", "true").all().is_err());
+    assert!(slugs.list().param("name", "Protein Folding").all().is_err());
+    // One field says how it is read, the other does not.
+    let fields = Slugs::FIELDS;
+    assert_eq!(fields.slug.contains("fold").matches(&slug), Some(true));
+    assert_eq!(fields.is_active.eq(true).matches(&slug), None);
+    assert_eq!(fields.is_active.eq(true).and(fields.slug.eq("x")).matches(&slug), Some(false));
     assert_eq!(slugs.retrieve(slug.id).send().unwrap().slug, "protein-folding");
     slugs.delete(slug.id).send().unwrap();
 }

@@ -4,10 +4,10 @@ mod offsets;
 
 use bytes::Bytes;
 use http::StatusCode;
-use keystone_client::resources::Cluster;
+use keystone_client::resources::{Cluster, User};
 use keystone_client::sandbox::{RecordedRequest, Sandbox};
 use keystone_client::testing::{Exchange, from_fn};
-use keystone_client::{ErrorKind, Page};
+use keystone_client::{Cursor, ErrorKind, Page};
 use serde_json::{Value, json};
 
 use crate::support::{both_colours, cluster, script};
@@ -347,6 +347,51 @@ both_colours! {
         assert_eq!((page.total, page.offset, page.is_last()), (Some(5), 4, true));
         assert!(!go!(client.clusters().list().page(2, 2)).unwrap().is_last());
     }
+}
+
+/// Pages that are asked for ahead are on threads of their own.
+#[test]
+fn a_backend_that_panics_on_its_thread_is_an_error() {
+    let sandbox = Sandbox::new();
+    for id in 1..=50 {
+        let row = json!({ "id": id, "name": id.to_string() });
+        sandbox.insert("allocations/clusters", row).unwrap();
+    }
+    let backend = from_fn(move |request| {
+        let query = request.uri().query().unwrap_or_default();
+        assert!(!query.contains("id__gt=20"), "a test of what happens then");
+        Ok(sandbox.handle(request))
+    });
+    let client =
+        keystone_client::blocking::KeystoneClient::with_backend("http://keystone.test", backend);
+    let client = client.unwrap();
+    client.login("admin", "admin-password").unwrap();
+    let mut rows = client.clusters().list().page_size(10).concurrency(4).iter();
+    assert_eq!(rows.by_ref().take(20).filter(Result::is_ok).count(), 20);
+    let error = rows.next().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transport);
+    assert!(error.to_string().contains("panicked"), "{error}");
+    assert!(rows.next().is_none());
+}
+
+/// A cursor comes from a file, which may hold anything.
+#[test]
+fn cursors_that_were_tampered_with() {
+    let client = Sandbox::new().blocking_client().unwrap();
+    client.login("admin", "admin-password").unwrap();
+    let users = || client.users().list().iter();
+    let mut cursor = serde_json::to_value(users().cursor()).unwrap();
+    cursor["handed_out"] = u64::MAX.into();
+    let cursor: Cursor<User> = serde_json::from_value(cursor).unwrap();
+    let mut rows = users().resume(&cursor).unwrap();
+    assert_eq!(rows.next().unwrap().unwrap().username, "admin");
+    assert_eq!(rows.cursor().handed_out(), u64::MAX);
+    let by_name = || client.users().order_by(|u| u.username.asc()).iter();
+    let mut cursor = serde_json::to_value(by_name().cursor()).unwrap();
+    cursor["handed_out"] = u64::MAX.into();
+    let cursor: Cursor<User> = serde_json::from_value(cursor).unwrap();
+    assert!(by_name().resume(&cursor).unwrap().next().is_none());
+    assert!(serde_json::from_str::<Cursor<User>>(r#"{"query": 7}"#).is_err());
 }
 
 #[test]

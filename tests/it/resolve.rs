@@ -51,6 +51,36 @@ both_colours! {
         assert!(requests.iter().all(|request| request.query().unwrap_or_default().len() < 4_050));
     }
 
+    fn a_page_that_is_cut_is_asked_for_again() {
+        let sandbox = sandbox(10);
+        let server = sandbox.clone();
+        let client = client!(from_fn(move |mut request| {
+            let uri = request.uri().to_string().replace("_limit=1000", "_limit=3");
+            *request.uri_mut() = uri.parse().unwrap();
+            Ok(server.handle(request))
+        }));
+        go!(client.login("admin", "admin-password")).unwrap();
+        sandbox.clear_requests();
+        let ids = [9, 99, 1, 2, 3, 4, 5, 6, 98].map(Id::<Cluster>::new);
+        let resolved = go!(client.resolve_all(ids)).unwrap();
+        let keys: Vec<u64> = resolved.records().iter().map(|cluster| cluster.id.get()).collect();
+        assert_eq!(keys, [9, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(resolved.missing(), [99, 98].map(Id::new));
+        assert_eq!(sandbox.requests().len(), 3);
+    }
+
+    fn a_server_that_sends_other_records_is_found_out() {
+        let sandbox = sandbox(10);
+        let client = client!(from_fn(move |mut request| {
+            let uri = request.uri().to_string().replace("id__in", "site__in").replace("1000", "3");
+            *request.uri_mut() = uri.parse().unwrap();
+            Ok(sandbox.handle(request))
+        }));
+        go!(client.login("admin", "admin-password")).unwrap();
+        let error = go!(client.resolve_all([8, 9].map(Id::<Cluster>::new))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode);
+    }
+
     fn no_keys_ask_nothing() {
         let client = client!(from_fn(|_| panic!("nothing is to be sent")));
         assert!(go!(client.resolve_all([] as [Id<Cluster>; 0])).unwrap().records().is_empty());
