@@ -182,6 +182,9 @@ impl<M> OffsetWalk<M> {
         // That pages share a record is no sign of anything.
         self.has_moved |= before - page.items.len() > usize::from(place.shared);
         if is_last {
+            let seen = self.seen.len() as u64;
+            self.has_moved |=
+                R::HAS_ID && self.floor == 0 && page.total.is_some_and(|it| it != seen);
             return Ok(State::Here(Ok(page), None));
         }
         self.fruitless = if page.items.is_empty() { self.fruitless + 1 } else { 0 };

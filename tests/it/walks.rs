@@ -323,8 +323,12 @@ proptest! {
             *times.entry(*id).or_default() += 1;
         }
         prop_assert!(times.values().all(|times| *times == 1), "{times:?}");
-        for id in &state.survivors {
-            prop_assert!(times.contains_key(id), "missing {id}, moved {has_moved}");
+        // One that is renamed while others come and go can slip by unseen, if the sum of it all leaves
+        // each page where it was.
+        if has_moved || !state.renamed {
+            for id in &state.survivors {
+                prop_assert!(times.contains_key(id), "missing {id}, moved {has_moved}");
+            }
         }
         let names = walked.iter().map(|id| name(*id));
         if state.ever == state.survivors && !state.renamed {
