@@ -338,6 +338,27 @@ mod tests {
         assert!(surplus(ends.clone(), 4) <= 25, "{}", surplus(ends, 4));
     }
 
+    #[test]
+    fn behind_an_error_nothing_is_asked_for() {
+        let query = Query::<Row>::new().page_size(10).concurrency(3);
+        let keys: BTreeSet<u64> = (1..=100).collect();
+        let mut walk = KeyWalk::new(&query, false, None);
+        for _ in 0..2 {
+            let (ticket, limit, part) = walk.next_part().unwrap();
+            walk.accept::<Row>(ticket, Ok(answer(&keys, limit, part)));
+        }
+        assert!(walk.take().is_some_and(|page| page.is_ok()));
+        let (first, limit, part) = walk.next_part().unwrap();
+        let (second, ..) = walk.next_part().unwrap();
+        let error = Error::new(ErrorKind::Server, crate::request::Operation::new("list", "row"));
+        walk.accept::<Row>(second, Err(error));
+        assert!(walk.next_part().is_none());
+        walk.accept::<Row>(first, Ok(answer(&keys, limit, part)));
+        assert!(walk.next_part().is_none());
+        assert!(walk.take().is_some_and(|page| page.is_ok()));
+        assert!(walk.take().is_some_and(|page| page.is_err()));
+    }
+
     /// Keys are any numbers, however far apart.
     #[test]
     fn the_widest_range_comes_to_an_end() {

@@ -167,7 +167,7 @@ impl<M> OffsetWalk<M> {
         } else if place.shared && place.offset > 0 && !self.continues::<R>(page.items.first()) {
             self.has_moved = true;
             self.fruitless += 1;
-            if self.fruitless > MOST_FRUITLESS || place.offset <= self.floor {
+            if place.offset <= self.floor {
                 return self.give_up::<R>();
             }
             let step = self.step_back;
@@ -177,10 +177,7 @@ impl<M> OffsetWalk<M> {
             return Ok(State::At(Place { offset, shared: true }));
         }
         self.step_back = FIRST_STEP_BACK;
-        let before = page.items.len();
         page.items.retain(|record| mark::<R>(record).is_none_or(|mark| self.seen.insert(mark)));
-        // That pages share a record is no sign of anything.
-        self.has_moved |= before - page.items.len() > usize::from(place.shared);
         if is_last {
             let seen = self.seen.len() as u64;
             self.has_moved |=

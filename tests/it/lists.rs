@@ -336,6 +336,21 @@ both_colours! {
         assert_eq!(ids(&go!(client.clusters().list().page_size(2).all()).unwrap()), [1, 2, 3]);
     }
 
+    fn a_walk_goes_on_where_servers_neither_page_nor_filter() {
+        let whole = Value::from_iter([3, 1, 2].map(|id| cluster(id, "x")));
+        let client = client!(script([
+            list(&[("_order", "id"), ("_limit", "1000")]).reply_json(StatusCode::OK, &whole),
+            list(&[("_order", "id"), ("_limit", "1000"), ("id__gt", "2")])
+                .reply_json(StatusCode::OK, &whole),
+        ]));
+        let mut rows = client.clusters().list().pages().rows();
+        go!(rows.next()).unwrap().unwrap();
+        go!(rows.next()).unwrap().unwrap();
+        let mut rest = client.clusters().list().pages().rows().resume(&rows.cursor()).unwrap();
+        assert_eq!(go!(rest.next()).unwrap().unwrap().id.get(), 3);
+        assert!(go!(rest.next()).is_none());
+    }
+
     fn pages_say_where_they_are() {
         let client = client!(script([
             list(&[("_order", "id"), ("_limit", "2"), ("_offset", "4")])

@@ -143,3 +143,18 @@ fn walks_of_several_pages_at_a_time_keep_to_the_budget() {
     let minutes = sandbox.now().duration_since(start).unwrap().as_secs() / 60;
     assert_eq!(minutes, 3);
 }
+
+/// Pages that cannot come within a minute are not asked for ahead: they could not wait so long.
+#[test]
+fn walks_ask_for_no_more_ahead_than_the_budget_allows() {
+    let sandbox =
+        Sandbox::builder().staff("admin", "admin-password").api_token("admin", "t").build();
+    for number in 0..60 {
+        let row = json!({ "name": number.to_string() });
+        sandbox.insert("allocations/clusters", row).unwrap();
+    }
+    let builder = blocking::KeystoneClient::builder(BASE).api_token("t").requests_per_minute(1);
+    let client = builder.backend(sandbox).build().unwrap();
+    let list = client.clusters().list().page_size(10).concurrency(5);
+    assert_eq!(list.all().unwrap().len(), 60);
+}

@@ -6,8 +6,8 @@ use keystone_client::field::FieldInfo;
 use keystone_client::resources::{
     AllocationRequest, AuditLogEntry, Cluster, FeedEntry, Grant, Preference, User,
 };
-use keystone_client::testing::from_fn;
-use keystone_client::{ErrorKind, Query, Resource, blocking};
+use keystone_client::testing::{Fixture, from_fn};
+use keystone_client::{ErrorKind, Id, Query, Resource, blocking};
 
 use crate::support::BASE;
 
@@ -152,4 +152,18 @@ fn fields_that_order() {
 fn debug_shows_the_parameters() {
     let shown = format!("{:?}", Cluster::FIELD_INFO[0]);
     assert!(shown.contains("id__gte"), "{shown}");
+}
+
+#[test]
+fn queries_that_say_more_than_filters_match_nothing_for_sure() {
+    let cluster = Cluster::fixture(1);
+    let query = || Query::<Cluster>::new().filter(|c| c.id.eq(Id::new(1)));
+    assert_eq!(query().matches(&cluster), Some(true));
+    assert_eq!(query().search("atlas").matches(&cluster), None);
+    assert_eq!(query().param("enabled", true).matches(&cluster), None);
+    let other = query().filter(|c| c.name.eq("nobody's")).param("enabled", true);
+    assert_eq!(other.matches(&cluster), Some(false));
+    assert_ne!(query(), query().param("enabled", true));
+    assert_ne!(query(), query().page_size(7));
+    assert_eq!(query(), query());
 }
