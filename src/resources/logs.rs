@@ -263,9 +263,8 @@ crate::resource! {
 /// An entry of the feed, which merges the three logs, newest first. Servers since 0.10.7.
 ///
 /// `GET /logs/feed/`. Entries have no key of their own and can only be listed. A list is walked by
-/// offset. Each call to the server adds an entry at the head of it, which shifts the pages: no entry
-/// comes twice for that, but of those that come in meanwhile some may be handed out, and not in their
-/// place. A filter by time keeps them out.
+/// offset. Each call to the server adds an entry at the head of it, which shifts the pages; no entry
+/// comes twice for that, and those that come in meanwhile are left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FeedEntry {

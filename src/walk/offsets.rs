@@ -177,6 +177,12 @@ impl<M> OffsetWalk<M> {
             return Ok(State::At(Place { offset, shared: true }));
         }
         self.step_back = FIRST_STEP_BACK;
+        // What is new before what was seen has come meanwhile, or from another place, and would stand
+        // in no order here.
+        let is_seen = |record: &M| mark::<R>(record).is_some_and(|mark| self.seen.contains(&mark));
+        let passed = page.items.iter().rposition(is_seen).map_or(0, |last| last + 1);
+        let is_new = |record: &M| !is_seen(record);
+        self.has_moved |= page.items.drain(..passed).any(|record| is_new(&record));
         page.items.retain(|record| mark::<R>(record).is_none_or(|mark| self.seen.insert(mark)));
         if is_last {
             let seen = self.seen.len() as u64;
