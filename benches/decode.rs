@@ -65,7 +65,7 @@ fn client(page: &[u8]) -> KeystoneClient {
     let json = http::HeaderValue::from_static("application/json");
     reply.headers_mut().insert(http::header::CONTENT_TYPE, json);
     let backend = from_fn(move |_| Ok(reply.clone()));
-    KeystoneClient::with_backend("http://keystone.test", backend).expect("the URL is one")
+    KeystoneClient::with_backend("https://keystone.test", backend).expect("the URL is one")
 }
 
 /// A history as the server sends it: each entry names its author in full.

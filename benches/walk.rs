@@ -149,7 +149,7 @@ fn main() {
         thread::sleep(Duration::from_millis(20));
         Ok(far.handle(request))
     });
-    let far = blocking::KeystoneClient::builder("http://keystone.test")
+    let far = blocking::KeystoneClient::builder("https://keystone.test")
         .api_token(TOKEN)
         .backend(backend)
         .build()

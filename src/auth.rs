@@ -5,47 +5,90 @@
 //! newer one.
 
 mod dialect;
+mod received;
 mod session;
+mod stored;
 mod token;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::SystemTime;
+use std::time::{Duration, Instant};
 
-use async_lock::{Mutex, MutexGuard};
 use http::{HeaderMap, StatusCode};
 
 pub use self::dialect::Dialect;
 pub(crate) use self::dialect::{Probe, probe_verdict};
+pub(crate) use self::received::Received;
 pub(crate) use self::session::SessionCookies;
+pub(crate) use self::stored::StoredSession;
 pub(crate) use self::token::{ApiToken, TokenPair};
-use crate::error::{Credentials, Error};
+use crate::backend::Now;
+use crate::error::{Carried, Error};
 use crate::request::Response;
 
 /// What the client holds to show who is asking.
 #[derive(Debug, Clone)]
 pub(crate) enum Credential {
+    /// There has been no login yet.
     None,
     /// There was a login, and it is over.
     Ended,
+    /// The login was given up.
+    LoggedOut,
     Session(Arc<SessionCookies>),
     Tokens(Arc<TokenPair>),
     ApiToken(ApiToken),
 }
 
 impl Credential {
-    pub(crate) fn class(&self) -> Credentials {
+    pub(crate) fn class(&self) -> Carried {
         match self {
-            Self::None => Credentials::None,
-            Self::Ended => Credentials::Ended,
-            Self::Session(_) | Self::Tokens(_) => Credentials::Login,
-            Self::ApiToken(_) => Credentials::ApiToken,
+            Self::None | Self::LoggedOut => Carried::Nothing,
+            Self::Ended => Carried::NothingAnyMore,
+            Self::Session(_) | Self::Tokens(_) => Carried::Login,
+            Self::ApiToken(_) => Carried::ApiToken,
+        }
+    }
+
+    /// Whether requests carry something that says who is asking.
+    pub(crate) fn is_carried(&self) -> bool {
+        matches!(self, Self::Session(_) | Self::Tokens(_) | Self::ApiToken(_))
+    }
+
+    /// Whether it takes a renewal before a request is sent.
+    pub(crate) fn wants(&self, now: Instant) -> Want {
+        match self {
+            Self::None | Self::Ended => Want::Login,
+            Self::Session(session) if session.has_expired(now) => Want::Login,
+            Self::Tokens(tokens) if tokens.access_has_expired(now) => Want::Refresh,
+            Self::Tokens(tokens) if tokens.wants_refresh(now) => Want::EarlyRefresh,
+            Self::LoggedOut | Self::Session(_) | Self::Tokens(_) | Self::ApiToken(_) => {
+                Want::Nothing
+            }
+        }
+    }
+
+    /// Whether it stands for the same login, whatever has been renewed in it.
+    pub(crate) fn is_same_login(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Session(one), Self::Session(other)) => one.is_same_login(other),
+            (Self::Tokens(one), Self::Tokens(other)) => one.is_same_login(other),
+            _ => false,
+        }
+    }
+
+    /// What a session store keeps of it.
+    pub(crate) fn to_stored(&self, now: Now) -> Option<StoredSession> {
+        match self {
+            Self::Session(session) => session.to_stored(now),
+            Self::Tokens(tokens) => tokens.to_stored(),
+            Self::None | Self::Ended | Self::LoggedOut | Self::ApiToken(_) => None,
         }
     }
 
     /// Adds the headers that carry the credential.
     pub(crate) fn authorize(&self, is_unsafe: bool, referer: &RefererHeaders, to: &mut HeaderMap) {
         match self {
-            Self::None | Self::Ended => {}
+            Self::None | Self::Ended | Self::LoggedOut => {}
             Self::Session(session) => session.authorize(is_unsafe, referer, to),
             Self::Tokens(tokens) => tokens.authorize(to),
             Self::ApiToken(token) => token.authorize(to),
@@ -68,7 +111,7 @@ impl Credential {
                 Some("token_not_valid") => Verdict::Refresh,
                 _ => Verdict::Over,
             },
-            Self::None | Self::Ended | Self::ApiToken(_) => Verdict::Good,
+            Self::None | Self::Ended | Self::LoggedOut | Self::ApiToken(_) => Verdict::Good,
         }
     }
 }
@@ -84,6 +127,17 @@ pub(crate) enum Verdict {
     Over,
 }
 
+/// What has to be done before a credential is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Want {
+    Nothing,
+    /// The access token is good for a while yet, but should be renewed.
+    EarlyRefresh,
+    Refresh,
+    /// There is none, or it has expired.
+    Login,
+}
+
 /// The headers by which the server tells its own pages from foreign ones.
 #[derive(Debug, Clone)]
 pub(crate) struct RefererHeaders {
@@ -96,29 +150,31 @@ struct State {
     epoch: u64,
     dialect: Option<Dialect>,
     credential: Credential,
-    /// How many refreshes have ended, well or not.
-    refreshes: u64,
+    /// Who logged in, as far as the client was told.
+    username: Option<Arc<str>>,
+    /// How many renewals have ended, well or not.
+    renewals: u64,
     failure: Option<Error>,
+    /// The server's refusal of the configured credentials, and until when to believe it.
+    refusal: Option<(Error, Instant)>,
 }
 
 /// A credential and the epoch in which it was the present one.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
     pub(crate) epoch: u64,
-    pub(crate) dialect: Option<Dialect>,
     pub(crate) credential: Credential,
-    refreshes: u64,
+    pub(crate) username: Option<Arc<str>>,
+    renewals: u64,
 }
 
 /// The present credential, shared by all clones of a client.
 #[derive(Debug)]
 pub(crate) struct Authenticator {
     state: RwLock<State>,
-    /// Held by whoever logs in or refreshes, so that there is one of them at a time.
-    gate: Mutex<()>,
 }
 
-/// What a caller finds once it is its turn to refresh.
+/// What a caller finds who is about to renew the credential.
 pub(crate) enum Turn {
     /// Somebody else has brought a newer credential.
     Replaced,
@@ -130,11 +186,20 @@ pub(crate) enum Turn {
 
 impl Authenticator {
     pub(crate) fn new(dialect: Option<Dialect>, credential: Credential) -> Self {
-        let state = State { epoch: 0, dialect, credential, refreshes: 0, failure: None };
-        Self { state: RwLock::new(state), gate: Mutex::new(()) }
+        Self {
+            state: RwLock::new(State {
+                epoch: 0,
+                dialect,
+                credential,
+                username: None,
+                renewals: 0,
+                failure: None,
+                refusal: None,
+            }),
+        }
     }
 
-    // A panic elsewhere cannot leave the state half written: every write is one assignment.
+    // A panic elsewhere cannot leave the state half written: nothing in here panics.
     fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -147,9 +212,9 @@ impl Authenticator {
         let state = self.read();
         Snapshot {
             epoch: state.epoch,
-            dialect: state.dialect,
             credential: state.credential.clone(),
-            refreshes: state.refreshes,
+            username: state.username.clone(),
+            renewals: state.renewals,
         }
     }
 
@@ -157,18 +222,18 @@ impl Authenticator {
         self.read().dialect
     }
 
-    pub(crate) async fn gate(&self) -> MutexGuard<'_, ()> {
-        self.gate.lock().await
+    pub(crate) fn epoch(&self) -> u64 {
+        self.read().epoch
     }
 
-    /// For a caller that stands at the gate because of `seen`.
+    /// For a caller that wants to renew the credential because of `seen`.
     pub(crate) fn turn(&self, seen: &Snapshot) -> Turn {
         let state = self.read();
         if state.epoch != seen.epoch {
             return Turn::Replaced;
         }
         match &state.failure {
-            Some(error) if state.refreshes != seen.refreshes => Turn::Failed(error.clone()),
+            Some(error) if state.renewals != seen.renewals => Turn::Failed(error.clone()),
             _ => Turn::Mine,
         }
     }
@@ -178,37 +243,68 @@ impl Authenticator {
     }
 
     /// Makes `credential` the present one.
-    pub(crate) fn replace(&self, credential: Credential) {
+    pub(crate) fn replace(&self, credential: Credential, username: Option<Arc<str>>) {
         let mut state = self.write();
-        state.epoch += 1;
-        state.credential = credential;
-        state.failure = None;
+        state.refusal = None;
+        state.replace(credential);
+        state.username = username;
     }
 
     /// Forgets the present credential and hands it out.
-    pub(crate) fn take(&self) -> Credential {
+    pub(crate) fn take(&self) -> (Credential, Option<Arc<str>>) {
         let mut state = self.write();
-        state.epoch += 1;
-        state.failure = None;
-        std::mem::replace(&mut state.credential, Credential::None)
+        let username = state.username.take();
+        (state.replace(Credential::LoggedOut), username)
     }
 
-    /// Makes `credential` the present one unless the one of `epoch` no longer is.
-    pub(crate) fn replace_if(&self, epoch: u64, credential: Credential) {
+    /// Makes `credential` the present one unless the one of `epoch` no longer is; whether it did.
+    pub(crate) fn replace_if(
+        &self,
+        epoch: u64,
+        credential: Credential,
+        username: Option<Arc<str>>,
+    ) -> bool {
         let mut state = self.write();
-        if state.epoch == epoch {
-            state.epoch += 1;
-            state.refreshes += 1;
-            state.credential = credential;
-            state.failure = None;
+        let is_present = state.epoch == epoch;
+        if is_present {
+            state.renewals += 1;
+            state.replace(credential);
+            state.username = username;
+        }
+        is_present
+    }
+
+    /// Takes the login of `epoch` for over, unless it no longer is the present one.
+    pub(crate) fn end(&self, seen: &Snapshot) {
+        self.replace_if(seen.epoch, Credential::Ended, seen.username.clone());
+    }
+
+    /// Tells those who are about to renew the credential that it failed.
+    pub(crate) fn renewal_failed(&self, error: &Error) {
+        let mut state = self.write();
+        state.renewals += 1;
+        state.failure = Some(error.clone());
+    }
+
+    /// Has the access token of `epoch` not renewed before it has to be.
+    pub(crate) fn postpone_refresh(&self, epoch: u64) {
+        let mut state = self.write();
+        if let (true, Credential::Tokens(tokens)) = (state.epoch == epoch, &state.credential) {
+            state.credential = Credential::Tokens(Arc::new(tokens.postponed()));
         }
     }
 
-    /// Tells those who wait for a refresh that it failed.
-    pub(crate) fn refresh_failed(&self, error: &Error) {
-        let mut state = self.write();
-        state.refreshes += 1;
-        state.failure = Some(error.clone());
+    /// Remembers for a while that the server refused the configured credentials.
+    pub(crate) fn note_refusal(&self, error: &Error, now: Instant, how_long: Duration) {
+        self.write().refusal =
+            now.checked_add(how_long).map(|believed_until| (error.clone(), believed_until));
+    }
+
+    /// The refusal of the configured credentials, if it is to be believed yet.
+    pub(crate) fn refusal(&self, now: Instant) -> Option<Error> {
+        let state = self.read();
+        let (error, believed_until) = state.refusal.as_ref()?;
+        (now < *believed_until).then(|| error.clone())
     }
 
     /// Takes over what a response to a request of `epoch` changes: servers renew the CSRF token.
@@ -226,12 +322,20 @@ impl Authenticator {
         }
     }
 
-    pub(crate) fn is_authenticated(&self, wall: SystemTime) -> bool {
+    pub(crate) fn is_authenticated(&self, now: Instant) -> bool {
         match &self.read().credential {
-            Credential::None | Credential::Ended => false,
-            Credential::Session(session) => !session.has_expired(wall),
-            Credential::Tokens(tokens) => !tokens.has_expired(wall),
+            Credential::None | Credential::Ended | Credential::LoggedOut => false,
+            Credential::Session(session) => !session.has_expired(now),
+            Credential::Tokens(tokens) => !tokens.has_expired(now),
             Credential::ApiToken(_) => true,
         }
+    }
+}
+
+impl State {
+    fn replace(&mut self, credential: Credential) -> Credential {
+        self.epoch += 1;
+        self.failure = None;
+        std::mem::replace(&mut self.credential, credential)
     }
 }

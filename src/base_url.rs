@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use url::Url;
+use url::{Host, Url};
 
 /// A base URL in normal form: scheme, lower-case authority, path prefix, trailing slash.
 #[derive(Clone, PartialEq, Eq)]
@@ -10,6 +10,7 @@ pub(crate) struct BaseUrl {
     text: String,
     /// How much of `text` is scheme and authority.
     origin_length: usize,
+    is_confidential: bool,
 }
 
 impl BaseUrl {
@@ -36,7 +37,16 @@ impl BaseUrl {
         }
         let origin = url.origin().ascii_serialization();
         let path = url.path().trim_end_matches('/');
-        Ok(Self { text: format!("{origin}{path}/"), origin_length: origin.len() })
+        Ok(Self {
+            text: format!("{origin}{path}/"),
+            origin_length: origin.len(),
+            is_confidential: url.scheme() == "https" || is_loopback(&url),
+        })
+    }
+
+    /// Whether nobody on the way can read what is sent: by https, or within this machine.
+    pub(crate) fn is_confidential(&self) -> bool {
+        self.is_confidential
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -58,6 +68,19 @@ impl BaseUrl {
             url.push_str(query);
         }
         Ok(url)
+    }
+}
+
+/// Names below `localhost` are the machine's own as well (RFC 6761, section 6.3).
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        None => false,
     }
 }
 
@@ -151,6 +174,33 @@ mod tests {
         {
             let refusal = BaseUrl::parse(given).unwrap_err();
             assert!(!refusal.contains("hunter2"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn secrets_may_go_by_https_or_within_the_machine() {
+        for (given, is_confidential) in [
+            ("https://keystone.example.edu", true),
+            ("http://keystone.example.edu", false),
+            ("http://localhost:8000", true),
+            ("http://LOCALHOST.", true),
+            ("http://api.localhost", true),
+            ("http://localhost.example.edu", false),
+            ("http://notlocalhost", false),
+            ("http://127.0.0.1:8000", true),
+            ("http://127.8.9.10", true),
+            ("http://0x7f.1", true),
+            ("http://[::1]:8000", true),
+            ("http://[::ffff:127.0.0.1]", true),
+            ("http://10.0.0.1", false),
+            ("http://0.0.0.0", false),
+            ("http://[::]", false),
+        ] {
+            assert_eq!(
+                BaseUrl::parse(given).unwrap().is_confidential(),
+                is_confidential,
+                "{given}"
+            );
         }
     }
 

@@ -37,8 +37,9 @@ pub use self::rows::Rows;
 use crate::backend::{BackendError, ExecuteResult, Now, TransportSettings};
 use crate::call::Call;
 use crate::client::{Client, ClientBuilder, client_methods};
+use crate::credentials::Credentials;
 use crate::error::Error;
-use crate::flow::{Core, Effects, Login};
+use crate::flow::{Core, Effects};
 use crate::id::Id;
 use crate::list::List;
 use crate::resolve::{Resolution, Resolved};
@@ -74,8 +75,18 @@ impl KeystoneClient {
     ///
     /// As there.
     pub fn login(&self, username: impl AsRef<str>, password: impl AsRef<str>) -> Result<(), Error> {
-        let login = Login::new(username.as_ref(), password.as_ref());
-        run(self.inner.core.login(&self.effects(), &login))
+        let credentials = Credentials::new(username.as_ref(), password.as_ref());
+        run(self.inner.core.login(self, &credentials))
+    }
+
+    /// Sees to it that there is a login; see
+    /// [`KeystoneClient::authenticate`](crate::KeystoneClient::authenticate).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn authenticate(&self) -> Result<(), Error> {
+        run(self.inner.core.authenticate(self))
     }
 
     /// Ends the login; see [`KeystoneClient::logout`](crate::KeystoneClient::logout).
@@ -84,7 +95,7 @@ impl KeystoneClient {
     ///
     /// As there.
     pub fn logout(&self) -> Result<(), Error> {
-        run(self.inner.core.logout(&self.effects()))
+        run(self.inner.core.logout(self))
     }
 
     /// The user who is logged in, by the server's word; `None` when nobody is.
@@ -93,7 +104,7 @@ impl KeystoneClient {
     ///
     /// When the server could not be asked.
     pub fn whoami(&self) -> Result<Option<User>, Error> {
-        run(self.inner.core.current_user(&self.effects()))
+        run(self.inner.core.current_user(self))
     }
 
     /// Fetches the records that many keys point to; see
@@ -106,11 +117,7 @@ impl KeystoneClient {
         &self,
         ids: impl IntoIterator<Item = Id<R>>,
     ) -> Result<Resolved<R>, Error> {
-        run(self.inner.core.resolve_all(&self.effects(), Resolution::new(ids)))
-    }
-
-    fn effects(&self) -> BackendEffects<'_> {
-        BackendEffects(self.inner.backend.as_ref())
+        run(self.inner.core.resolve_all(self, Resolution::new(ids)))
     }
 }
 
@@ -175,20 +182,22 @@ impl ClientBuilder<KeystoneClient> {
 }
 
 /// The blocking driver: calls the backend and hands out futures that are ready.
-struct BackendEffects<'a>(&'a dyn HttpBackend);
+impl Effects for KeystoneClient {
+    fn core(&self) -> &Core {
+        &self.inner.core
+    }
 
-impl Effects for BackendEffects<'_> {
     fn execute(&self, request: http::Request<Bytes>) -> impl Future<Output = ExecuteResult> + Send {
-        ready(self.0.execute(request))
+        ready(self.inner.backend.execute(request))
     }
 
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
-        self.0.sleep(duration);
+        self.inner.backend.sleep(duration);
         ready(())
     }
 
     fn now(&self) -> Now {
-        self.0.now()
+        self.inner.backend.now()
     }
 }
 
@@ -206,7 +215,7 @@ impl<T> Call<T, KeystoneClient> {
     /// What is wrong with the call, what happened on the way, or what the server refused.
     pub fn send(self) -> Result<T, Error> {
         let request = self.request?;
-        run(self.client.inner.core.send(&self.client.effects(), &request))
+        run(self.client.inner.core.send(&self.client, &request))
     }
 }
 

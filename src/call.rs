@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::body::Body;
 use crate::error::Error;
 use crate::request::{Request, Response, WithMeta};
+use crate::retry::RetryPolicy;
 
 /// A request bound to the client `C` that will send it, with an answer of type `T`.
 ///
@@ -57,6 +59,26 @@ impl<T, C> Call<T, C> {
     /// policy's total time, it takes the place of that too.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.map(|request| request.with_timeout(timeout))
+    }
+
+    /// Sets how often and how patiently this call is repeated, in place of the client's own policy.
+    ///
+    /// ```
+    /// # use keystone_client::{RetryPolicy, sandbox::Sandbox};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// // A health probe asks once.
+    /// assert!(client.is_healthy().retry(RetryPolicy::never()).send()?);
+    /// # Ok(()) }
+    /// ```
+    pub fn retry(self, policy: RetryPolicy) -> Self {
+        self.map(|request| request.with_retry(policy))
+    }
+
+    /// Sets the id under which the server logs this call, in place of the client's own. Errors and
+    /// events of the call have it too.
+    pub fn correlation_id(self, id: Uuid) -> Self {
+        self.map(|request| request.with_correlation_id(id))
     }
 
     /// Turns "no such record" into `None`. A path that the server does not know stays an error.

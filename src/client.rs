@@ -29,8 +29,9 @@ use crate::backend::{
     BackendError, BoxFuture, DynHttpBackend, ExecuteResult, HttpBackend, Now, TransportSettings,
 };
 use crate::call::Call;
+use crate::credentials::Credentials;
 use crate::error::Error;
-use crate::flow::{Core, Effects, Login};
+use crate::flow::{Core, Effects};
 use crate::id::Id;
 use crate::list::List;
 use crate::resolve::{Resolution, Resolved};
@@ -82,31 +83,50 @@ impl KeystoneClient {
     ///
     /// The first login finds out whether the server wants session cookies or JSON Web Tokens, by
     /// one or two anonymous requests; the password is sent once. A login while logged in replaces
-    /// the present one.
+    /// the present one here; on the server that lasts until it expires, unless it is ended by
+    /// [`logout`](Self::logout) before.
     ///
     /// # Errors
     ///
     /// [`InvalidCredentials`](crate::ErrorKind::InvalidCredentials) for a wrong name or password
     /// and for inactive users, [`NotKeystone`](crate::ErrorKind::NotKeystone) and
-    /// [`Redirected`](crate::ErrorKind::Redirected) for a wrong address.
+    /// [`Redirected`](crate::ErrorKind::Redirected) for a wrong address,
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) for plain http to another machine.
     pub async fn login(
         &self,
         username: impl AsRef<str>,
         password: impl AsRef<str>,
     ) -> Result<(), Error> {
-        let login = Login::new(username.as_ref(), password.as_ref());
-        self.inner.core.login(&self.effects(), &login).await
+        let credentials = Credentials::new(username.as_ref(), password.as_ref());
+        self.inner.core.login(self, &credentials).await
     }
 
-    /// Ends the login, on the server and here. Without a login there is nothing to do, which is
-    /// no error. A static API token is forgotten here; on the server only an administrator can end
+    /// Sees to it that there is a login: takes over the one that is
+    /// [kept](crate::ClientBuilder::session_store), or logs in with the
+    /// [credentials](crate::ClientBuilder::credentials) of the client. Where there is a login that has
+    /// not expired, nothing is sent.
+    ///
+    /// A client that can log in by itself does so before the first call that needs it; this is for
+    /// programs that want to know at once.
+    ///
+    /// # Errors
+    ///
+    /// [`NotLoggedIn`](crate::ErrorKind::NotLoggedIn) when no credentials were found; the message says
+    /// what was tried. Otherwise as for [`login`](Self::login).
+    pub async fn authenticate(&self) -> Result<(), Error> {
+        self.inner.core.authenticate(self).await
+    }
+
+    /// Ends the login, on the server, here, and in the session store if there is one. Without a login
+    /// there is nothing to do, which is no error. A static API token is forgotten here; on the server only an administrator can end
     /// it.
     ///
     /// # Errors
     ///
-    /// When the server could not be told. The client has forgotten the login all the same.
+    /// When the server could not be told, or the stored login could not be removed. The client has
+    /// forgotten the login all the same.
     pub async fn logout(&self) -> Result<(), Error> {
-        self.inner.core.logout(&self.effects()).await
+        self.inner.core.logout(self).await
     }
 
     /// The user who is logged in, by the server's word; `None` when nobody is.
@@ -115,7 +135,7 @@ impl KeystoneClient {
     ///
     /// When the server could not be asked.
     pub async fn whoami(&self) -> Result<Option<User>, Error> {
-        self.inner.core.current_user(&self.effects()).await
+        self.inner.core.current_user(self).await
     }
 
     /// Fetches the records that many keys point to, some hundreds with each request.
@@ -131,11 +151,7 @@ impl KeystoneClient {
         ids: impl IntoIterator<Item = Id<R>>,
     ) -> Result<Resolved<R>, Error> {
         let resolution = Resolution::new(ids);
-        self.inner.core.resolve_all(&self.effects(), resolution).await
-    }
-
-    fn effects(&self) -> BackendEffects<'_> {
-        BackendEffects(self.inner.backend.as_ref())
+        self.inner.core.resolve_all(self, resolution).await
     }
 }
 
@@ -185,19 +201,21 @@ impl ClientBuilder<KeystoneClient> {
 }
 
 /// The async driver: awaits the backend.
-struct BackendEffects<'a>(&'a dyn DynHttpBackend);
+impl Effects for KeystoneClient {
+    fn core(&self) -> &Core {
+        &self.inner.core
+    }
 
-impl Effects for BackendEffects<'_> {
     fn execute(&self, request: http::Request<Bytes>) -> impl Future<Output = ExecuteResult> + Send {
-        self.0.execute(request)
+        self.inner.backend.execute(request)
     }
 
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
-        self.0.sleep(duration)
+        self.inner.backend.sleep(duration)
     }
 
     fn now(&self) -> Now {
-        self.0.now()
+        self.inner.backend.now()
     }
 }
 
@@ -225,7 +243,7 @@ impl<T: Send + 'static> Call<T, KeystoneClient> {
         let Self { client, request } = self;
         CallFuture(Box::pin(async move {
             let request = request?;
-            client.inner.core.send(&client.effects(), &request).await
+            client.inner.core.send(&client, &request).await
         }))
     }
 }

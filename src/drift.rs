@@ -31,7 +31,7 @@ const MOST: usize = 1_000;
 /// let reply = http::Response::builder()
 ///     .header("content-type", "application/json")
 ///     .body(record.to_string().into())?;
-/// let client = KeystoneClient::builder("http://keystone.test")
+/// let client = KeystoneClient::builder("https://keystone.test")
 ///     .backend(from_fn(move |_| Ok(reply.clone())))
 ///     .watch_drift(true)
 ///     .build()?;

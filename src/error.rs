@@ -12,7 +12,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use uuid::Uuid;
 
-pub(crate) use self::classify::Credentials;
+pub(crate) use self::classify::Carried;
 pub(crate) use self::explanation::Explanation;
 use crate::backend::{BackendError, BackendErrorKind};
 use crate::request::{Operation, Origin};

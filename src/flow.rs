@@ -5,31 +5,36 @@
 //! same functions run to completion in one poll. Nothing here names a backend, a runtime or a
 //! clock.
 
+mod events;
+mod flight;
 mod login;
 mod pace;
+mod renew;
 mod transmit;
 mod version;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
 use uuid::Uuid;
 
-pub(crate) use self::login::Login;
 pub(crate) use self::pace::Pace;
+pub(crate) use self::renew::Renewal;
 use self::transmit::Progress;
 pub(crate) use self::version::KnownVersion;
 use self::version::unsupported;
-use crate::auth::{Authenticator, Credential, RefererHeaders, Snapshot, Turn, Verdict};
+use crate::auth::{Authenticator, Credential, RefererHeaders, Snapshot, Verdict};
 use crate::backend::{ExecuteResult, Now};
 use crate::base_url::BaseUrl;
 use crate::capability::adapt;
 use crate::drift::DriftLog;
 use crate::error::{Error, ErrorKind};
+use crate::observe::{EventKind, Observer};
 use crate::request::{Request, RequestParts, Response};
 use crate::resolve::{Resolution, Resolved};
 use crate::resource::Resource;
@@ -38,8 +43,9 @@ use crate::retry::RetryPolicy;
 /// How long it may take to find out or to renew what a call could do without.
 const HASTE: Duration = Duration::from_secs(10);
 
-/// What a driver does for the flow.
-pub(crate) trait Effects: Sync {
+/// What a driver does for the flow. A clone is another handle to the same client.
+pub(crate) trait Effects: Clone + Send + Sync + 'static {
+    fn core(&self) -> &Core;
     fn execute(&self, request: http::Request<Bytes>) -> impl Future<Output = ExecuteResult> + Send;
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
     fn now(&self) -> Now;
@@ -55,16 +61,19 @@ pub(crate) struct Settings {
     pub(crate) correlation_id: Uuid,
     pub(crate) correlation_header: HeaderValue,
     pub(crate) referer: RefererHeaders,
+    /// Whether secrets may be sent where others can read them.
+    pub(crate) allows_plain_http: bool,
 }
 
 /// A client without its backend; shared by all its clones.
-#[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) base: BaseUrl,
     pub(crate) settings: Settings,
     pub(crate) auth: Authenticator,
     pub(crate) version: KnownVersion,
     pub(crate) pace: Pace,
+    pub(crate) renewal: Renewal,
+    pub(crate) observer: Option<Box<dyn Observer>>,
     pub(crate) drift: Option<Arc<DriftLog>>,
 }
 
@@ -98,13 +107,14 @@ impl Core {
         parts: &RequestParts,
     ) -> Result<Response, Error> {
         let started = effects.now();
-        let mut progress = Progress::new(&self.settings.retry, started.monotonic);
+        let retry = parts.options.retry.as_ref().unwrap_or(&self.settings.retry);
+        let mut progress = Progress::new(retry, started.monotonic);
         if let Some(json) = parts.settled {
             return Ok(Response::settled(json, self.origin(parts, &Credential::None, &progress)));
         }
         let server = self.known_server(effects, parts, &progress).await?;
         let adapted = adapt(parts, server);
-        let response = self.authenticated(effects, &adapted, &mut progress, started).await?;
+        let response = self.authenticated(effects, &adapted, &mut progress).await?;
         if Self::is_about_version(parts) {
             self.learn_version(&response);
         }
@@ -116,9 +126,7 @@ impl Core {
         let server = self.ask_version(effects, parts, &progress).await;
         unsupported(parts, server)?;
         match adapt(parts, server) {
-            Cow::Owned(adapted) => {
-                self.authenticated(effects, &adapted, &mut progress, started).await
-            }
+            Cow::Owned(adapted) => self.authenticated(effects, &adapted, &mut progress).await,
             Cow::Borrowed(_) => Ok(response),
         }
     }
@@ -129,79 +137,49 @@ impl Core {
         effects: &E,
         parts: &RequestParts,
         progress: &mut Progress<'_>,
-        started: Now,
     ) -> Result<Response, Error> {
         if parts.anonymous || parts.brings_credential() {
             return self.transmit(effects, parts, &Credential::None, progress).await;
         }
         let mut snapshot = self.auth.snapshot();
-        if let Credential::Tokens(tokens) = &snapshot.credential {
-            if tokens.wants_refresh(started.wall) {
-                let hurry = !tokens.access_has_expired(started.wall);
-                match self.refresh(effects, &snapshot, started.monotonic, hurry).await {
-                    Ok(()) => snapshot = self.auth.snapshot(),
-                    // The present token is good for a while yet.
-                    Err(_) if hurry => {}
-                    Err(error) => return Err(self.prevented(error, parts, &snapshot, progress)),
-                }
-            }
+        if let Err(error) = self.prepare(effects, &snapshot, progress).await {
+            return Err(self.prevented(error, parts, &snapshot, progress));
         }
-        let mut refreshed = false;
+        snapshot = self.auth.snapshot();
+        let (mut renewed, mut overtaken) = (false, false);
         loop {
             let response = self.transmit(effects, parts, &snapshot.credential, progress).await?;
             self.auth.absorb(&snapshot, response.headers());
-            match snapshot.credential.verdict(&response) {
-                Verdict::Good => return Ok(response),
-                // A 401 comes before anything is executed, so writes may be repeated after it.
-                Verdict::Refresh if !refreshed => {
-                    let refresh = self.refresh(effects, &snapshot, started.monotonic, false).await;
-                    match refresh {
-                        Ok(()) => refreshed = true,
-                        Err(error) if error.kind() == ErrorKind::SessionExpired => {
-                            return Ok(response);
-                        }
-                        Err(error) => {
-                            return Err(self.prevented(error, parts, &snapshot, progress));
-                        }
+            let verdict = snapshot.credential.verdict(&response);
+            if verdict == Verdict::Good {
+                return Ok(response);
+            }
+            // A 401 comes before anything is executed, so writes may be repeated after it.
+            if !overtaken && self.auth.epoch() != snapshot.epoch {
+                overtaken = true;
+            } else if !renewed && self.can_renew(verdict) {
+                renewed = true;
+                if let Err(error) = self.renew(effects, &snapshot, progress.started, false).await {
+                    if error.kind() == ErrorKind::SessionExpired && !self.renewal.can_log_in() {
+                        return Ok(response);
                     }
+                    return Err(self.prevented(error, parts, &snapshot, progress));
                 }
-                Verdict::Refresh | Verdict::Over => {
-                    self.auth.replace_if(snapshot.epoch, Credential::Ended);
-                    return Ok(response);
-                }
+            } else {
+                self.end(&snapshot, &response);
+                return Ok(response);
             }
             snapshot = self.auth.snapshot();
+            if !snapshot.credential.is_carried() {
+                return Ok(response);
+            }
         }
     }
 
-    /// Brings a new access token, or finds that somebody else has brought one. In a `hurry` one
-    /// short attempt has to do.
-    async fn refresh<E: Effects>(
-        &self,
-        effects: &E,
-        seen: &Snapshot,
-        started: Instant,
-        hurry: bool,
-    ) -> Result<(), Error> {
-        let _gate = self.auth.gate().await;
-        match self.auth.turn(seen) {
-            Turn::Replaced => Ok(()),
-            Turn::Failed(error) => Err(error),
-            Turn::Mine => {
-                let hasty = RetryPolicy::never().with_total(HASTE);
-                let retry = if hurry { &hasty } else { &self.settings.retry };
-                let mut progress = Progress::new(retry, started);
-                let outcome = self.refresh_tokens(effects, seen, &mut progress).await;
-                match &outcome {
-                    Ok(credential) => self.auth.replace_if(seen.epoch, credential.clone()),
-                    Err(error) if error.kind() == ErrorKind::SessionExpired => {
-                        self.auth.replace_if(seen.epoch, Credential::Ended);
-                    }
-                    Err(error) => self.auth.refresh_failed(error),
-                }
-                outcome.map(drop)
-            }
-        }
+    /// Remembers that the server has ended the login.
+    fn end(&self, snapshot: &Snapshot, response: &Response) {
+        self.auth.end(snapshot);
+        self.tell_of(&response.origin, EventKind::SessionEnded);
     }
 
     fn prevented(
@@ -212,6 +190,22 @@ impl Core {
         progress: &Progress<'_>,
     ) -> Error {
         let origin = self.origin(parts, &snapshot.credential, progress);
-        error.prevents(&origin, "the access token could not be refreshed")
+        let note = match snapshot.credential {
+            Credential::Tokens(_) if error.operation() == renew::REFRESH => {
+                "the access token could not be refreshed"
+            }
+            _ => "the client could not log in",
+        };
+        error.prevents(&origin, note)
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("base", &self.base)
+            .field("settings", &self.settings)
+            .field("auth", &self.auth)
+            .finish_non_exhaustive()
     }
 }

@@ -30,6 +30,7 @@ mod call;
 pub mod capability;
 mod change;
 mod client;
+pub mod credentials;
 mod crud;
 pub mod drift;
 mod error;
@@ -39,6 +40,7 @@ mod flow;
 pub mod guide;
 mod id;
 mod list;
+pub mod observe;
 mod order;
 mod page;
 mod query;
@@ -49,6 +51,7 @@ pub mod resources;
 mod retry;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod session_store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod walk;

@@ -1,6 +1,9 @@
 //! A list of records, to be fetched by one of the clients.
 
 use std::fmt;
+use std::time::Duration;
+
+use uuid::Uuid;
 
 use crate::call::Call;
 use crate::capability::Capability;
@@ -11,6 +14,7 @@ use crate::page::Page;
 use crate::query::{MAX_PAGE_SIZE, Part, Query};
 use crate::request::{Operation, Response};
 use crate::resource::{Resource, Search, Summarize};
+use crate::retry::RetryPolicy;
 
 /// A [`Query`] bound to the client `C` that will send it.
 ///
@@ -93,6 +97,23 @@ impl<R: Resource, C> List<R, C> {
     /// fewest requests.
     pub fn page_size(self, records: u32) -> Self {
         Self { query: self.query.page_size(records), ..self }
+    }
+
+    /// Bounds each attempt of each request; see [`Call::timeout`](crate::Call::timeout).
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { query: self.query.with_options(|options| options.timeout = Some(timeout)), ..self }
+    }
+
+    /// Sets how often and how patiently each request is repeated; see
+    /// [`Call::retry`](crate::Call::retry).
+    pub fn retry(self, policy: RetryPolicy) -> Self {
+        Self { query: self.query.with_options(|options| options.retry = Some(policy)), ..self }
+    }
+
+    /// Sets the id under which the server logs the requests; see
+    /// [`Call::correlation_id`](crate::Call::correlation_id).
+    pub fn correlation_id(self, id: Uuid) -> Self {
+        Self { query: self.query.with_options(|options| options.correlation_id = Some(id)), ..self }
     }
 
     /// The query by itself.

@@ -14,7 +14,7 @@ use crate::filter::{Condition, Filter, Lookup, MatchSemantics, Test, all_match};
 use crate::id::Id;
 use crate::order::OrderBy;
 use crate::page::Page;
-use crate::request::{Operation, Request};
+use crate::request::{CallOptions, Operation, Request};
 use crate::resource::{Resource, Search, Summarize};
 
 /// The server's cap: larger values are cut to it in silence.
@@ -51,6 +51,7 @@ pub struct Query<R: Resource> {
     search: Option<String>,
     page_size: u32,
     concurrency: usize,
+    options: CallOptions,
 }
 
 impl<R: Resource> Clone for Query<R> {
@@ -60,6 +61,7 @@ impl<R: Resource> Clone for Query<R> {
             params: self.params.clone(),
             order: self.order.clone(),
             search: self.search.clone(),
+            options: self.options.clone(),
             ..*self
         }
     }
@@ -74,6 +76,7 @@ impl<R: Resource> PartialEq for Query<R> {
             && self.search == other.search
             && self.page_size == other.page_size
             && self.concurrency == other.concurrency
+            && self.options == other.options
     }
 }
 
@@ -122,6 +125,7 @@ impl<R: Resource> Query<R> {
             search: None,
             page_size: MAX_PAGE_SIZE,
             concurrency: 1,
+            options: CallOptions::default(),
         }
     }
 
@@ -234,6 +238,12 @@ impl<R: Resource> Query<R> {
         }
     }
 
+    /// The same with other options for each of its requests.
+    pub(crate) fn with_options(mut self, change: impl FnOnce(&mut CallOptions)) -> Self {
+        change(&mut self.options);
+        self
+    }
+
     pub(crate) fn matches_nothing(&self) -> bool {
         self.conditions.iter().any(Condition::matches_nothing)
     }
@@ -269,7 +279,8 @@ impl<R: Resource> Query<R> {
     ) -> Result<Request<Page<R::Model>>, Error> {
         let operation = Operation::new("list", R::NAME);
         let invalid = |problem: String| invalid(operation, problem);
-        let mut request = Request::new(operation, Method::GET, format!("{}/", R::PATH), Page::read);
+        let mut request = Request::new(operation, Method::GET, format!("{}/", R::PATH), Page::read)
+            .with_options(self.options.clone());
         if let Some(capability) = R::CAPABILITY {
             request = request.needing(capability);
         }
@@ -343,7 +354,8 @@ impl<R: Summarize> Query<R> {
             return Err(Error::new(ErrorKind::InvalidRequest, operation)
                 .with_note("a filter by an empty list matches nothing, so there are no figures"));
         }
-        let mut request = Request::json(operation, Method::GET, format!("{}/", R::STATS_PATH));
+        let mut request = Request::json(operation, Method::GET, format!("{}/", R::STATS_PATH))
+            .with_options(self.options.clone());
         if let Some(capability) = R::STATS_CAPABILITY {
             request = request.needing(capability);
         }

@@ -11,12 +11,14 @@ use http::{HeaderName, HeaderValue, Method, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
+use uuid::Uuid;
 
 pub(crate) use self::response::Origin;
 pub use self::response::{Response, ResponseMeta, WithMeta};
 use crate::body::Body;
 use crate::capability::{Capability, FieldName, Needs};
 use crate::error::{Error, ErrorKind};
+use crate::retry::RetryPolicy;
 
 /// What a call is about, in words: `create cluster`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,6 +54,14 @@ impl fmt::Display for Operation {
     }
 }
 
+/// What a call wants otherwise than its client.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct CallOptions {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) retry: Option<RetryPolicy>,
+    pub(crate) correlation_id: Option<Uuid>,
+}
+
 /// The part of a [`Request`] that does not depend on the type of its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestParts {
@@ -62,7 +72,7 @@ pub(crate) struct RequestParts {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Body,
     pub(crate) idempotent: bool,
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) options: CallOptions,
     pub(crate) needs: Needs,
     /// Sent without credentials whatever the client holds.
     pub(crate) anonymous: bool,
@@ -169,7 +179,7 @@ impl<T> Request<T> {
                 headers: Vec::new(),
                 body: Body::Empty,
                 idempotent,
-                timeout: None,
+                options: CallOptions::default(),
                 needs: Needs::default(),
                 anonymous: false,
                 secrets: &[],
@@ -226,7 +236,24 @@ impl<T> Request<T> {
 
     /// Bounds each attempt, in place of the client's own time-out.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.parts.timeout = Some(timeout);
+        self.parts.options.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how often and how patiently the call is repeated, in place of the client's own policy.
+    pub fn with_retry(mut self, policy: RetryPolicy) -> Self {
+        self.parts.options.retry = Some(policy);
+        self
+    }
+
+    /// Sets the id under which the server logs the call, in place of the client's own.
+    pub fn with_correlation_id(mut self, id: Uuid) -> Self {
+        self.parts.options.correlation_id = Some(id);
+        self
+    }
+
+    pub(crate) fn with_options(mut self, options: CallOptions) -> Self {
+        self.parts.options = options;
         self
     }
 

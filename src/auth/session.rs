@@ -1,9 +1,11 @@
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use cookie::Cookie;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::RefererHeaders;
+use super::stored::StoredSession;
+use crate::backend::Now;
 
 const CSRF_HEADER: HeaderName = HeaderName::from_static("x-csrftoken");
 const CSRF_TOKEN_LENGTH: usize = 32;
@@ -16,12 +18,12 @@ pub(crate) struct SessionCookies {
     session_id: HeaderValue,
     csrf_token: HeaderValue,
     cookie_header: HeaderValue,
-    expires: Option<SystemTime>,
+    expires: Option<Instant>,
 }
 
 impl SessionCookies {
     /// The session that a login response hands out; `None` if it does not.
-    pub(crate) fn from_login(headers: &HeaderMap, wall: SystemTime) -> Option<Self> {
+    pub(crate) fn from_login(headers: &HeaderMap, now: Now) -> Option<Self> {
         let session = find_cookie(headers, "sessionid")?;
         // The server compares the header with the cookie of the same request and nothing else, so
         // a token of our own does where a proxy lost the server's.
@@ -30,11 +32,11 @@ impl SessionCookies {
         let expires = session
             .max_age()
             .and_then(|age| Duration::try_from(age).ok())
-            .and_then(|age| wall.checked_add(age));
+            .and_then(|age| now.monotonic.checked_add(age));
         Self::new(session.value(), &csrf_token, expires)
     }
 
-    fn new(session_id: &str, csrf_token: &str, expires: Option<SystemTime>) -> Option<Self> {
+    fn new(session_id: &str, csrf_token: &str, expires: Option<Instant>) -> Option<Self> {
         Some(Self {
             session_id: secret(session_id)?,
             csrf_token: secret(csrf_token)?,
@@ -68,8 +70,32 @@ impl SessionCookies {
         }
     }
 
-    pub(crate) fn has_expired(&self, wall: SystemTime) -> bool {
-        self.expires.is_some_and(|expires| expires <= wall)
+    pub(crate) fn has_expired(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    pub(crate) fn is_same_login(&self, other: &Self) -> bool {
+        self.session_id == other.session_id
+    }
+
+    /// What a session store keeps of it.
+    pub(crate) fn to_stored(&self, now: Now) -> Option<StoredSession> {
+        Some(StoredSession::Session {
+            session_id: self.session_id.to_str().ok()?.into(),
+            csrf_token: self.csrf_token.to_str().ok()?.into(),
+            expires: self.expires.and_then(|expires| {
+                now.wall.checked_add(expires.saturating_duration_since(now.monotonic))
+            }),
+        })
+    }
+
+    /// A session that a store has kept; `None` if its cookies cannot stand in a header.
+    pub(crate) fn from_stored(
+        session_id: &str,
+        csrf_token: &str,
+        expires: Option<Instant>,
+    ) -> Option<Self> {
+        Self::new(session_id, csrf_token, expires)
     }
 }
 
@@ -114,8 +140,9 @@ mod tests {
 
     #[test]
     fn a_login_hands_out_both_cookies() {
-        let start = SystemTime::UNIX_EPOCH;
+        let start = Now::system();
         let session = SessionCookies::from_login(&headers(&LOGIN), start).unwrap();
+        let start = start.monotonic;
         let mut sent = HeaderMap::new();
         session.authorize(true, &referer(), &mut sent);
         assert_eq!(sent["cookie"], "csrftoken=AAA; sessionid=BBB");
@@ -128,7 +155,7 @@ mod tests {
 
     #[test]
     fn reading_needs_the_session_alone() {
-        let session = SessionCookies::from_login(&headers(&LOGIN), SystemTime::UNIX_EPOCH).unwrap();
+        let session = SessionCookies::from_login(&headers(&LOGIN), Now::system()).unwrap();
         let mut sent = HeaderMap::new();
         session.authorize(false, &referer(), &mut sent);
         assert_eq!(sent.keys().collect::<Vec<_>>(), ["cookie"]);
@@ -136,14 +163,13 @@ mod tests {
 
     #[test]
     fn a_lost_csrf_token_is_made_up() {
-        let session =
-            SessionCookies::from_login(&headers(&LOGIN[1..]), SystemTime::UNIX_EPOCH).unwrap();
+        let session = SessionCookies::from_login(&headers(&LOGIN[1..]), Now::system()).unwrap();
         assert_eq!(session.csrf_token.len(), 32);
     }
 
     #[test]
     fn only_a_new_csrf_token_changes_a_session() {
-        let session = SessionCookies::from_login(&headers(&LOGIN), SystemTime::UNIX_EPOCH).unwrap();
+        let session = SessionCookies::from_login(&headers(&LOGIN), Now::system()).unwrap();
         assert!(session.renewed_by(&headers(&[])).is_none());
         assert!(session.renewed_by(&headers(&["csrftoken=AAA"])).is_none());
         let renewed = session.renewed_by(&headers(&["csrftoken=CCC"])).unwrap();
@@ -152,7 +178,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let session = SessionCookies::from_login(&headers(&LOGIN), SystemTime::UNIX_EPOCH).unwrap();
+        let session = SessionCookies::from_login(&headers(&LOGIN), Now::system()).unwrap();
         let shown = format!("{session:?}");
         assert!(!shown.contains("AAA") && !shown.contains("BBB"), "{shown}");
     }
@@ -160,7 +186,7 @@ mod tests {
     #[test]
     fn no_session_no_login() {
         for cookie in ["csrftoken=AAA", "sessionid=\"\"; Max-Age=0", "sessionid=", "=", ""] {
-            let session = SessionCookies::from_login(&headers(&[cookie]), SystemTime::UNIX_EPOCH);
+            let session = SessionCookies::from_login(&headers(&[cookie]), Now::system());
             assert!(session.is_none(), "{cookie}");
         }
     }

@@ -1,10 +1,13 @@
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+
+use super::Received;
+use super::stored::StoredSession;
 
 /// Access tokens are renewed this long before they expire, or at four fifths of a life shorter
 /// than five times this.
@@ -17,38 +20,51 @@ pub(crate) struct TokenPair {
     refresh: SecretString,
     user_id: Option<u64>,
     /// When to renew the access token unasked; `None` if its expiry is not known.
-    refresh_at: Option<SystemTime>,
-    access_expires: Option<SystemTime>,
-    refresh_expires: Option<SystemTime>,
+    refresh_at: Option<Instant>,
+    access_expires: Option<Instant>,
+    refresh_expires: Option<Instant>,
 }
 
 impl TokenPair {
-    /// The pair as the server handed it out at `wall`; `None` if it cannot be sent in a header.
-    pub(crate) fn new(access: &str, refresh: SecretString, wall: SystemTime) -> Option<Self> {
+    /// The pair as the server handed it out; `None` if it cannot be sent in a header.
+    pub(crate) fn new(access: &str, refresh: SecretString, received: Received) -> Option<Self> {
         let claims = Claims::read(access);
-        // A token that seems to be born expired means that the clocks disagree; then only the
-        // server can say when it is over.
-        let credible = |expires: &SystemTime| *expires > wall;
-        let access_expires = claims.expires().filter(credible);
-        let refresh_expires = Claims::read(refresh.expose_secret()).expires().filter(credible);
+        let expiry = |claims: &Claims| claims.expires().and_then(|time| received.instant_of(time));
+        let access_expires = expiry(&claims);
+        let refresh_expires = expiry(&Claims::read(refresh.expose_secret()));
         Some(Self {
             authorization: bearer("Bearer", access)?,
             refresh,
             user_id: claims.user_id(),
-            refresh_at: access_expires.and_then(|expires| refresh_at(expires, wall)),
+            refresh_at: access_expires.and_then(|expires| refresh_at(expires, received.instant())),
             access_expires,
             refresh_expires,
         })
     }
 
-    /// The pair with a new access token, as a refresh hands it out at `wall`.
+    /// The pair with a new access token, as a refresh hands it out.
     pub(crate) fn renewed(
         &self,
         access: &str,
         refresh: Option<SecretString>,
-        wall: SystemTime,
+        received: Received,
     ) -> Option<Self> {
-        Self::new(access, refresh.unwrap_or_else(|| self.refresh.clone()), wall)
+        Self::new(access, refresh.unwrap_or_else(|| self.refresh.clone()), received)
+    }
+
+    /// The same pair, not to be renewed before it has to be.
+    pub(crate) fn postponed(&self) -> Self {
+        Self { refresh_at: None, ..self.clone() }
+    }
+
+    pub(crate) fn is_same_login(&self, other: &Self) -> bool {
+        self.refresh.expose_secret() == other.refresh.expose_secret()
+    }
+
+    /// What a session store keeps of it.
+    pub(crate) fn to_stored(&self) -> Option<StoredSession> {
+        let access = self.authorization.to_str().ok()?.strip_prefix("Bearer ")?.into();
+        Some(StoredSession::Tokens { access, refresh: self.refresh.clone() })
     }
 
     pub(crate) fn authorize(&self, to: &mut HeaderMap) {
@@ -64,17 +80,17 @@ impl TokenPair {
         self.user_id
     }
 
-    pub(crate) fn wants_refresh(&self, wall: SystemTime) -> bool {
-        self.refresh_at.is_some_and(|time| time <= wall)
+    pub(crate) fn wants_refresh(&self, now: Instant) -> bool {
+        self.refresh_at.is_some_and(|time| time <= now)
     }
 
-    pub(crate) fn access_has_expired(&self, wall: SystemTime) -> bool {
-        self.access_expires.is_some_and(|expires| expires <= wall)
+    pub(crate) fn access_has_expired(&self, now: Instant) -> bool {
+        self.access_expires.is_some_and(|expires| expires <= now)
     }
 
     /// Whether not even a refresh is possible any more.
-    pub(crate) fn has_expired(&self, wall: SystemTime) -> bool {
-        self.refresh_expires.is_some_and(|expires| expires <= wall)
+    pub(crate) fn has_expired(&self, now: Instant) -> bool {
+        self.refresh_expires.is_some_and(|expires| expires <= now)
     }
 }
 
@@ -105,8 +121,8 @@ fn bearer(scheme: &str, token: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-fn refresh_at(expires: SystemTime, wall: SystemTime) -> Option<SystemTime> {
-    let life = expires.duration_since(wall).ok()?;
+fn refresh_at(expires: Instant, now: Instant) -> Option<Instant> {
+    let life = expires.saturating_duration_since(now);
     expires.checked_sub(REFRESH_MARGIN.min(life / 5))
 }
 
@@ -147,56 +163,65 @@ mod tests {
         format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
     }
 
-    fn at(seconds: u64) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(seconds)
+    /// A pair received at second 1000 by the server's clock, and the moment of that here.
+    fn pair(access: &str) -> (TokenPair, Instant) {
+        let refresh = token(r#"{"exp":86400}"#).into();
+        let received = Received::at_server_time(1000);
+        (TokenPair::new(access, refresh, received).unwrap(), received.instant())
     }
 
-    fn pair(access: &str, wall: u64) -> TokenPair {
-        TokenPair::new(access, token(r#"{"exp":86400}"#).into(), at(wall)).unwrap()
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
     }
 
     #[test]
     fn renewed_ahead_of_expiry() {
-        let tokens = pair(&token(r#"{"exp":1300,"user_id":4}"#), 1000);
+        let (tokens, then) = pair(&token(r#"{"exp":1300,"user_id":4}"#));
         assert_eq!(tokens.user_id(), Some(4));
-        assert!(!tokens.wants_refresh(at(1269)));
-        assert!(tokens.wants_refresh(at(1270)));
-        assert!(!tokens.has_expired(at(86_399)));
-        assert!(tokens.has_expired(at(86_400)));
+        assert!(!tokens.wants_refresh(then + seconds(269)));
+        assert!(tokens.wants_refresh(then + seconds(270)));
+        assert!(!tokens.access_has_expired(then + seconds(299)));
+        assert!(tokens.access_has_expired(then + seconds(300)));
+        assert!(!tokens.has_expired(then + seconds(85_399)));
+        assert!(tokens.has_expired(then + seconds(85_400)));
+        assert!(!tokens.postponed().wants_refresh(then + seconds(299)));
     }
 
     #[test]
     fn short_lives_are_used_mostly() {
-        let tokens = pair(&token(r#"{"exp":1005}"#), 1000);
-        assert!(!tokens.wants_refresh(at(1003)));
-        assert!(tokens.wants_refresh(at(1004)));
+        let (tokens, then) = pair(&token(r#"{"exp":1005}"#));
+        assert!(!tokens.wants_refresh(then + seconds(3)));
+        assert!(tokens.wants_refresh(then + seconds(4)));
     }
 
+    /// Then only the server can say when it is over.
     #[test]
-    fn a_wrong_clock_does_not_refresh_every_call() {
-        let tokens = pair(&token(r#"{"exp":1300}"#), 90_000);
-        assert!(!tokens.wants_refresh(at(90_001)));
-        assert!(!tokens.has_expired(at(90_001)), "nor does it take the login for over");
+    fn a_token_that_is_born_expired_is_used_all_the_same() {
+        let (tokens, then) = pair(&token(r#"{"exp":999}"#));
+        assert!(!tokens.wants_refresh(then + seconds(1)));
+        assert!(!tokens.access_has_expired(then + seconds(1)));
     }
 
     #[test]
     fn anything_may_be_a_token() {
         for text in ["", "...", "abc", "a.b.c", "a.e30.c", "a.W10.c", "a.eyJleHAiOi0xfQ.c"] {
-            assert!(!pair(text, 1000).wants_refresh(at(1_000_000)), "{text}");
+            let (tokens, then) = pair(text);
+            assert!(!tokens.wants_refresh(then + seconds(1_000_000)), "{text}");
         }
-        assert!(TokenPair::new("line\nbreak", String::new().into(), at(0)).is_none());
+        let received = Received::at_server_time(0);
+        assert!(TokenPair::new("line\nbreak", String::new().into(), received).is_none());
         assert!(ApiToken::new(&"two parts".to_owned().into()).is_none());
     }
 
     #[test]
     fn user_ids_may_be_text() {
-        assert_eq!(pair(&token(r#"{"user_id":"17"}"#), 0).user_id(), Some(17));
+        assert_eq!(pair(&token(r#"{"user_id":"17"}"#)).0.user_id(), Some(17));
     }
 
     #[test]
     fn debug_shows_no_secret() {
         let access = token(r#"{"exp":1300}"#);
-        let shown = format!("{:?}", pair(&access, 1000));
+        let shown = format!("{:?}", pair(&access).0);
         assert!(!shown.contains(&access) && !shown.contains("c2ln"), "{shown}");
     }
 }

@@ -125,7 +125,7 @@ fn send<R: Resource>(
     client: &KeystoneClient,
     request: NextPage<R>,
 ) -> Result<Page<R::Model>, Error> {
-    run(client.inner.core.send(&client.effects(), &request?))
+    run(client.inner.core.send(client, &request?))
 }
 
 /// Sends the answer when it is dropped, so that there is one if the backend panics.

@@ -10,10 +10,13 @@ use crate::auth::{ApiToken, Authenticator, Credential, Dialect, RefererHeaders};
 use crate::backend::{BackendError, Now, TransportSettings};
 use crate::base_url::BaseUrl;
 use crate::capability::ServerVersion;
+use crate::credentials::CredentialSource;
 use crate::error::{Error, ErrorKind};
-use crate::flow::{Core, KnownVersion, Pace, Settings};
+use crate::flow::{Core, KnownVersion, Pace, Renewal, Settings};
+use crate::observe::Observer;
 use crate::request::Operation;
 use crate::retry::RetryPolicy;
+use crate::session_store::SessionStore;
 
 const BUILD: Operation = Operation::new("build", "client");
 
@@ -67,6 +70,10 @@ pub struct ClientBuilder<C: Client> {
     user_agent: Option<String>,
     correlation_id: Option<Uuid>,
     send_origin: bool,
+    allows_plain_http: bool,
+    credentials: Option<Box<dyn CredentialSource>>,
+    session_store: Option<(Box<dyn SessionStore>, Arc<str>)>,
+    observer: Option<Box<dyn Observer>>,
     backend: Option<C::Backend>,
 }
 
@@ -86,6 +93,10 @@ impl<C: Client> ClientBuilder<C> {
             user_agent: None,
             correlation_id: None,
             send_origin: false,
+            allows_plain_http: false,
+            credentials: None,
+            session_store: None,
+            observer: None,
             backend: None,
         }
     }
@@ -100,6 +111,44 @@ impl<C: Client> ClientBuilder<C> {
     /// place of a login.
     pub fn api_token(mut self, token: impl AsRef<str>) -> Self {
         self.api_token = Some(token.as_ref().into());
+        self
+    }
+
+    /// Lets the client log in by itself: before the first call that needs a login, and whenever the
+    /// server says that the login has ended; once for any number of calls under way. The refused call
+    /// is then repeated, which does no harm: a refused call was not executed. After
+    /// [`logout`](crate::KeystoneClient::logout) it takes a `login` or `authenticate` again.
+    ///
+    /// If the server refuses the credentials, calls fail for a minute without asking it again, so that
+    /// no account is locked.
+    pub fn credentials(mut self, source: impl CredentialSource) -> Self {
+        self.credentials = Some(Box::new(source));
+        self
+    }
+
+    /// Takes over the login that is kept for this user, if there is one, and keeps every login for
+    /// later clients. What is kept that way is as good as a password until it expires; see
+    /// [`session_store`](crate::session_store).
+    pub fn session_store(
+        mut self,
+        store: impl SessionStore,
+        username: impl Into<Arc<str>>,
+    ) -> Self {
+        self.session_store = Some((Box::new(store), username.into()));
+        self
+    }
+
+    /// Lets secrets be sent over plain http, where anybody on the way can read them. Without it, a
+    /// client of an http address that is not this machine refuses to log in, and to be built with an
+    /// API token, credentials or a session store.
+    pub fn danger_allow_plain_http(mut self, allow: bool) -> Self {
+        self.allows_plain_http = allow;
+        self
+    }
+
+    /// Shows what happens on the way of calls: attempts, retries, waits, renewals.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Box::new(observer));
         self
     }
 
@@ -125,7 +174,9 @@ impl<C: Client> ClientBuilder<C> {
 
     /// Bounds how many requests are sent within any minute with a login, by all clones of the client
     /// together; 0 counts as 1. A call that comes too early waits for its turn, within its own total
-    /// time. Default: as many as there are.
+    /// time. Default: as many as there are. If the server refuses a request before the number is
+    /// reached, because others send as the same user, the number is lowered to what it did answer, and
+    /// grows again with every minute without a refusal.
     ///
     /// Servers answer 300 a minute of each user and refuse more with a 429, which is waited out; a
     /// program that shares its user with others, or is to leave room for them, sets less. Whatever is
@@ -180,12 +231,14 @@ impl<C: Client> ClientBuilder<C> {
     ///
     /// [`ErrorKind::InvalidRequest`] when a setting is not what it should be: a URL that is none,
     /// a token or user agent that cannot stand in a header, transport settings along with a
-    /// backend of your own, no transport in this build.
+    /// backend of your own, no transport in this build, secrets for a server on plain http.
     pub fn build(self) -> Result<C, Error> {
         let invalid =
             |problem: String| Error::new(ErrorKind::InvalidRequest, BUILD).with_note(problem);
         let base = BaseUrl::parse(&self.base_url)
             .map_err(|problem| invalid(format!("base URL {problem}")))?;
+        let has_secrets =
+            self.api_token.is_some() || self.credentials.is_some() || self.session_store.is_some();
         let credential = match &self.api_token {
             None => Credential::None,
             Some(token) => ApiToken::new(token)
@@ -234,6 +287,7 @@ impl<C: Client> ClientBuilder<C> {
             correlation_id,
             correlation_header,
             referer,
+            allows_plain_http: self.allows_plain_http,
         };
         let parsed = self.server_version.as_deref().map(str::parse::<ServerVersion>).transpose();
         let version = parsed.map_err(|_| {
@@ -245,8 +299,13 @@ impl<C: Client> ClientBuilder<C> {
             auth: Authenticator::new(self.dialect, credential),
             version: KnownVersion::new(version.filter(|version| version.is_known())),
             pace: Pace::new(self.requests_per_minute),
+            renewal: Renewal::new(self.credentials, self.session_store),
+            observer: self.observer,
             drift: self.watch_drift.then(Arc::default),
         };
+        if has_secrets {
+            core.may_send_secrets(BUILD)?;
+        }
         Ok(C::assemble(core, backend))
     }
 }

@@ -45,13 +45,13 @@ macro_rules! client_methods {
             /// nobody; [`whoami`](Self::whoami) asks the server.
             pub fn is_authenticated(&self) -> bool {
                 let now = $crate::client::Client::now(self);
-                $crate::client::Client::core(self).auth.is_authenticated(now.wall)
+                $crate::client::Client::core(self).auth.is_authenticated(now.monotonic)
             }
 
             /// The way in which this server wants to be told who is asking; `None` before the
             /// first login.
             pub fn dialect(&self) -> Option<$crate::Dialect> {
-                $crate::client::Client::core(self).auth.snapshot().dialect
+                $crate::client::Client::core(self).auth.dialect()
             }
 
             /// The server's version, `0.0.0` for one that runs from a source tree:

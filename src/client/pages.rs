@@ -89,7 +89,7 @@ impl<R: Resource> Pages<R> {
             let client = self.client.clone();
             let answer = async move {
                 let core = &client.inner.core;
-                core.send(&client.effects(), &request?).await
+                core.send(&client, &request?).await
             };
             self.under_way.push((ticket, Box::pin(answer)));
         }

@@ -6,11 +6,11 @@ use crate::request::Response;
 
 /// What a request carried to say who is asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Credentials {
+pub(crate) enum Carried {
     /// Nothing: nobody has logged in.
-    None,
+    Nothing,
     /// Nothing: the login has ended.
-    Ended,
+    NothingAnyMore,
     /// A session or a token obtained by logging in.
     Login,
     /// A static API token.
@@ -61,6 +61,12 @@ impl Error {
                 error = error.with_note(needed.bounds());
             }
         }
+        if kind == ErrorKind::InvalidCredentials {
+            error = error.with_note(
+                "the API token is unknown or its user inactive; the server refuses it on public \
+                 endpoints too",
+            );
+        }
         if kind == ErrorKind::Server && response.origin.method == Method::DELETE {
             error = error.with_note("perhaps other records still refer to this one");
         }
@@ -79,8 +85,8 @@ impl Error {
 fn kind_of(response: &Response, detail: Option<&str>) -> ErrorKind {
     let status = response.status();
     match status {
-        StatusCode::UNAUTHORIZED => unauthenticated(response.origin.credentials),
-        StatusCode::FORBIDDEN => forbidden(response.origin.credentials, detail),
+        StatusCode::UNAUTHORIZED => unauthenticated(response.origin.carried),
+        StatusCode::FORBIDDEN => forbidden(response.origin.carried, detail),
         StatusCode::NOT_FOUND if response.is_missing_record() => ErrorKind::NotFound,
         StatusCode::NOT_FOUND => ErrorKind::UnknownEndpoint,
         StatusCode::METHOD_NOT_ALLOWED => ErrorKind::MethodNotAllowed,
@@ -92,19 +98,19 @@ fn kind_of(response: &Response, detail: Option<&str>) -> ErrorKind {
     }
 }
 
-fn unauthenticated(credentials: Credentials) -> ErrorKind {
-    match credentials {
-        Credentials::None => ErrorKind::NotLoggedIn,
-        Credentials::Ended | Credentials::Login => ErrorKind::SessionExpired,
-        Credentials::ApiToken => ErrorKind::InvalidCredentials,
+fn unauthenticated(carried: Carried) -> ErrorKind {
+    match carried {
+        Carried::Nothing => ErrorKind::NotLoggedIn,
+        Carried::NothingAnyMore | Carried::Login => ErrorKind::SessionExpired,
+        Carried::ApiToken => ErrorKind::InvalidCredentials,
     }
 }
 
-fn forbidden(credentials: Credentials, detail: Option<&str>) -> ErrorKind {
+fn forbidden(carried: Carried, detail: Option<&str>) -> ErrorKind {
     match detail {
         Some(detail) if detail.starts_with("CSRF Failed") => ErrorKind::CsrfRejected,
         // Servers 0.4 to 0.6.3 say so with 403.
-        Some("Authentication credentials were not provided.") => unauthenticated(credentials),
+        Some("Authentication credentials were not provided.") => unauthenticated(carried),
         _ => ErrorKind::Denied,
     }
 }

@@ -1,6 +1,5 @@
-use std::fmt;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -8,68 +7,98 @@ use serde::{Deserialize, Serialize};
 
 use super::transmit::Progress;
 use super::{Core, Effects};
-use crate::auth::{Credential, Dialect, Probe, SessionCookies, Snapshot, TokenPair, probe_verdict};
+use crate::auth::{Credential, Dialect, Probe, Received, SessionCookies, TokenPair, probe_verdict};
+use crate::backend::Now;
+use crate::credentials::Credentials;
 use crate::error::{Error, ErrorKind};
 use crate::id::Id;
+use crate::observe::EventKind;
 use crate::request::{Operation, Request, Response};
 use crate::resource::Resource;
 use crate::resources::User;
 
-const LOG_IN: Operation = Operation::new("log in", "");
+pub(super) const LOG_IN: Operation = Operation::new("log in", "");
 const LOG_OUT: Operation = Operation::new("log out", "");
-const REFRESH: Operation = Operation::new("refresh", "access token");
 const WHO_AM_I: Operation = Operation::new("retrieve", "current user");
 
-/// User name and password as the login endpoints take them.
-pub(crate) struct Login {
-    username: String,
-    password: SecretString,
-}
-
-impl Login {
-    pub(crate) fn new(username: &str, password: &str) -> Self {
-        Self { username: username.to_owned(), password: password.into() }
-    }
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("username", &self.username).finish_non_exhaustive()
-    }
-}
-
 impl Core {
-    /// Logs in, finding out first how this server wants it.
-    pub(crate) async fn login<E: Effects>(&self, effects: &E, login: &Login) -> Result<(), Error> {
+    /// Logs in, in place of whatever login there is.
+    pub(crate) async fn login<E: Effects>(
+        &self,
+        effects: &E,
+        credentials: &Credentials,
+    ) -> Result<(), Error> {
+        let started = effects.now().monotonic;
+        let credential = self.open_login(effects, credentials, started).await?;
+        let username: Arc<str> = credentials.username().into();
+        self.keep(effects, &credential, &username);
+        self.auth.replace(credential, Some(username));
+        self.tell_of_login(LOG_IN, EventKind::Login);
+        Ok(())
+    }
+
+    /// Obtains a login, finding out first how this server wants it.
+    pub(super) async fn open_login<E: Effects>(
+        &self,
+        effects: &E,
+        credentials: &Credentials,
+        started: Instant,
+    ) -> Result<Credential, Error> {
+        self.may_send_secrets(LOG_IN)?;
+        let known = self.auth.dialect();
+        let mut dialect = match known {
+            Some(dialect) => dialect,
+            None => self.probe(effects, started).await?,
+        };
+        let mut response = self.post_login(effects, dialect, credentials, started).await?;
+        if known.is_some() && response.is_unknown_path() {
+            // The server has been upgraded meanwhile.
+            dialect = self.probe(effects, started).await?;
+            response = self.post_login(effects, dialect, credentials, started).await?;
+        }
+        let response = check_login(dialect, response)?;
+        let now = effects.now();
+        let credential = match dialect {
+            Dialect::Session => SessionCookies::from_login(response.headers(), now)
+                .map(|session| Credential::Session(Arc::new(session)))
+                .ok_or_else(|| not_keystone(&response, "the login reply brings no session"))?,
+            Dialect::Jwt => Credential::Tokens(Arc::new(read_tokens(&response, now)?)),
+        };
+        self.auth.learn_dialect(dialect);
+        Ok(credential)
+    }
+
+    async fn post_login<E: Effects>(
+        &self,
+        effects: &E,
+        dialect: Dialect,
+        credentials: &Credentials,
+        started: Instant,
+    ) -> Result<Response, Error> {
         #[derive(Serialize)]
         struct Body<'a> {
             username: &'a str,
             password: &'a str,
         }
 
-        let _gate = self.auth.gate().await;
-        let started = effects.now().monotonic;
-        let dialect = match self.auth.snapshot().dialect {
-            Some(dialect) => dialect,
-            None => self.probe(effects, started).await?,
+        let body = Body {
+            username: credentials.username(),
+            password: credentials.password().expose_secret(),
         };
-        let request =
-            Request::raw(LOG_IN, Method::POST, dialect.login_path()).with_json(&Body {
-                username: &login.username,
-                password: login.password.expose_secret(),
-            })?;
-        let response = self.anonymous(effects, &request, started).await?;
-        let response = check_login(dialect, response)?;
-        let wall = effects.now().wall;
-        let credential = match dialect {
-            Dialect::Session => SessionCookies::from_login(response.headers(), wall)
-                .map(|session| Credential::Session(Arc::new(session)))
-                .ok_or_else(|| not_keystone(&response, "the login reply brings no session"))?,
-            Dialect::Jwt => Credential::Tokens(Arc::new(read_tokens(&response, wall)?)),
-        };
-        self.auth.learn_dialect(dialect);
-        self.auth.replace(credential);
-        Ok(())
+        let request = Request::raw(LOG_IN, Method::POST, dialect.login_path()).with_json(&body)?;
+        self.anonymous(effects, &request, started).await
+    }
+
+    /// Refuses to send a secret where others could read it.
+    pub(crate) fn may_send_secrets(&self, operation: Operation) -> Result<(), Error> {
+        if self.base.is_confidential() || self.settings.allows_plain_http {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::InvalidRequest, operation).with_note(format!(
+            "{} is plain http, over which anybody on the way can read passwords and sessions: \
+             use https, or allow it with `danger_allow_plain_http`",
+            self.base.as_str(),
+        )))
     }
 
     /// Finds the login endpoint without sending a password anywhere.
@@ -106,17 +135,35 @@ impl Core {
     /// Ends the login on the server, and here whatever the server says.
     pub(crate) async fn logout<E: Effects>(&self, effects: &E) -> Result<(), Error> {
         // Forgotten first: whatever comes of telling the server, this client is logged out.
-        let present = self.auth.take();
+        let (present, username) = self.auth.take();
+        let (present, removed) = match present {
+            Credential::ApiToken(_) => return Ok(()),
+            present => self.forget(effects, present, username.as_deref()),
+        };
+        let ended = self.end_on_server(effects, &present).await.map_err(|error| {
+            error.with_note(
+                "this client has forgotten the login, but it may go on existing on the server",
+            )
+        });
+        ended.and(removed)
+    }
+
+    /// Tells the server that a login is over. That it was over already is no error.
+    pub(super) async fn end_on_server<E: Effects>(
+        &self,
+        effects: &E,
+        login: &Credential,
+    ) -> Result<(), Error> {
         let mut call = Request::raw(LOG_OUT, Method::POST, Dialect::Session.logout_path());
-        let credential = match &present {
-            Credential::None | Credential::Ended | Credential::ApiToken(_) => return Ok(()),
-            Credential::Session(_) => &present,
+        let credential = match login {
+            Credential::Session(_) => login,
             Credential::Tokens(tokens) => {
                 call = Request::raw(LOG_OUT, Method::POST, Dialect::Jwt.logout_path())
                     .with_json(&RefreshBody::of(tokens))?;
                 // The token endpoints look at the body alone.
                 &Credential::None
             }
+            _ => return Ok(()),
         };
         // The second of two ends what the first has ended.
         let call = call.with_idempotent(true);
@@ -124,12 +171,9 @@ impl Core {
         let outcome = self.transmit(effects, &call.parts, credential, &mut progress).await;
         match outcome.and_then(Response::error_for_status) {
             Ok(_) => Ok(()),
-            // It was over already.
             Err(error) if error.status() == Some(StatusCode::UNAUTHORIZED) => Ok(()),
             Err(error) if error.is_unauthenticated() => Ok(()),
-            Err(error) => Err(error.with_note(
-                "this client has forgotten the login, but it may go on existing on the server",
-            )),
+            Err(error) => Err(error),
         }
     }
 
@@ -138,8 +182,11 @@ impl Core {
         &self,
         effects: &E,
     ) -> Result<Option<User>, Error> {
+        let started = effects.now().monotonic;
+        let progress = Progress::new(&self.settings.retry, started);
+        self.prepare(effects, &self.auth.snapshot(), &progress).await?;
         let request = match &self.auth.snapshot().credential {
-            Credential::None | Credential::Ended => return Ok(None),
+            Credential::None | Credential::Ended | Credential::LoggedOut => return Ok(None),
             Credential::Session(_) | Credential::ApiToken(_) => {
                 Request::json(WHO_AM_I, Method::GET, "authentication/whoami/")
             }
@@ -162,44 +209,6 @@ impl Core {
         }
     }
 
-    /// Exchanges the refresh token for a new access token.
-    pub(super) async fn refresh_tokens<E: Effects>(
-        &self,
-        effects: &E,
-        seen: &Snapshot,
-        progress: &mut Progress<'_>,
-    ) -> Result<Credential, Error> {
-        #[derive(Deserialize)]
-        struct Renewed {
-            access: SecretString,
-            refresh: Option<SecretString>,
-        }
-
-        let expired = || Error::new(ErrorKind::SessionExpired, REFRESH);
-        let Credential::Tokens(tokens) = &seen.credential else {
-            return Err(expired());
-        };
-        if tokens.has_expired(effects.now().wall) {
-            return Err(expired().with_note("the refresh token has expired; log in again"));
-        }
-        let request = Request::raw(REFRESH, Method::POST, "authentication/refresh/")
-            .with_json(&RefreshBody::of(tokens))?
-            // Refresh tokens are not used up, so asking twice does no harm.
-            .with_idempotent(true);
-        let response = self.transmit(effects, &request.parts, &Credential::None, progress).await?;
-        if response.status() == StatusCode::UNAUTHORIZED {
-            return Err(response
-                .error(ErrorKind::SessionExpired)
-                .with_note("the server refused the refresh token; log in again"));
-        }
-        let response = response.error_for_status()?;
-        let renewed: Renewed = response.json()?;
-        tokens
-            .renewed(renewed.access.expose_secret(), renewed.refresh, effects.now().wall)
-            .map(|tokens| Credential::Tokens(Arc::new(tokens)))
-            .ok_or_else(|| not_keystone(&response, "the access token is no header value"))
-    }
-
     /// Sends a request without any credential.
     async fn anonymous<E: Effects, T>(
         &self,
@@ -213,12 +222,12 @@ impl Core {
 }
 
 #[derive(Serialize)]
-struct RefreshBody<'a> {
+pub(super) struct RefreshBody<'a> {
     refresh: &'a str,
 }
 
 impl<'a> RefreshBody<'a> {
-    fn of(tokens: &'a TokenPair) -> Self {
+    pub(super) fn of(tokens: &'a TokenPair) -> Self {
         Self { refresh: tokens.refresh_token().expose_secret() }
     }
 }
@@ -243,17 +252,18 @@ fn check_login(dialect: Dialect, response: Response) -> Result<Response, Error> 
     response.error_for_status()
 }
 
-fn read_tokens(response: &Response, wall: SystemTime) -> Result<TokenPair, Error> {
+fn read_tokens(response: &Response, now: Now) -> Result<TokenPair, Error> {
     #[derive(Deserialize)]
     struct Pair {
         access: SecretString,
         refresh: SecretString,
     }
     let pair: Pair = response.json()?;
-    TokenPair::new(pair.access.expose_secret(), pair.refresh, wall)
+    let received = Received::new(response.headers(), now);
+    TokenPair::new(pair.access.expose_secret(), pair.refresh, received)
         .ok_or_else(|| not_keystone(response, "the access token is no header value"))
 }
 
-fn not_keystone(response: &Response, note: &'static str) -> Error {
+pub(super) fn not_keystone(response: &Response, note: &'static str) -> Error {
     response.error(ErrorKind::NotKeystone).with_note(note)
 }

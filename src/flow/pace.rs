@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// The span over which servers count requests.
 const WINDOW: Duration = Duration::from_secs(60);
 
+/// By which part of itself a lowered limit grows with each window in which the server refuses nothing.
+const RECOVERY: usize = 10;
+
 /// When a client may send its next request, by what it was allowed and by what the server has said.
 ///
 /// Shared by all clones of a client, so that calls that go at the same time share one budget.
@@ -21,6 +24,16 @@ struct State {
     sent: VecDeque<Instant>,
     /// The server has asked for silence up to this time.
     quiet_until: Option<Instant>,
+    /// What the server has shown to be too much.
+    lowered: Option<Lowered>,
+}
+
+/// A limit below the stated one: others send requests as the same user.
+#[derive(Debug, Clone, Copy)]
+struct Lowered {
+    limit: usize,
+    /// When the server refused a request last, or the limit grew.
+    since: Instant,
 }
 
 /// The time that a request has been given. Who does not use it gives it back.
@@ -42,6 +55,19 @@ impl Pace {
         self.limit.unwrap_or(usize::MAX)
     }
 
+    /// How many requests may go within a minute at this time.
+    fn limit(&self, state: &mut State, now: Instant) -> Option<usize> {
+        let stated = self.limit?;
+        while let Some(Lowered { limit, since }) = state.lowered {
+            let Some(since) = since.checked_add(WINDOW).filter(|end| *end <= now) else {
+                return Some(limit);
+            };
+            let limit = limit + (limit / RECOVERY).max(1);
+            state.lowered = (limit < stated).then_some(Lowered { limit, since });
+        }
+        Some(stated)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -61,7 +87,8 @@ impl Pace {
         }
         let quiet_until = state.quiet_until.filter(|_| patient);
         let mut at = quiet_until.map_or(now, |until| until.max(now));
-        let before = self.limit.and_then(|limit| state.sent.len().checked_sub(limit));
+        let limit = self.limit(&mut state, now);
+        let before = limit.and_then(|limit| state.sent.len().checked_sub(limit));
         if let Some(oldest) = before.and_then(|index| state.sent.get(index)) {
             at = oldest.checked_add(WINDOW).map_or(at, |free| free.max(at));
         }
@@ -75,11 +102,28 @@ impl Pace {
         Ok(Turn { pace: self, at, used: false })
     }
 
-    /// Lets no request go for this long: the server answers none. A server that asks for more than
-    /// its window has changed its mind before that is over, so it is asked again then.
-    pub(super) fn hush(&self, now: Instant, wait: Duration) {
+    /// Takes over that the server refused a request for its number, and asked for silence of this
+    /// length if it said so; the limit from now on, if it is another than before.
+    ///
+    /// A server that asks for more than its window has changed its mind before that is over, so it is
+    /// asked again then.
+    pub(super) fn refused(&self, now: Instant, silence: Option<Duration>) -> Option<u32> {
         let mut state = self.state();
-        state.quiet_until = state.quiet_until.max(now.checked_add(wait.min(WINDOW)));
+        let is_known = state.quiet_until.is_some_and(|until| now < until);
+        if let Some(silence) = silence {
+            state.quiet_until = state.quiet_until.max(now.checked_add(silence.min(WINDOW)));
+        }
+        let present = self.limit(&mut state, now)?;
+        // Requests that were under way together are refused together.
+        if is_known {
+            return None;
+        }
+        let is_recent = |sent: &&Instant| **sent <= now && !is_over(**sent, now);
+        // The last of them is the one that was refused.
+        let answered = state.sent.iter().filter(is_recent).count().saturating_sub(1).max(1);
+        let limit = answered.min(present);
+        state.lowered = Some(Lowered { limit, since: now });
+        (limit != present).then(|| u32::try_from(limit).unwrap_or(u32::MAX))
     }
 }
 
@@ -193,14 +237,41 @@ mod tests {
     fn silence_holds_for_all() {
         let (pace, start) = (Pace::default(), start());
         let waiting = pace.reserve(start, LONG, true).unwrap();
-        pace.hush(start, seconds(37));
-        pace.hush(start, seconds(7));
+        assert_eq!(pace.refused(start, Some(seconds(37))), None);
+        pace.refused(start, Some(seconds(7)));
         assert_eq!(waiting.at(true), start + seconds(37));
         assert_eq!(waiting.at(false), start);
         assert_eq!(wait(&pace, start, LONG), Ok(37));
         assert_eq!(wait(&pace, start + seconds(40), LONG), Ok(0));
         assert_eq!(pace.reserve(start, LONG, false).unwrap().at(false), start);
-        pace.hush(start, seconds(86_400));
+        pace.refused(start, Some(seconds(86_400)));
         assert_eq!(wait(&pace, start, LONG), Ok(60));
+    }
+
+    /// Others use up a part of what the server allows, for a while.
+    #[test]
+    fn a_limit_that_is_too_much_is_lowered_and_grows_again() {
+        let (pace, start) = (Pace::new(Some(22)), start());
+        for _ in 0..21 {
+            assert_eq!(wait(&pace, start, LONG), Ok(0));
+        }
+        assert_eq!(pace.refused(start, Some(seconds(5))), Some(20));
+        // Those who were under way at the same time are refused for the same reason.
+        assert_eq!(pace.refused(start + seconds(1), Some(seconds(4))), None);
+        assert_eq!(wait(&pace, start + seconds(10), LONG), Ok(50));
+        let free = |after: u64| {
+            let mut state = pace.state();
+            pace.limit(&mut state, start + seconds(after))
+        };
+        assert_eq!((free(59), free(60), free(121)), (Some(20), Some(22), Some(22)));
+    }
+
+    #[test]
+    fn without_a_limit_nothing_is_learned() {
+        let (pace, start) = (Pace::default(), start());
+        assert_eq!(pace.refused(start, None), None);
+        assert_eq!(wait(&pace, start, LONG), Ok(0));
+        let pace = Pace::new(Some(5));
+        assert_eq!(pace.refused(start, None), Some(1));
     }
 }

@@ -1,12 +1,14 @@
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use uuid::Uuid;
 
 use super::{Core, Effects};
 use crate::auth::Credential;
-use crate::backend::RequestTimeout;
+use crate::backend::{ExecuteResult, RequestTimeout};
 use crate::error::{Error, ErrorKind};
+use crate::observe::EventKind;
 use crate::request::{Origin, RequestParts, Response};
 use crate::retry::{Attempt, Failure, RetryPolicy, SHORTEST_ATTEMPT, retry_after};
 
@@ -20,7 +22,7 @@ const ACCEPT: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.
 #[derive(Debug)]
 pub(super) struct Progress<'a> {
     retry: &'a RetryPolicy,
-    started: Instant,
+    pub(super) started: Instant,
     attempts: u32,
     /// Whether the server may have carried out one of the attempts.
     in_doubt: bool,
@@ -45,8 +47,8 @@ impl Core {
             method: parts.method.clone(),
             path: parts.path.clone(),
             attempts: progress.attempts,
-            correlation_id: self.settings.correlation_id,
-            credentials: credential.class(),
+            correlation_id: self.correlation_id(parts),
+            carried: credential.class(),
             needs: parts.needs,
             in_doubt: progress.in_doubt,
             retry_after: None,
@@ -56,7 +58,7 @@ impl Core {
 
     /// How long all attempts together may take.
     fn total(parts: &RequestParts, progress: &Progress<'_>) -> Duration {
-        progress.retry.total().max(parts.timeout.unwrap_or_default())
+        progress.retry.total().max(parts.options.timeout.unwrap_or_default())
     }
 
     /// How long one more attempt of the call may take.
@@ -68,7 +70,7 @@ impl Core {
     ) -> Duration {
         let elapsed = now.saturating_duration_since(progress.started);
         let left = Self::total(parts, progress).saturating_sub(elapsed);
-        parts.timeout.unwrap_or(self.settings.timeout).min(left)
+        parts.options.timeout.unwrap_or(self.settings.timeout).min(left)
     }
 
     /// Sends one request with this credential as often as the retry policy allows.
@@ -81,12 +83,13 @@ impl Core {
     ) -> Result<Response, Error> {
         let total = Self::total(parts, progress);
         // The server counts anonymous calls by themselves.
-        let is_paced = !matches!(credential, Credential::None);
+        let is_paced = credential.is_carried();
         let mut last = None;
         let mut too_early = None;
         for number in 1.. {
             if is_paced {
-                too_early = self.wait_for_turn(effects, total, progress).await.err();
+                too_early =
+                    self.wait_for_turn(effects, parts, credential, total, progress).await.err();
                 if too_early.is_some() {
                     break;
                 }
@@ -96,7 +99,7 @@ impl Core {
             if left.is_zero() {
                 break;
             }
-            let timeout = parts.timeout.unwrap_or(self.settings.timeout).min(left);
+            let timeout = parts.options.timeout.unwrap_or(self.settings.timeout).min(left);
             let request = self.http_request(parts, credential, timeout)?;
 
             progress.attempts += 1;
@@ -109,16 +112,16 @@ impl Core {
                 left: total.saturating_sub(elapsed),
             };
             let mut origin = self.origin(parts, credential, progress);
-            trace_attempt(&origin, &outcome);
+            self.tell_of(&origin, outcome_of(&outcome));
             let (failure, result) = match outcome {
                 Ok(response) => {
                     let (status, headers) = (response.status(), response.headers());
                     let failure = Failure::of_response(status, headers, now.wall);
                     progress.in_doubt |= status.is_server_error();
-                    if let (true, Some(wait)) = (is_paced, throttled(status, headers, now.wall)) {
-                        self.pace.hush(now.monotonic, wait);
-                    }
                     origin.retry_after = retry_after(headers, now.wall);
+                    if is_paced && status == StatusCode::TOO_MANY_REQUESTS {
+                        self.slow_down(&origin, now.monotonic);
+                    }
                     (failure, Ok(Response::new(response, origin)))
                 }
                 Err(error) => {
@@ -131,6 +134,8 @@ impl Core {
             let wait = failure
                 .and_then(|failure| progress.retry.wait(&failure, &attempt, fastrand::f64()));
             let Some(wait) = wait else { return result };
+            let origin = self.origin(parts, credential, progress);
+            self.tell_of(&origin, EventKind::Retry { wait });
             last = Some(result);
             effects.sleep(wait).await;
         }
@@ -152,6 +157,8 @@ impl Core {
     async fn wait_for_turn<E: Effects>(
         &self,
         effects: &E,
+        parts: &RequestParts,
+        credential: &Credential,
         total: Duration,
         progress: &Progress<'_>,
     ) -> Result<(), Duration> {
@@ -170,11 +177,24 @@ impl Core {
             if deadline.is_some_and(|deadline| waited_for > deadline) {
                 return Err(wait);
             }
+            self.tell_of(&self.origin(parts, credential, progress), EventKind::Wait { wait });
             effects.sleep(wait).await;
             now = effects.now().monotonic;
         }
         turn.take(now);
         Ok(())
+    }
+
+    /// Takes over what a refusal of a request for its number means for all others.
+    fn slow_down(&self, origin: &Origin, now: Instant) {
+        let lowered = self.pace.refused(now, origin.retry_after);
+        if let Some(requests_per_minute) = lowered {
+            self.tell_of(origin, EventKind::PaceLowered { requests_per_minute });
+        }
+    }
+
+    fn correlation_id(&self, parts: &RequestParts) -> Uuid {
+        parts.options.correlation_id.unwrap_or(self.settings.correlation_id)
     }
 
     /// The request as it goes to the backend.
@@ -201,7 +221,13 @@ impl Core {
         let headers = request.headers_mut();
         headers.insert(header::ACCEPT, ACCEPT);
         headers.insert(header::USER_AGENT, self.settings.user_agent.clone());
-        headers.insert(CORRELATION_HEADER, self.settings.correlation_header.clone());
+        let correlation_header = match parts.options.correlation_id {
+            None => self.settings.correlation_header.clone(),
+            Some(id) => {
+                HeaderValue::try_from(id.to_string()).map_err(|error| invalid(error.to_string()))?
+            }
+        };
+        headers.insert(CORRELATION_HEADER, correlation_header);
         if let Some(content_type) = parts.body.content_type() {
             headers.insert(header::CONTENT_TYPE, content_type);
         }
@@ -213,32 +239,12 @@ impl Core {
     }
 }
 
-/// For how long a server that answers no more calls wants none.
-fn throttled(status: StatusCode, headers: &HeaderMap, wall: SystemTime) -> Option<Duration> {
-    (status == StatusCode::TOO_MANY_REQUESTS).then(|| retry_after(headers, wall)).flatten()
-}
-
-#[cfg(feature = "tracing")]
-fn trace_attempt(origin: &Origin, outcome: &crate::backend::ExecuteResult) {
+fn outcome_of(outcome: &ExecuteResult) -> EventKind {
     match outcome {
-        Ok(response) => tracing::debug!(
-            operation = %origin.operation,
-            method = %origin.method,
-            attempt = origin.attempts,
-            status = response.status().as_u16(),
-            correlation_id = %origin.correlation_id,
-            "response"
-        ),
-        Err(error) => tracing::debug!(
-            operation = %origin.operation,
-            method = %origin.method,
-            attempt = origin.attempts,
-            error = ?error.kind(),
-            correlation_id = %origin.correlation_id,
-            "no response"
-        ),
+        Ok(response) => EventKind::Response { status: response.status() },
+        Err(error) => EventKind::NoResponse {
+            error: error.kind(),
+            may_have_been_sent: error.may_have_been_sent(),
+        },
     }
 }
-
-#[cfg(not(feature = "tracing"))]
-fn trace_attempt(_origin: &Origin, _outcome: &crate::backend::ExecuteResult) {}

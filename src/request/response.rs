@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Operation;
 use crate::capability::Needs;
 use crate::drift::DriftLog;
-use crate::error::{Credentials, Error, ErrorKind, Explanation};
+use crate::error::{Carried, Error, ErrorKind, Explanation};
 
 /// Where a response comes from: what its errors are about.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub(crate) struct Origin {
     pub(crate) path: String,
     pub(crate) attempts: u32,
     pub(crate) correlation_id: Uuid,
-    pub(crate) credentials: Credentials,
+    pub(crate) carried: Carried,
     /// What the server has to be able to do.
     pub(crate) needs: Needs,
     /// Whether the server may have carried out an earlier attempt.

@@ -7,7 +7,7 @@ use crate::sandbox::Sandbox;
 use crate::{Error, KeystoneClient, blocking};
 
 /// The address under which clients without sockets know a sandbox.
-const BASE_URL: &str = "http://keystone.test";
+const BASE_URL: &str = "https://keystone.test";
 
 /// The sandbox is a backend of either client, without sockets. Waiting advances its clock and
 /// takes no time.

@@ -50,7 +50,7 @@ both_colours! {
             Exchange::post("/allocations/clusters/")
                 .with_header(header::COOKIE, cookie)
                 .with_header("x-csrftoken".parse().unwrap(), HeaderValue::from_static("CSRF1"))
-                .with_header(header::REFERER, HeaderValue::from_static("http://keystone.test/"))
+                .with_header(header::REFERER, HeaderValue::from_static("https://keystone.test/"))
                 .with_json(json!({ "name": "borealis" }))
                 .reply_json(StatusCode::CREATED, &cluster(4, "borealis")),
         ])));
@@ -448,7 +448,7 @@ fn an_api_token_goes_with_every_request_and_needs_no_login() {
             .with_header(header::AUTHORIZATION, HeaderValue::from_static("Token abc123"))
             .reply_json(StatusCode::UNAUTHORIZED, &json!({ "detail": "Invalid token." })),
     ]);
-    let client = keystone_client::blocking::KeystoneClient::builder("http://keystone.test")
+    let client = keystone_client::blocking::KeystoneClient::builder("https://keystone.test")
         .api_token("abc123")
         .backend(backend)
         .build()

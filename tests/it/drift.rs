@@ -12,7 +12,7 @@ fn client(reply: &Value, watch: bool) -> KeystoneClient {
     let mut response = http::Response::new(Bytes::from(reply.to_string()));
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
-    KeystoneClient::builder("http://keystone.test")
+    KeystoneClient::builder("https://keystone.test")
         .backend(from_fn(move |_| Ok(response.clone())))
         .watch_drift(watch)
         .build()

@@ -323,10 +323,10 @@ fn both_colours_wait_the_same_times() {
         ])
     };
     let (left, right) = (failing(), failing());
-    let client = KeystoneClient::builder("http://keystone.test").retry(policy());
+    let client = KeystoneClient::builder("https://keystone.test").retry(policy());
     let client = client.backend(left.clone()).build().unwrap();
     pollster::block_on(client.version().send()).unwrap();
-    let client = blocking::KeystoneClient::builder("http://keystone.test").retry(policy());
+    let client = blocking::KeystoneClient::builder("https://keystone.test").retry(policy());
     let client = client.backend(right.clone()).build().unwrap();
     client.version().send().unwrap();
     assert_eq!(left.sleeps(), right.sleeps());

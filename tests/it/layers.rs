@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
         "list", "order", "page", "query", "request", "resolve", "resource", "resources", "retry", "walk", "wire",
     ],
     // Pure: what to do next.
-    &["auth", "flow"],
+    &["auth", "credentials", "flow", "observe", "session_store"],
     // The faces.
     &["client", "blocking", "guide"],
     // Doubles, which stand where a server or a transport stands.

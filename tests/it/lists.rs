@@ -378,7 +378,7 @@ fn a_backend_that_panics_on_its_thread_is_an_error() {
         Ok(sandbox.handle(request))
     });
     let client =
-        keystone_client::blocking::KeystoneClient::with_backend("http://keystone.test", backend);
+        keystone_client::blocking::KeystoneClient::with_backend("https://keystone.test", backend);
     let client = client.unwrap();
     client.login("admin", "admin-password").unwrap();
     let mut rows = client.clusters().list().page_size(10).concurrency(4).iter();
@@ -420,14 +420,14 @@ fn streams_and_iterators_end_after_an_error() {
         ])
     };
     let client =
-        keystone_client::blocking::KeystoneClient::with_backend("http://keystone.test", failing());
+        keystone_client::blocking::KeystoneClient::with_backend("https://keystone.test", failing());
     let client = client.unwrap();
     let mut rows = client.clusters().list().page_size(1).iter();
     assert_eq!(rows.next().unwrap().unwrap().id.get(), 1);
     assert_eq!(rows.next().unwrap().unwrap_err().kind(), ErrorKind::Server);
     assert!(rows.next().is_none());
 
-    let client = keystone_client::KeystoneClient::with_backend("http://keystone.test", failing());
+    let client = keystone_client::KeystoneClient::with_backend("https://keystone.test", failing());
     let mut rows = client.unwrap().clusters().list().page_size(1).stream();
     pollster::block_on(async {
         assert_eq!(rows.next().await.unwrap().unwrap().id.get(), 1);

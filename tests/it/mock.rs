@@ -42,7 +42,7 @@ fn the_async_backend() {
         .once()
         .returning(|_| Ok(Response::new(Bytes::from_static(b"0.10.9\n"))));
     backend.expect_sleep().never();
-    let client = KeystoneClient::with_backend("http://keystone.test", backend).unwrap();
+    let client = KeystoneClient::with_backend("https://keystone.test", backend).unwrap();
     assert_eq!(pollster::block_on(client.version().send()).unwrap(), "0.10.9");
 }
 
@@ -54,6 +54,6 @@ fn the_blocking_backend() {
         .withf(version)
         .once()
         .returning(|_| Ok(Response::new(Bytes::from_static(b"0.10.9"))));
-    let client = blocking::KeystoneClient::with_backend("http://keystone.test", backend).unwrap();
+    let client = blocking::KeystoneClient::with_backend("https://keystone.test", backend).unwrap();
     assert_eq!(client.version().send().unwrap(), "0.10.9");
 }

@@ -72,7 +72,7 @@ impl Recording {
             }
         }
         let backend = from_fn(move |_| Ok(response.clone()));
-        let client = KeystoneClient::builder("http://keystone.test")
+        let client = KeystoneClient::builder("https://keystone.test")
             .retry(keystone_client::RetryPolicy::never())
             .backend(backend)
             .build()
@@ -108,7 +108,7 @@ fn copy<R: Resource<Model: Serialize>>(response: &Response) -> Result<Copied, Er
     let text = Value::from(records).to_string();
     let mut reply = http::Response::new(Bytes::from(text));
     reply.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
-    let client = KeystoneClient::builder("http://keystone.test")
+    let client = KeystoneClient::builder("https://keystone.test")
         .backend(from_fn(move |_| Ok(reply.clone())))
         .watch_drift(true)
         .build()?;

@@ -38,7 +38,7 @@ fn refused_client(
         }
         Ok(response)
     });
-    let client = blocking::KeystoneClient::builder("http://keystone.test")
+    let client = blocking::KeystoneClient::builder("https://keystone.test")
         .retry(RetryPolicy::never())
         .backend(backend)
         .build()

@@ -7,7 +7,7 @@ use keystone_client::testing::{Exchange, Scripted};
 use keystone_client::{Call, Error, RetryPolicy, blocking};
 use serde_json::{Value, json};
 
-pub(crate) const BASE: &str = "http://keystone.test";
+pub(crate) const BASE: &str = "https://keystone.test";
 
 /// Lets the blocking half of [`both_colours`] send calls and pass results through alike.
 pub(crate) trait Finish {

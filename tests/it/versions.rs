@@ -325,7 +325,7 @@ fn logged_bodies_keep_their_tokens_to_themselves() {
 
 #[test]
 fn a_version_can_be_stated() {
-    let builder = || keystone_client::blocking::KeystoneClient::builder("http://keystone.test");
+    let builder = || keystone_client::blocking::KeystoneClient::builder("https://keystone.test");
     let client = builder().backend(script([])).server_version("0.8.2").build().unwrap();
     let error = client.config().send().unwrap_err();
     assert!(error.to_string().ends_with("this server is 0.8.2"), "{error}");

@@ -261,7 +261,7 @@ fn what_has_no_key_is_walked_by_offset_in_the_servers_order() {
             .reply_json(StatusCode::OK, &page(&[entry("t3"), entry("r3"), entry("a3")])),
     ]);
     let client =
-        keystone_client::blocking::KeystoneClient::with_backend("http://keystone.test", backend);
+        keystone_client::blocking::KeystoneClient::with_backend("https://keystone.test", backend);
     let feed = client.unwrap().feed().list().page_size(2).all().unwrap();
     assert_eq!(feed.iter().map(|entry| entry.id.as_str()).collect::<Vec<_>>(), ["t3", "r3", "a3"]);
 }

@@ -1,0 +1,80 @@
+//! Logins that outlive the process.
+//!
+//! A command that people run on a login node should not ask for the password each time. With a
+//! session store ([`ClientBuilder::session_store`](crate::ClientBuilder::session_store)) a client
+//! takes over the login that an earlier one has left there, as long as it is good, and leaves its own
+//! behind. Logging out removes it.
+//!
+//! [`FileSessionStore`] keeps files that only their owner may read. Another place, such as the
+//! keyring of a desktop, is an implementation of [`SessionStore`].
+//!
+//! ```
+//! use keystone_client::KeystoneClient;
+//! use keystone_client::session_store::FileSessionStore;
+//! # use keystone_client::sandbox::Sandbox;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> { pollster::block_on(async {
+//! # let folder = std::env::temp_dir().join(format!("keystone-sessions-{}", std::process::id()));
+//! # let sandbox = Sandbox::new();
+//! let store = FileSessionStore::at(&folder);
+//! let builder = || {
+//!     KeystoneClient::builder("https://keystone.example.edu")
+//!         .session_store(store.clone(), "admin")
+//! #       .backend(sandbox.clone())
+//! };
+//! // One process logs in …
+//! builder().build()?.login("admin", "admin-password").await?;
+//! // … and the next one need not.
+//! let client = builder().build()?;
+//! assert_eq!(client.whoami().await?.unwrap().username, "admin");
+//! client.logout().await?;
+//! assert!(builder().build()?.whoami().await?.is_none());
+//! # std::fs::remove_dir_all(folder)?;
+//! # Ok(()) }) }
+//! ```
+
+mod file;
+
+use std::io;
+
+pub use self::file::FileSessionStore;
+pub use crate::credentials::{ExposeSecret, SecretString};
+
+/// Whose login it is, and at which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct SessionKey<'a> {
+    /// The address of the server in normal form, with a trailing slash.
+    pub base_url: &'a str,
+    /// The name of the user.
+    pub username: &'a str,
+}
+
+/// A place where logins are kept.
+///
+/// What is kept is a text in a form of this crate's own. Whoever has it is the user, as far as the
+/// server is concerned, until the login expires; so it belongs where nobody else can read it.
+///
+/// The methods are called on the thread of the call, by both clients alike, so they should be quick.
+pub trait SessionStore: Send + Sync + 'static {
+    /// The text kept for a key; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or others could have.
+    fn load(&self, key: SessionKey<'_>) -> io::Result<Option<SecretString>>;
+
+    /// Keeps a text in place of what was kept for the key before.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be kept.
+    fn save(&self, key: SessionKey<'_>, session: &SecretString) -> io::Result<()>;
+
+    /// Forgets what is kept for a key. That there is nothing is no error.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be removed.
+    fn remove(&self, key: SessionKey<'_>) -> io::Result<()>;
+}
