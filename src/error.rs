@@ -212,12 +212,15 @@ impl Error {
 
     /// The failure of the call of `origin` because something that it needed first has failed so.
     pub(crate) fn prevents(self, origin: &Origin, note: &'static str) -> Self {
-        let mut error =
-            Self::new(self.kind(), origin.operation).with_origin(origin).with_note(note);
+        let mut error = Self::new(self.kind(), origin.operation).with_origin(origin);
         error.0.status = self.0.status;
         error.0.retry_after = self.0.retry_after;
         error.0.explanation = self.0.explanation.clone();
-        error.with_source(self)
+        match &self.0.note {
+            // Where nothing was sent, the reason is all there is to tell.
+            Some(reason) if self.0.attempts == 0 => error.with_note(format!("{note}: {reason}")),
+            _ => error.with_note(note).with_source(self),
+        }
     }
 
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {

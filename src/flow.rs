@@ -14,7 +14,6 @@ mod transmit;
 mod version;
 
 use std::borrow::Cow;
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -197,15 +196,5 @@ impl Core {
             _ => "the client could not log in",
         };
         error.prevents(&origin, note)
-    }
-}
-
-impl fmt::Debug for Core {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Core")
-            .field("base", &self.base)
-            .field("settings", &self.settings)
-            .field("auth", &self.auth)
-            .finish_non_exhaustive()
     }
 }

@@ -85,7 +85,10 @@ impl Core {
             username: credentials.username(),
             password: credentials.password().expose_secret(),
         };
-        let request = Request::raw(LOG_IN, Method::POST, dialect.login_path()).with_json(&body)?;
+        let request = Request::raw(LOG_IN, Method::POST, dialect.login_path())
+            .with_json(&body)?
+            // The second of two opens another session, which harms nobody.
+            .with_idempotent(true);
         self.anonymous(effects, &request, started).await
     }
 

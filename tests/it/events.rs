@@ -81,10 +81,8 @@ fn each_attempt_is_an_event_without_secrets() {
     client.create_user(NewUser::new("ada", "correct-horse-battery")).send().unwrap();
     client.version().send().unwrap();
     let lines = lines.0.lock().unwrap();
-    let statuses: Vec<&str> = lines
-        .iter()
-        .filter_map(|line| line.split("status=").nth(1)?.split(' ').next())
-        .collect();
+    let statuses: Vec<&str> =
+        lines.iter().filter_map(|line| line.split("status=").nth(1)?.split(' ').next()).collect();
     assert_eq!(statuses, ["405", "200", "201", "502", "200"], "{lines:#?}");
     assert!(lines.iter().any(|line| line.contains("operation=create user")), "{lines:#?}");
     let of_version: Vec<&String> = lines.iter().filter(|line| line.contains("version")).collect();

@@ -39,7 +39,7 @@ impl<T, E> Finish for Result<T, E> {
 /// Makes two tests of one body: `asynchronous` and `blocking` in module `$name`.
 ///
 /// In the body, `client!(backend)` is a client of that colour over a backend that serves both,
-/// and `go!(call)` sends a call.
+/// `client!(backend, |builder| …)` one with other settings, and `go!(call)` sends a call.
 macro_rules! both_colours {
     ($($(#[$meta:meta])* fn $name:ident() $body:block)+) => {
         $(mod $name {
@@ -51,13 +51,14 @@ macro_rules! both_colours {
             fn asynchronous() {
                 #[allow(unused_macros)]
                 macro_rules! client {
-                    ($backend:expr) => {
-                        keystone_client::KeystoneClient::builder($crate::support::BASE)
-                            .retry($crate::support::retry())
-                            .backend($backend)
-                            .build()
-                            .unwrap()
-                    };
+                    ($backend:expr) => { client!($backend, |builder| builder) };
+                    ($backend:expr, |$builder:ident| $settings:expr) => {{
+                        let $builder =
+                            keystone_client::KeystoneClient::builder($crate::support::BASE)
+                                .retry($crate::support::retry())
+                                .backend($backend);
+                        $settings.build().unwrap()
+                    }};
                 }
                 #[allow(unused_macros)]
                 macro_rules! go {
@@ -71,13 +72,15 @@ macro_rules! both_colours {
             fn blocking() {
                 #[allow(unused_macros)]
                 macro_rules! client {
-                    ($backend:expr) => {
-                        keystone_client::blocking::KeystoneClient::builder($crate::support::BASE)
-                            .retry($crate::support::retry())
-                            .backend($backend)
-                            .build()
-                            .unwrap()
-                    };
+                    ($backend:expr) => { client!($backend, |builder| builder) };
+                    ($backend:expr, |$builder:ident| $settings:expr) => {{
+                        let $builder = keystone_client::blocking::KeystoneClient::builder(
+                            $crate::support::BASE,
+                        )
+                        .retry($crate::support::retry())
+                        .backend($backend);
+                        $settings.build().unwrap()
+                    }};
                 }
                 #[allow(unused_macros)]
                 macro_rules! go {
