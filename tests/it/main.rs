@@ -18,6 +18,7 @@ mod live;
 mod lookups;
 mod matches;
 mod mock;
+mod observe;
 mod pace;
 mod params;
 mod recordings;

@@ -158,3 +158,19 @@ fn walks_ask_for_no_more_ahead_than_the_budget_allows() {
     let list = client.clusters().list().page_size(10).concurrency(5);
     assert_eq!(list.all().unwrap().len(), 60);
 }
+
+/// Others send as the same user, so that the server refuses what the budget would allow.
+#[test]
+fn a_budget_that_is_too_large_is_lowered() {
+    let mut exchanges = vec![users(), users(), users(), throttled("20")];
+    exchanges.extend([users(), users(), users(), users(), users()]);
+    let sleeps =
+        both!(exchanges.clone(), |builder| builder.requests_per_minute(100), |client, go| {
+            for _ in 0..8 {
+                go!(client.users().list().all()).unwrap();
+            }
+        });
+    // Three were answered before the refusal: so the fourth has to wait until the first is a minute
+    // ago, and the others go three a minute, which grow to four.
+    assert_eq!(sleeps, [20, 40, 60]);
+}

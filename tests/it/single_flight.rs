@@ -1,14 +1,20 @@
 //! Any number of callers cause one refresh, and share what comes of it.
 
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use keystone_client::backend::{BackendError, HttpBackend, Now};
+use keystone_client::credentials::Credentials;
 use keystone_client::sandbox::{self, Sandbox};
 use keystone_client::testing::from_fn;
-use keystone_client::{ErrorKind, RetryPolicy, blocking};
+use keystone_client::{ErrorKind, KeystoneClient, RetryPolicy, blocking};
 
 /// How many callers there are in the tests of threads.
 const CALLERS: usize = 16;
@@ -78,4 +84,201 @@ fn many_threads_share_the_failure_of_one_refresh() {
     });
     assert_eq!(refreshes.load(Ordering::SeqCst), 1);
     assert!(client.is_authenticated(), "the refresh token may still be good");
+}
+
+/// A sandbox behind a door: requests to `path` wait until it is opened.
+#[derive(Clone)]
+struct Gated {
+    sandbox: Sandbox,
+    path: &'static str,
+    door: Arc<Mutex<Door>>,
+}
+
+#[derive(Default)]
+struct Door {
+    is_open: bool,
+    /// How many requests have come to it.
+    came: usize,
+    wakers: Vec<Waker>,
+}
+
+impl Gated {
+    fn new(sandbox: Sandbox, path: &'static str) -> Self {
+        Self { sandbox, path, door: Arc::default() }
+    }
+
+    fn open(&self) {
+        let mut door = self.door.lock().unwrap();
+        door.is_open = true;
+        door.wakers.drain(..).for_each(Waker::wake);
+    }
+
+    fn came(&self) -> usize {
+        self.door.lock().unwrap().came
+    }
+}
+
+impl HttpBackend for Gated {
+    async fn execute(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, BackendError> {
+        if request.uri().path() == self.path {
+            self.door.lock().unwrap().came += 1;
+            poll_fn(|context| {
+                let mut door = self.door.lock().unwrap();
+                if door.is_open {
+                    return Poll::Ready(());
+                }
+                door.wakers.push(context.waker().clone());
+                Poll::Pending
+            })
+            .await;
+        }
+        Ok(self.sandbox.handle(request))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.sandbox.advance(duration);
+    }
+
+    fn now(&self) -> Now {
+        HttpBackend::now(&self.sandbox)
+    }
+}
+
+/// A client whose access token is refused, and the door before the refresh.
+fn gated_client() -> (KeystoneClient, Gated) {
+    let sandbox =
+        Sandbox::builder().dialect(sandbox::Dialect::Jwt).staff("admin", "admin-password").build();
+    let gated = Gated::new(sandbox.clone(), "/authentication/refresh/");
+    let client =
+        KeystoneClient::builder("https://keystone.test").backend(gated.clone()).build().unwrap();
+    pollster::block_on(client.login("admin", "admin-password")).unwrap();
+    sandbox.expire_access_tokens();
+    (client, gated)
+}
+
+fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn a_caller_that_is_dropped_hands_over() {
+    let (client, gated) = gated_client();
+    let mut leader = client.users().list().count().send();
+    let mut follower = client.users().list().count().send();
+    assert!(poll_once(&mut leader).is_pending());
+    assert!(poll_once(&mut follower).is_pending());
+    drop(leader);
+    gated.open();
+    assert_eq!(pollster::block_on(follower).unwrap(), 1);
+    assert_eq!(gated.came(), 1, "the same refresh goes on");
+}
+
+/// As when a task waits for something else and keeps the future of a call.
+#[test]
+fn a_caller_that_is_not_polled_holds_up_nobody() {
+    let (client, gated) = gated_client();
+    let mut idle = client.users().list().count().send();
+    assert!(poll_once(&mut idle).is_pending());
+    gated.open();
+    let other = client.users().list().count().send();
+    assert_eq!(pollster::block_on(other).unwrap(), 1);
+    assert_eq!(pollster::block_on(idle).unwrap(), 1);
+    assert_eq!(gated.came(), 1);
+}
+
+/// Nobody waits for the refresh any more, so it is given up; who comes later begins anew.
+#[test]
+fn when_all_are_dropped_the_next_begins_anew() {
+    let (client, gated) = gated_client();
+    let mut calls = [client.users().list().count().send(), client.users().list().count().send()];
+    calls.iter_mut().for_each(|call| assert!(poll_once(call).is_pending()));
+    drop(calls);
+    gated.open();
+    assert_eq!(pollster::block_on(client.users().list().count()).unwrap(), 1);
+    assert_eq!(gated.came(), 2);
+}
+
+#[test]
+fn many_tasks_cause_one_login() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
+    let sandbox = Sandbox::new();
+    let gated = Gated::new(sandbox.clone(), "/authentication/login/");
+    let client = KeystoneClient::builder("https://keystone.test")
+        .credentials(Credentials::new("admin", "admin-password"))
+        .backend(gated.clone())
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        for _ in 0..5 {
+            let calls: Vec<_> = (0..64)
+                .map(|_| {
+                    let client = client.clone();
+                    tokio::spawn(async move { client.users().list().count().await })
+                })
+                .collect();
+            gated.open();
+            for call in calls {
+                assert_eq!(call.await.unwrap().unwrap(), 1);
+            }
+            sandbox.expire_sessions();
+        }
+    });
+    let requests = sandbox.requests();
+    let logins = requests.iter().filter(|it| it.path() == "/authentication/login/");
+    assert_eq!(logins.filter(|it| it.method() == "POST").count(), 5);
+}
+
+/// The login that is under way comes too late for whoever has logged out meanwhile.
+#[test]
+fn who_logs_out_while_the_client_logs_in_stays_out() {
+    let sandbox = Sandbox::new();
+    let gated = Gated::new(sandbox.clone(), "/authentication/login/");
+    let client = KeystoneClient::builder("https://keystone.test")
+        .credentials(Credentials::new("admin", "admin-password"))
+        .backend(gated.clone())
+        .build()
+        .unwrap();
+    let mut call = client.users().list().count().send();
+    assert!(poll_once(&mut call).is_pending());
+    pollster::block_on(client.logout()).unwrap();
+    gated.open();
+    assert_eq!(pollster::block_on(call).unwrap_err().kind(), ErrorKind::NotLoggedIn);
+    assert!(!client.is_authenticated());
+    let requests = sandbox.requests();
+    let seen: Vec<&str> = requests.iter().map(|request| request.path()).collect();
+    assert_eq!(
+        seen,
+        [
+            "/authentication/login/",
+            "/authentication/login/",
+            "/authentication/logout/",
+            "/users/users/"
+        ],
+        "the session that nobody wants any more is ended"
+    );
+}
+
+#[test]
+fn a_backend_that_panics_hurts_one_caller() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.clone();
+    let panics = AtomicUsize::new(1);
+    let backend = from_fn(move |request| {
+        let is_login = request.method() == "POST" && request.uri().path().ends_with("/login/");
+        if is_login && panics.swap(0, Ordering::SeqCst) == 1 {
+            panic!("as the test wants it");
+        }
+        Ok(server.handle(request))
+    });
+    let client = blocking::KeystoneClient::builder("https://keystone.test")
+        .credentials(Credentials::new("admin", "admin-password"))
+        .backend(backend)
+        .build()
+        .unwrap();
+    let other = client.clone();
+    assert!(thread::spawn(move || other.users().list().count().send()).join().is_err());
+    assert_eq!(client.users().list().count().send().unwrap(), 1);
 }
