@@ -1,59 +1,14 @@
 //! What the feature `tracing` tells, and what it does not.
 
-use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
-use std::thread::{self, ThreadId};
+use std::sync::Mutex;
 
 use keystone_client::RetryPolicy;
 use keystone_client::blocking::KeystoneClient;
 use keystone_client::resources::NewUser;
 use keystone_client::sandbox::Sandbox;
 use keystone_client::testing::from_fn;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber, subscriber};
 
-/// Keeps each event of one thread as one line.
-///
-/// It is the subscriber of the whole process: one for a thread alone misses events when another
-/// thread comes first to where they are made.
-#[derive(Clone)]
-struct Lines(Arc<Mutex<Vec<String>>>, ThreadId);
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0.push_str(&format!(" {}={value:?}", field.name()));
-    }
-}
-
-impl Subscriber for Lines {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("keystone_client")
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        if thread::current().id() != self.1 {
-            return;
-        }
-        let mut line = Line(event.metadata().level().to_string());
-        event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
+use crate::watch;
 
 #[test]
 fn each_attempt_is_an_event_without_secrets() {
@@ -75,12 +30,11 @@ fn each_attempt_is_an_event_without_secrets() {
         .backend(backend)
         .build()
         .unwrap();
-    let lines = Lines(Arc::default(), thread::current().id());
-    subscriber::set_global_default(lines.clone()).unwrap();
+    watch::take_lines();
     client.login("admin", "admin-password").unwrap();
     client.create_user(NewUser::new("ada", "correct-horse-battery")).send().unwrap();
     client.version().send().unwrap();
-    let lines = lines.0.lock().unwrap();
+    let lines = watch::take_lines();
     let statuses: Vec<&str> =
         lines.iter().filter_map(|line| line.split("status=").nth(1)?.split(' ').next()).collect();
     assert_eq!(statuses, ["405", "200", "201", "502", "200"], "{lines:#?}");

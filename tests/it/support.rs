@@ -110,10 +110,12 @@ pub(crate) use {awaited, both_colours, finished};
 
 /// The default policy, with waits that tests can state.
 pub(crate) fn retry() -> RetryPolicy {
+    crate::watch::begin();
     RetryPolicy::default().without_jitter()
 }
 
 pub(crate) fn script(exchanges: impl IntoIterator<Item = Exchange>) -> Scripted {
+    crate::watch::begin();
     Scripted::new(exchanges)
 }
 
