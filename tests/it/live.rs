@@ -5,6 +5,7 @@
 //! is short enough to be waited for.
 
 mod lists;
+mod renewal;
 
 use std::env;
 use std::thread;
