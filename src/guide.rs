@@ -2,3 +2,9 @@
 
 #[doc = include_str!("../docs/guide/lists.md")]
 pub mod lists {}
+
+#[doc = include_str!("../docs/guide/authentication.md")]
+pub mod authentication {}
+
+#[doc = include_str!("../docs/guide/failures.md")]
+pub mod failures {}
