@@ -5,11 +5,17 @@
 //! by clause in `docs/backends.md`; each clause is a test of the public conformance suite
 //! ([`testing::conformance`](crate::testing::conformance), feature `testing`).
 
+pub(crate) mod body;
+mod certificates;
 pub(crate) mod exchange;
 #[cfg(feature = "isahc")]
 mod isahc;
+mod proxy;
 #[cfg(feature = "reqwest")]
 pub(crate) mod reqwest;
+mod settings;
+#[cfg(all(feature = "rustls", any(feature = "isahc", feature = "ureq")))]
+mod trust;
 #[cfg(feature = "ureq")]
 mod ureq;
 
@@ -20,10 +26,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
+pub use self::certificates::{Identity, RootCertificates};
 #[cfg(feature = "isahc")]
 pub use self::isahc::IsahcBackend;
+pub use self::proxy::Proxy;
 #[cfg(feature = "reqwest")]
 pub use self::reqwest::ReqwestBackend;
+pub use self::settings::{InvalidSetting, TransportSettings};
 #[cfg(feature = "ureq")]
 pub use self::ureq::UreqBackend;
 
@@ -127,71 +136,6 @@ impl RequestTimeout {
     /// The time-out of `request`, if it carries one.
     pub fn of<B>(request: &http::Request<B>) -> Option<Duration> {
         request.extensions().get::<Self>().map(|timeout| timeout.0)
-    }
-}
-
-/// Settings that all adapters understand.
-///
-/// ```
-/// use std::time::Duration;
-/// use keystone_client::backend::TransportSettings;
-///
-/// let settings = TransportSettings::default().with_connect_timeout(Duration::from_secs(3));
-/// assert_eq!(settings.timeout, Duration::from_secs(60));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TransportSettings {
-    /// The longest time to establish a connection, TLS included. Default: 10 s.
-    pub connect_timeout: Duration,
-    /// The longest time for one exchange, used where the request carries no [`RequestTimeout`].
-    /// Default: 60 s.
-    pub timeout: Duration,
-    /// How long an idle connection is kept. The server closes them after 5 s, and a write on a
-    /// dying connection is in doubt, so it must be shorter. Default: 4 s.
-    pub idle_timeout: Duration,
-    /// The largest response body accepted, in bytes. Default: 256 MiB.
-    pub max_response_bytes: usize,
-}
-
-impl Default for TransportSettings {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(10),
-            timeout: Duration::from_secs(60),
-            idle_timeout: Duration::from_secs(4),
-            max_response_bytes: 256 * 1024 * 1024,
-        }
-    }
-}
-
-impl TransportSettings {
-    /// Sets [`connect_timeout`](Self::connect_timeout).
-    #[must_use]
-    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// Sets [`timeout`](Self::timeout).
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Sets [`idle_timeout`](Self::idle_timeout).
-    #[must_use]
-    pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = timeout;
-        self
-    }
-
-    /// Sets [`max_response_bytes`](Self::max_response_bytes).
-    #[must_use]
-    pub fn with_max_response_bytes(mut self, bytes: usize) -> Self {
-        self.max_response_bytes = bytes;
-        self
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the adapters share: the checks before a request leaves, and the bounded response body.
+//! What the adapters share: the checks of the settings, and those before a request leaves.
 
 #![cfg_attr(
     not(any(feature = "reqwest", feature = "isahc", feature = "ureq")),
@@ -9,8 +9,8 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::{Extensions, Method, StatusCode, Version, header, request, response};
+use bytes::Bytes;
+use http::{Extensions, HeaderValue, Method, Version, header, request};
 
 use super::{BackendError, BackendErrorKind, RequestTimeout, TransportSettings};
 
@@ -20,14 +20,74 @@ const LONGEST_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 /// To libcurl a time-out of zero means none at all.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 
-/// A server may announce any length, so memory is set aside in advance only up to here.
-const LARGEST_RESERVE: usize = 1024 * 1024;
+/// Refuses settings that this build cannot keep, whatever the adapter.
+pub(crate) fn check_settings(settings: &TransportSettings) -> Result<(), BackendError> {
+    let has_tls = cfg!(any(feature = "rustls", feature = "native-tls"));
+    let needs_tls = [
+        ("root_certificates", !settings.root_certificates.is_empty()),
+        ("identity", settings.identity.is_some()),
+        ("http2", settings.http2),
+    ];
+    for (setting, is_set) in needs_tls {
+        if is_set && !has_tls {
+            return Err(refuse(format!(
+                "`{setting}` is about TLS, which this build has not: enable the feature `rustls` \
+                 or `native-tls` of keystone-client, or leave it out",
+            )));
+        }
+    }
+    for (setting, is_set, has_feature) in [
+        ("http2", settings.http2, cfg!(feature = "http2")),
+        ("gzip", settings.gzip, cfg!(feature = "gzip")),
+    ] {
+        if is_set && !has_feature {
+            return Err(refuse(format!(
+                "`{setting}` needs the feature `{setting}` of keystone-client: enable it, or leave \
+                 `{setting}` off",
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses settings about certificates, for adapters that take them with rustls only.
+#[cfg(all(
+    any(feature = "isahc", feature = "ureq"),
+    feature = "native-tls",
+    not(feature = "rustls")
+))]
+pub(crate) fn refuse_certificates(
+    adapter: &str,
+    settings: &TransportSettings,
+) -> Result<(), BackendError> {
+    for (setting, is_set) in [
+        ("root_certificates", !settings.root_certificates.is_empty()),
+        ("identity", settings.identity.is_some()),
+    ] {
+        if is_set {
+            return Err(refuse(format!(
+                "{adapter} takes no `{setting}` with `native-tls`: enable the feature `rustls`, or \
+                 take `ReqwestBackend`",
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What has to be known of a request to read its response.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    /// Whether gzip was asked for by the adapter, so that the caller does not expect it.
+    pub(crate) gzip: bool,
+}
 
 /// Refuses what the adapters would send differently from one another, and drops the framing
 /// headers, which each library writes itself.
 pub(crate) fn prepare(
     request: http::Request<Bytes>,
-) -> Result<(request::Parts, Bytes), BackendError> {
+    settings: &TransportSettings,
+) -> Result<(request::Parts, Bytes, Asked), BackendError> {
     let (mut parts, body) = request.into_parts();
     check_uri(&parts.uri)?;
     if parts.method == Method::CONNECT {
@@ -50,7 +110,16 @@ pub(crate) fn prepare(
     parts.headers.remove(header::CONTENT_LENGTH);
     // The version of the request is no demand: some libraries would try HTTP/2 in the clear.
     parts.version = Version::HTTP_11;
-    Ok((parts, body))
+    // A range is one of the encoded body, of which a part cannot be decoded.
+    let gzip = settings.gzip
+        && ![header::ACCEPT_ENCODING, header::RANGE]
+            .iter()
+            .any(|name| parts.headers.contains_key(name));
+    if gzip {
+        parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    let asked = Asked { method: parts.method.clone(), gzip };
+    Ok((parts, body, asked))
 }
 
 fn check_uri(uri: &http::Uri) -> Result<(), BackendError> {
@@ -96,88 +165,15 @@ pub(crate) fn timeout_of(extensions: &Extensions, settings: &TransportSettings) 
     bounded(own.unwrap_or(settings.timeout))
 }
 
+/// That the head of the response has not come. A connection may have been there.
+#[cfg(any(feature = "reqwest", feature = "isahc"))]
+pub(crate) fn no_response_within(limit: Duration) -> BackendError {
+    BackendError::new(BackendErrorKind::Timeout, format!("no response within {limit:?}"))
+}
+
 /// `timeout` in the range that every library takes.
 pub(crate) fn bounded(timeout: Duration) -> Duration {
     timeout.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT)
-}
-
-/// Collects a response body up to the size limit.
-#[derive(Debug)]
-pub(crate) struct BodyBuffer {
-    bytes: BytesMut,
-    limit: usize,
-}
-
-impl BodyBuffer {
-    /// Fails at once if the response announces more than the limit.
-    pub(crate) fn new(
-        method: &Method,
-        response: &response::Parts,
-        settings: &TransportSettings,
-    ) -> Result<Self, BackendError> {
-        let limit = settings.max_response_bytes;
-        let announced = announced_length(method, response);
-        if announced.is_some_and(|length| length > limit as u64) {
-            return Err(too_large(limit));
-        }
-        let reserve = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-        Ok(Self { bytes: BytesMut::with_capacity(reserve.min(LARGEST_RESERVE)), limit })
-    }
-
-    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<(), BackendError> {
-        if chunk.len() > self.limit - self.bytes.len() {
-            return Err(too_large(self.limit));
-        }
-        self.bytes.extend_from_slice(chunk);
-        Ok(())
-    }
-
-    #[cfg(feature = "isahc")]
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    pub(crate) fn finish(self) -> Bytes {
-        self.bytes.freeze()
-    }
-}
-
-/// Reads a blocking response body to its end.
-#[cfg(any(feature = "ureq", all(feature = "reqwest", feature = "blocking")))]
-pub(crate) fn read_to_end(
-    reader: &mut impl io::Read,
-    buffer: &mut BodyBuffer,
-    failed: impl Fn(io::Error) -> BackendError,
-) -> Result<(), BackendError> {
-    let mut chunk = vec![0; 16 * 1024];
-    loop {
-        match reader.read(&mut chunk) {
-            Ok(0) => return Ok(()),
-            Ok(length) => buffer.push(chunk.get(..length).unwrap_or_default())?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(failed(error)),
-        }
-    }
-}
-
-/// Whether no body can follow the head, whatever length it announces.
-pub(crate) fn is_bodiless(method: &Method, response: &response::Parts) -> bool {
-    *method == Method::HEAD
-        || matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-}
-
-/// The length that the head announces, where a body follows the head at all.
-pub(crate) fn announced_length(method: &Method, response: &response::Parts) -> Option<u64> {
-    // A transfer coding overrides the length (RFC 9112, section 6.3).
-    if is_bodiless(method, response) || response.headers.contains_key(header::TRANSFER_ENCODING) {
-        return None;
-    }
-    response.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn too_large(limit: usize) -> BackendError {
-    let message = format!("the response body exceeds {limit} bytes");
-    BackendError::new(BackendErrorKind::TooLarge, message)
 }
 
 #[cfg(any(feature = "reqwest", feature = "ureq"))]

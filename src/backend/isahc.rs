@@ -2,20 +2,28 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::iter;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use ::isahc::config::{Configurable, ExpectContinue, RedirectPolicy, VersionNegotiation};
 use ::isahc::error::ErrorKind;
-use ::isahc::{AsyncBody, Error, HttpClient};
+#[cfg(feature = "rustls")]
+use ::isahc::tls::{TlsConfig, TrustStore};
+use ::isahc::{AsyncBody, Error, HttpClient, HttpClientBuilder};
 use bytes::Bytes;
 use futures_io::AsyncRead;
-use http::{HeaderValue, Method, header, request, response};
+use futures_timer::Delay;
+use http::{HeaderValue, Method, Version, header, request, response};
 
-use super::exchange::{self, BodyBuffer};
+use super::body::{self, BodyBuffer};
+use super::exchange;
+#[cfg(feature = "rustls")]
+use super::trust;
 use super::{BackendError, BackendErrorKind, HttpBackend, TransportSettings};
 use crate::blocking;
 
@@ -60,15 +68,34 @@ impl IsahcBackend {
     }
 
     /// A backend with these settings. The idle time-out is rounded down to whole seconds; below
-    /// one second no connection is kept.
+    /// one second no connection is kept. The time-out of the response ends with the first byte of
+    /// the body.
     ///
     /// # Errors
     ///
-    /// As for [`new`](Self::new).
+    /// As for [`new`](Self::new), and if isahc or this build cannot do what is set, such as a client
+    /// identity.
     pub fn with_settings(settings: &TransportSettings) -> Result<Self, BackendError> {
+        exchange::check_settings(settings)?;
+        if settings.identity.is_some() {
+            return Err(exchange::refuse(
+                "isahc takes no `identity`, as libcurl reads keys for rustls from files only: leave \
+                 it out, or take `ReqwestBackend` or `UreqBackend`",
+            ));
+        }
+        #[cfg(feature = "rustls")]
+        let tls = tls_config(settings)?;
+        #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+        exchange::refuse_certificates("isahc", settings)?;
+        let client = |idle| {
+            let builder = client_builder(settings, idle);
+            #[cfg(feature = "rustls")]
+            let builder = builder.tls_config(tls.clone());
+            builder.build().map_err(failed)
+        };
         Ok(Self {
-            client: client(settings, settings.idle_timeout)?,
-            single_use: client(settings, Duration::ZERO)?,
+            client: client(settings.idle_timeout)?,
+            single_use: client(Duration::ZERO)?,
             settings: Arc::new(settings.clone()),
         })
     }
@@ -77,7 +104,7 @@ impl IsahcBackend {
         &self,
         request: http::Request<Bytes>,
     ) -> Result<http::Response<Bytes>, BackendError> {
-        let (mut parts, body) = exchange::prepare(request)?;
+        let (mut parts, body, asked) = exchange::prepare(request, &self.settings)?;
         check(&parts)?;
         let method = parts.method.clone();
         if method == Method::POST && !parts.headers.contains_key(header::CONTENT_TYPE) {
@@ -89,6 +116,7 @@ impl IsahcBackend {
         let mut builder = http::Request::builder()
             .timeout(exchange::timeout_of(&parts.extensions, &self.settings))
             .method(parts.method)
+            .proxy(proxy_for(&parts.uri, &self.settings)?)
             .uri(parts.uri);
         if let Some(headers) = builder.headers_mut() {
             *headers = parts.headers;
@@ -97,16 +125,22 @@ impl IsahcBackend {
             .body(request_body(&method, body))
             .map_err(|error| BackendError::new(BackendErrorKind::Request, error))?;
 
-        let (mut head, body) = client.send_async(request).await.map_err(failed)?.into_parts();
+        let response = client.send_async(request);
+        let response = match self.settings.response_timeout.map(exchange::bounded) {
+            Some(limit) => within(limit, response).await?,
+            None => response.await,
+        };
+        let (mut head, body) = response.map_err(failed)?.into_parts();
         // Handles of isahc, among them the request's body, which must not be cloned.
         head.extensions.clear();
-        let mut buffer = BodyBuffer::new(&method, &head, &self.settings)?;
+        let mut buffer = BodyBuffer::new(&asked, &head, &self.settings)?;
         read_to_end(body, &mut buffer).await?;
-        if is_cut_short(&method, &head, buffer.len()) {
+        if is_cut_short(&method, &head, buffer.received()) {
             let reason = "the connection was closed within the head of the response";
             return Err(BackendError::new(BackendErrorKind::Closed, reason));
         }
-        Ok(http::Response::from_parts(head, buffer.finish()))
+        let body = buffer.finish(&mut head)?;
+        Ok(http::Response::from_parts(head, body))
     }
 }
 
@@ -119,7 +153,7 @@ impl HttpBackend for IsahcBackend {
     }
 
     async fn sleep(&self, duration: Duration) {
-        futures_timer::Delay::new(duration).await;
+        Delay::new(duration).await;
     }
 }
 
@@ -143,22 +177,64 @@ impl fmt::Debug for IsahcBackend {
     }
 }
 
-fn client(settings: &TransportSettings, idle: Duration) -> Result<HttpClient, BackendError> {
+fn client_builder(settings: &TransportSettings, idle: Duration) -> HttpClientBuilder {
+    let version = if settings.http2 {
+        VersionNegotiation::latest_compatible()
+    } else {
+        VersionNegotiation::http11()
+    };
     let builder = HttpClient::builder()
         .connect_timeout(exchange::bounded(settings.connect_timeout))
         .redirect_policy(RedirectPolicy::None)
         .automatic_decompression(false)
         .expect_continue(ExpectContinue::disabled())
-        .version_negotiation(VersionNegotiation::http11())
+        .version_negotiation(version)
         .metrics(false)
-        .proxy(None);
+        // Left to itself, libcurl reads the list from the environment.
+        .proxy_blacklist(iter::empty::<String>());
     // libcurl counts in seconds, and to it zero seconds means no limit.
-    let builder = if idle < Duration::from_secs(1) {
+    if idle < Duration::from_secs(1) {
         builder.connection_cache_size(0)
     } else {
         builder.connection_cache_ttl(idle)
-    };
-    builder.build().map_err(failed)
+    }
+}
+
+#[cfg(feature = "rustls")]
+fn tls_config(settings: &TransportSettings) -> Result<TlsConfig, BackendError> {
+    if settings.root_certificates.is_empty() {
+        return Ok(TlsConfig::default());
+    }
+    let roots = trust::with_those_of_the_system(&settings.root_certificates)?;
+    let store =
+        roots.iter().fold(TrustStore::builder(), |store, root| store.certificate_from_der(root));
+    Ok(TlsConfig::builder().trust_store(store.build()).build())
+}
+
+fn proxy_for(
+    uri: &http::Uri,
+    settings: &TransportSettings,
+) -> Result<Option<http::Uri>, BackendError> {
+    let target = uri.scheme_str().zip(uri.host());
+    settings
+        .proxy
+        .as_ref()
+        .zip(target)
+        .and_then(|(proxy, (scheme, host))| proxy.for_target(scheme, host, uri.port_u16()))
+        .map(|url| url.parse().map_err(|_| exchange::refuse("isahc cannot use this proxy URL")))
+        .transpose()
+}
+
+/// What `response` comes to, unless `limit` is up before.
+async fn within<T>(limit: Duration, response: impl Future<Output = T>) -> Result<T, BackendError> {
+    let (mut response, mut delay) = (pin!(response), pin!(Delay::new(limit)));
+    poll_fn(|context| {
+        if let Poll::Ready(response) = response.as_mut().poll(context) {
+            return Poll::Ready(Ok(response));
+        }
+        delay.as_mut().poll(context).map(|()| Err(exchange::no_response_within(limit)))
+    })
+    .await
 }
 
 /// Refuses what isahc panics at or libcurl would rewrite.
@@ -207,15 +283,19 @@ async fn read_to_end(mut body: AsyncBody, buffer: &mut BodyBuffer) -> Result<(),
 }
 
 /// Whether the connection may have been closed within the head, which libcurl takes for its end.
+/// HTTP/2 has frames for that.
 ///
 /// So a head without any framing needs a body to be believed. What remains unseen is a head cut
 /// after its `Transfer-Encoding`, which comes out as an empty body.
 fn is_cut_short(method: &Method, head: &response::Parts, length: usize) -> bool {
-    match exchange::announced_length(method, head) {
+    if head.version == Version::HTTP_2 {
+        return false;
+    }
+    match body::announced_length(method, head) {
         Some(announced) => announced != length as u64,
         None => {
             length == 0
-                && !exchange::is_bodiless(method, head)
+                && !body::is_bodiless(method, head)
                 && !head.headers.contains_key(header::TRANSFER_ENCODING)
         }
     }

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, response};
 use tokio::runtime::Handle;
 
-use super::exchange::{self, BodyBuffer};
+use super::body::BodyBuffer;
+use super::exchange::{self, Asked};
 use super::{BackendError, BackendErrorKind, HttpBackend, TransportSettings};
 
 /// Sends requests with the async client of `reqwest`; needs a Tokio runtime.
@@ -57,9 +58,9 @@ impl ReqwestBackend {
     ///
     /// # Errors
     ///
-    /// As for [`new`](Self::new).
+    /// As for [`new`](Self::new), and if this build cannot do what is set.
     pub fn with_settings(settings: &TransportSettings) -> Result<Self, BackendError> {
-        let client = client_builder(settings).build().map_err(failed)?;
+        let client = client_builder(settings)?.build().map_err(failed)?;
         Ok(Self { client, settings: settings.clone() })
     }
 }
@@ -76,20 +77,27 @@ impl HttpBackend for ReqwestBackend {
             ));
         }
         let outgoing = outgoing(request, &self.settings)?;
-        let method = outgoing.method.clone();
         let mut request = Request::new(outgoing.method, outgoing.url);
         *request.timeout_mut() = Some(outgoing.timeout);
         *request.headers_mut() = outgoing.headers;
         *request.body_mut() = outgoing.body.map(Into::into);
 
-        let mut response = self.client.execute(request).await.map_err(failed)?;
+        let response = self.client.execute(request);
+        let mut response = match self.settings.response_timeout.map(exchange::bounded) {
+            Some(limit) => tokio::time::timeout(limit, response)
+                .await
+                .map_err(|_| exchange::no_response_within(limit))?,
+            None => response.await,
+        }
+        .map_err(failed)?;
         let headers = mem::take(response.headers_mut());
-        let head = head_of(response.status(), response.version(), headers);
-        let mut buffer = BodyBuffer::new(&method, &head, &self.settings)?;
+        let mut head = head_of(response.status(), response.version(), headers);
+        let mut buffer = BodyBuffer::new(&outgoing.asked, &head, &self.settings)?;
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             buffer.push(&chunk)?;
         }
-        Ok(http::Response::from_parts(head, buffer.finish()))
+        let body = buffer.finish(&mut head)?;
+        Ok(http::Response::from_parts(head, body))
     }
 
     #[allow(clippy::disallowed_methods, reason = "an adapter is where waiting is done")]
@@ -110,20 +118,52 @@ impl fmt::Debug for ReqwestBackend {
 }
 
 /// The set-up of the client, which the blocking one shares.
-pub(crate) fn client_builder(settings: &TransportSettings) -> ClientBuilder {
+pub(crate) fn client_builder(settings: &TransportSettings) -> Result<ClientBuilder, BackendError> {
+    exchange::check_settings(settings)?;
     let builder = Client::builder()
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         .referer(false)
-        .no_proxy()
-        .http1_only()
         .connect_timeout(exchange::bounded(settings.connect_timeout))
         .pool_idle_timeout(settings.idle_timeout);
+    let builder = if settings.http2 { builder } else { builder.http1_only() };
+    let builder = match settings.proxy.clone() {
+        Some(proxy) => builder.proxy(::reqwest::Proxy::custom(move |url| {
+            proxy.for_target(url.scheme(), url.host_str()?, url.port()).map(str::to_owned)
+        })),
+        None => builder.no_proxy(),
+    };
     #[cfg(feature = "rustls")]
     let builder = builder.tls_backend_rustls();
     #[cfg(all(feature = "native-tls", not(feature = "rustls")))]
     let builder = builder.tls_backend_native();
-    builder
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let builder = with_certificates(builder, settings)?;
+    Ok(builder)
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+fn with_certificates(
+    mut builder: ClientBuilder,
+    settings: &TransportSettings,
+) -> Result<ClientBuilder, BackendError> {
+    let refused = |setting: &str, error: ::reqwest::Error| {
+        exchange::refuse(format!("reqwest does not take `{setting}`: {}", causes(&error)))
+    };
+    for certificate in settings.root_certificates.iter() {
+        let certificate = ::reqwest::Certificate::from_der(certificate)
+            .map_err(|error| refused("root_certificates", error))?;
+        builder = builder.tls_certs_merge([certificate]);
+    }
+    if let Some(identity) = &settings.identity {
+        let (chain, key) = (identity.chain_pem(), identity.key_pem());
+        #[cfg(feature = "rustls")]
+        let identity = ::reqwest::Identity::from_pem(format!("{chain}{key}").as_bytes());
+        #[cfg(not(feature = "rustls"))]
+        let identity = ::reqwest::Identity::from_pkcs8_pem(chain.as_bytes(), key.as_bytes());
+        builder = builder.identity(identity.map_err(|error| refused("identity", error))?);
+    }
+    Ok(builder)
 }
 
 /// What both clients of reqwest are to send.
@@ -133,13 +173,14 @@ pub(crate) struct Outgoing {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Bytes>,
     pub(crate) timeout: Duration,
+    pub(crate) asked: Asked,
 }
 
 pub(crate) fn outgoing(
     request: http::Request<Bytes>,
     settings: &TransportSettings,
 ) -> Result<Outgoing, BackendError> {
-    let (mut parts, body) = exchange::prepare(request)?;
+    let (mut parts, body, asked) = exchange::prepare(request, settings)?;
     if body.is_empty() && exchange::sends_body(&parts.method, &body) {
         // Left to itself, reqwest takes an empty body for none.
         parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0));
@@ -150,6 +191,7 @@ pub(crate) fn outgoing(
         method: parts.method,
         headers: parts.headers,
         body: Some(body).filter(|body| !body.is_empty()),
+        asked,
     })
 }
 
@@ -187,6 +229,16 @@ pub(crate) fn failed(error: ::reqwest::Error) -> BackendError {
         kind_of_cause(&error)
     };
     BackendError::new(kind, error)
+}
+
+/// What is behind `error`, which says little by itself.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+fn causes(error: &::reqwest::Error) -> String {
+    let mut cause: &dyn StdError = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
 }
 
 fn kind_of_cause(error: &::reqwest::Error) -> BackendErrorKind {

@@ -5,11 +5,20 @@ use std::io;
 use std::time::Duration;
 
 use ::ureq::config::AutoHeaderValue;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+use ::ureq::tls::TlsConfig;
+#[cfg(feature = "rustls")]
+use ::ureq::tls::{Certificate, ClientCert, PrivateKey, TlsConfigBuilder};
 use ::ureq::{Agent, AsSendBody, Error, Timeout};
 use bytes::Bytes;
 use http::request;
+#[cfg(feature = "rustls")]
+use pki_types::CertificateDer;
 
-use super::exchange::{self, BodyBuffer};
+use super::body::{self, BodyBuffer};
+use super::exchange;
+#[cfg(feature = "rustls")]
+use super::trust;
 use super::{BackendError, BackendErrorKind, TransportSettings};
 use crate::blocking::HttpBackend;
 
@@ -48,13 +57,22 @@ impl UreqBackend {
         Self::with_settings(&TransportSettings::default())
     }
 
-    /// A backend with these settings.
+    /// A backend with these settings. The time-out of the response counts for each of connecting,
+    /// sending, and waiting by itself; to a proxy, `http` too goes through a tunnel.
     ///
     /// # Errors
     ///
-    /// As for [`new`](Self::new).
+    /// [`BackendErrorKind::Request`] if ureq or this build cannot do what is set.
     pub fn with_settings(settings: &TransportSettings) -> Result<Self, BackendError> {
+        exchange::check_settings(settings)?;
+        if settings.http2 {
+            return Err(exchange::refuse(
+                "ureq speaks HTTP/1.1 only: leave `http2` off, or take `ReqwestBackend`",
+            ));
+        }
+        let response_timeout = settings.response_timeout.map(exchange::bounded);
         let connect_timeout = exchange::bounded(settings.connect_timeout);
+        let connect_timeout = response_timeout.unwrap_or(connect_timeout).min(connect_timeout);
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -65,9 +83,12 @@ impl UreqBackend {
             .accept_encoding(AutoHeaderValue::None)
             .timeout_resolve(Some(connect_timeout))
             .timeout_connect(Some(connect_timeout))
+            .timeout_send_request(response_timeout)
+            .timeout_send_body(response_timeout)
+            .timeout_recv_response(response_timeout)
             .max_idle_age(settings.idle_timeout);
         #[cfg(any(feature = "rustls", feature = "native-tls"))]
-        let config = config.tls_config(tls_config());
+        let config = config.tls_config(tls_config(settings)?);
         Ok(Self { agent: config.build().new_agent(), settings: settings.clone() })
     }
 
@@ -88,8 +109,9 @@ impl UreqBackend {
         request: http::Request<impl AsSendBody>,
     ) -> Result<http::Response<::ureq::Body>, Error> {
         let timeout = exchange::timeout_of(request.extensions(), &self.settings);
-        let request = self.agent.configure_request(request).timeout_global(Some(timeout)).build();
-        self.agent.run(request)
+        let proxy = proxy_for(request.uri(), &self.settings)?;
+        let request = self.agent.configure_request(request).timeout_global(Some(timeout));
+        self.agent.run(request.proxy(proxy).build())
     }
 }
 
@@ -98,13 +120,13 @@ impl HttpBackend for UreqBackend {
         &self,
         request: http::Request<Bytes>,
     ) -> Result<http::Response<Bytes>, BackendError> {
-        let (parts, body) = exchange::prepare(request)?;
-        let method = parts.method.clone();
-        let (head, body) = self.send(parts, &body).map_err(failed)?.into_parts();
-        let mut buffer = BodyBuffer::new(&method, &head, &self.settings)?;
+        let (parts, body, asked) = exchange::prepare(request, &self.settings)?;
+        let (mut head, response) = self.send(parts, &body).map_err(failed)?.into_parts();
+        let mut buffer = BodyBuffer::new(&asked, &head, &self.settings)?;
         let read_failed = |error: io::Error| failed(Error::from(error));
-        exchange::read_to_end(&mut body.into_reader(), &mut buffer, read_failed)?;
-        Ok(http::Response::from_parts(head, buffer.finish()))
+        body::read_to_end(&mut response.into_reader(), &mut buffer, read_failed)?;
+        let body = buffer.finish(&mut head)?;
+        Ok(http::Response::from_parts(head, body))
     }
 
     #[allow(clippy::disallowed_methods, reason = "an adapter is where waiting is done")]
@@ -119,13 +141,72 @@ impl fmt::Debug for UreqBackend {
     }
 }
 
+fn proxy_for(
+    uri: &http::Uri,
+    settings: &TransportSettings,
+) -> Result<Option<::ureq::Proxy>, Error> {
+    let target = uri.scheme_str().zip(uri.host());
+    settings
+        .proxy
+        .as_ref()
+        .zip(target)
+        .and_then(|(proxy, (scheme, host))| proxy.for_target(scheme, host, uri.port_u16()))
+        .map(::ureq::Proxy::new)
+        .transpose()
+}
+
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
-fn tls_config() -> ::ureq::tls::TlsConfig {
-    use ::ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+fn tls_config(settings: &TransportSettings) -> Result<TlsConfig, BackendError> {
+    use ::ureq::tls::{RootCerts, TlsProvider};
 
     let provider =
         if cfg!(feature = "rustls") { TlsProvider::Rustls } else { TlsProvider::NativeTls };
-    TlsConfig::builder().provider(provider).root_certs(RootCerts::PlatformVerifier).build()
+    let config = TlsConfig::builder().provider(provider).root_certs(RootCerts::PlatformVerifier);
+    #[cfg(feature = "rustls")]
+    let config = with_certificates(config, settings)?;
+    #[cfg(not(feature = "rustls"))]
+    exchange::refuse_certificates("ureq", settings)?;
+    Ok(config.build())
+}
+
+#[cfg(feature = "rustls")]
+fn with_certificates(
+    mut config: TlsConfigBuilder,
+    settings: &TransportSettings,
+) -> Result<TlsConfigBuilder, BackendError> {
+    if !settings.root_certificates.is_empty() {
+        let roots = trust::with_those_of_the_system(&settings.root_certificates)?;
+        config = config.root_certs(roots.iter().map(owned).into());
+    }
+    if let Some(identity) = &settings.identity {
+        check_identity(identity)?;
+        let chain: Vec<_> = identity.chain().iter().map(owned).collect();
+        let key = PrivateKey::from_pem(identity.key_pem().as_bytes()).map_err(failed)?;
+        config = config.client_cert(Some(ClientCert::new_with_certs(&chain, key)));
+    }
+    Ok(config)
+}
+
+#[cfg(feature = "rustls")]
+fn owned(certificate: &CertificateDer<'static>) -> Certificate<'static> {
+    Certificate::from_der(certificate).to_owned()
+}
+
+/// ureq panics at a key that does not fit, when it connects.
+#[cfg(feature = "rustls")]
+fn check_identity(identity: &super::Identity) -> Result<(), BackendError> {
+    use pki_types::PrivateKeyDer;
+    use pki_types::pem::PemObject;
+    use rustls::crypto::{CryptoProvider, ring};
+    use rustls::sign::CertifiedKey;
+
+    let no_key = |_| exchange::refuse("`identity` has a private key that ureq cannot use");
+    let key = PrivateKeyDer::from_pem_slice(identity.key_pem().as_bytes()).map_err(no_key)?;
+    let provider = CryptoProvider::get_default().cloned();
+    let provider = provider.unwrap_or_else(|| ring::default_provider().into());
+    CertifiedKey::from_der(identity.chain().to_vec(), key, &provider)
+        .map(drop)
+        .map_err(|error| exchange::refuse(format!("ureq does not take `identity`: {error}")))
 }
 
 fn failed(error: Error) -> BackendError {
@@ -137,10 +218,12 @@ fn failed(error: Error) -> BackendError {
             let error = BackendError::new(BackendErrorKind::Timeout, error);
             return if connecting { error.not_sent() } else { error };
         }
-        Error::Http(_) => BackendErrorKind::Request,
-        Error::HostNotFound | Error::ConnectionFailed | Error::Tls(_) | Error::TlsRequired => {
-            BackendErrorKind::Connect
-        }
+        Error::Http(_) | Error::InvalidProxyUrl => BackendErrorKind::Request,
+        Error::HostNotFound
+        | Error::ConnectionFailed
+        | Error::ConnectProxyFailed(_)
+        | Error::Tls(_)
+        | Error::TlsRequired => BackendErrorKind::Connect,
         #[cfg(feature = "rustls")]
         Error::Rustls(_) => BackendErrorKind::Connect,
         #[cfg(feature = "native-tls")]

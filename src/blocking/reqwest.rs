@@ -8,7 +8,8 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use super::HttpBackend;
-use crate::backend::exchange::{self, BodyBuffer};
+use crate::backend::body::{self, BodyBuffer};
+use crate::backend::exchange;
 use crate::backend::reqwest::{client_builder, failed, head_of, outgoing};
 use crate::backend::{BackendError, BackendErrorKind, TransportSettings};
 
@@ -52,14 +53,20 @@ impl ReqwestBackend {
         Self::with_settings(&TransportSettings::default())
     }
 
-    /// A backend with these settings.
+    /// A backend with these settings. The time-out of the response also bounds each silence within
+    /// the body.
     ///
     /// # Errors
     ///
-    /// As for [`new`](Self::new).
+    /// As for [`new`](Self::new), and if this build cannot do what is set.
     pub fn with_settings(settings: &TransportSettings) -> Result<Self, BackendError> {
         refuse_inside_runtime()?;
-        let builder = ClientBuilder::from(client_builder(settings)).timeout(None);
+        let builder = client_builder(settings)?;
+        let builder = match settings.response_timeout {
+            Some(limit) => builder.read_timeout(exchange::bounded(limit)),
+            None => builder,
+        };
+        let builder = ClientBuilder::from(builder).timeout(None);
         Ok(Self { client: builder.build().map_err(failed)?, settings: settings.clone() })
     }
 }
@@ -71,7 +78,6 @@ impl HttpBackend for ReqwestBackend {
     ) -> Result<http::Response<Bytes>, BackendError> {
         refuse_inside_runtime()?;
         let outgoing = outgoing(request, &self.settings)?;
-        let method = outgoing.method.clone();
         let mut request = Request::new(outgoing.method, outgoing.url);
         *request.timeout_mut() = Some(outgoing.timeout);
         *request.headers_mut() = outgoing.headers;
@@ -79,10 +85,11 @@ impl HttpBackend for ReqwestBackend {
 
         let mut response = self.client.execute(request).map_err(failed)?;
         let headers = mem::take(response.headers_mut());
-        let head = head_of(response.status(), response.version(), headers);
-        let mut buffer = BodyBuffer::new(&method, &head, &self.settings)?;
-        exchange::read_to_end(&mut response, &mut buffer, read_failed)?;
-        Ok(http::Response::from_parts(head, buffer.finish()))
+        let mut head = head_of(response.status(), response.version(), headers);
+        let mut buffer = BodyBuffer::new(&outgoing.asked, &head, &self.settings)?;
+        body::read_to_end(&mut response, &mut buffer, read_failed)?;
+        let body = buffer.finish(&mut head)?;
+        Ok(http::Response::from_parts(head, body))
     }
 
     #[allow(clippy::disallowed_methods, reason = "an adapter is where waiting is done")]

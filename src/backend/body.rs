@@ -1,0 +1,189 @@
+//! The bounded response body, which the adapters share.
+
+#![cfg_attr(
+    not(any(feature = "reqwest", feature = "isahc", feature = "ureq")),
+    allow(dead_code, reason = "only adapters need it")
+)]
+
+use std::fmt;
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use http::{Method, StatusCode, header, response};
+
+use super::exchange::Asked;
+use super::{BackendError, BackendErrorKind, TransportSettings};
+
+/// A server may announce any length, so memory is set aside in advance only up to here.
+const LARGEST_RESERVE: usize = 1024 * 1024;
+
+/// Collects a response body up to the size limit, decoded if the adapter has asked for gzip.
+pub(crate) struct BodyBuffer {
+    content: Content,
+    received: usize,
+    /// How much is received at most, before decoding.
+    most: usize,
+    limit: usize,
+}
+
+enum Content {
+    Plain(Bounded),
+    #[cfg(feature = "gzip")]
+    Gzip(Box<flate2::write::MultiGzDecoder<Bounded>>),
+}
+
+impl BodyBuffer {
+    /// Fails at once if the response announces more than the limit.
+    pub(crate) fn new(
+        asked: &Asked,
+        response: &response::Parts,
+        settings: &TransportSettings,
+    ) -> Result<Self, BackendError> {
+        let limit = settings.max_response_bytes;
+        let bounded = Bounded { bytes: BytesMut::new(), limit };
+        #[cfg(feature = "gzip")]
+        if asked.gzip && is_gzip(response) && !is_bodiless(&asked.method, response) {
+            let decoder = Box::new(flate2::write::MultiGzDecoder::new(bounded));
+            // What cannot be compressed grows by less than this.
+            let most = limit.saturating_add(limit / 256).saturating_add(1024);
+            return Ok(Self { content: Content::Gzip(decoder), received: 0, most, limit });
+        }
+        let announced = announced_length(&asked.method, response);
+        if announced.is_some_and(|length| length > limit as u64) {
+            return Err(too_large(limit));
+        }
+        let mut bounded = bounded;
+        let reserve = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        bounded.bytes.reserve(reserve.min(LARGEST_RESERVE));
+        Ok(Self { content: Content::Plain(bounded), received: 0, most: limit, limit })
+    }
+
+    pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<(), BackendError> {
+        if chunk.len() > self.most - self.received {
+            return Err(too_large(self.limit));
+        }
+        self.received += chunk.len();
+        match &mut self.content {
+            Content::Plain(bounded) => bounded.push(chunk),
+            #[cfg(feature = "gzip")]
+            Content::Gzip(decoder) => {
+                io::Write::write_all(decoder, chunk).map_err(|error| undecodable(error, self.limit))
+            }
+        }
+    }
+
+    /// How many bytes have been received, before decoding.
+    #[cfg(feature = "isahc")]
+    pub(crate) fn received(&self) -> usize {
+        self.received
+    }
+
+    /// The body. What `head` says of its encoding is taken out if it is decoded.
+    pub(crate) fn finish(self, head: &mut response::Parts) -> Result<Bytes, BackendError> {
+        match self.content {
+            Content::Plain(bounded) => Ok(bounded.bytes.freeze()),
+            #[cfg(feature = "gzip")]
+            Content::Gzip(decoder) => {
+                head.headers.remove(header::CONTENT_ENCODING);
+                head.headers.remove(header::CONTENT_LENGTH);
+                if self.received == 0 {
+                    return Ok(Bytes::new());
+                }
+                let bounded = decoder.finish().map_err(|error| undecodable(error, self.limit))?;
+                Ok(bounded.bytes.freeze())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for BodyBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyBuffer").field("received", &self.received).finish_non_exhaustive()
+    }
+}
+
+struct Bounded {
+    bytes: BytesMut,
+    limit: usize,
+}
+
+impl Bounded {
+    fn push(&mut self, chunk: &[u8]) -> Result<(), BackendError> {
+        if chunk.len() > self.limit - self.bytes.len() {
+            return Err(too_large(self.limit));
+        }
+        self.bytes.extend_from_slice(chunk);
+        Ok(())
+    }
+}
+
+#[cfg(feature = "gzip")]
+impl io::Write for Bounded {
+    fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
+        match self.push(chunk) {
+            Ok(()) => Ok(chunk.len()),
+            Err(_) => Err(io::ErrorKind::FileTooLarge.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(feature = "gzip")]
+fn is_gzip(response: &response::Parts) -> bool {
+    let mut encodings = response.headers.get_all(header::CONTENT_ENCODING).iter();
+    let first = encodings.next().and_then(|value| value.to_str().ok()).map(str::trim);
+    encodings.next().is_none()
+        && first.is_some_and(|encoding| {
+            encoding.eq_ignore_ascii_case("gzip") || encoding.eq_ignore_ascii_case("x-gzip")
+        })
+}
+
+#[cfg(feature = "gzip")]
+fn undecodable(error: io::Error, limit: usize) -> BackendError {
+    if error.kind() == io::ErrorKind::FileTooLarge {
+        return too_large(limit);
+    }
+    let reason = "the body is not the gzip that it is announced as, or its end is missing";
+    BackendError::new(BackendErrorKind::Protocol, reason)
+}
+
+/// Reads a blocking response body to its end.
+#[cfg(any(feature = "ureq", all(feature = "reqwest", feature = "blocking")))]
+pub(crate) fn read_to_end(
+    reader: &mut impl io::Read,
+    buffer: &mut BodyBuffer,
+    failed: impl Fn(io::Error) -> BackendError,
+) -> Result<(), BackendError> {
+    let mut chunk = vec![0; 16 * 1024];
+    loop {
+        match reader.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(length) => buffer.push(chunk.get(..length).unwrap_or_default())?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
+/// Whether no body can follow the head, whatever length it announces.
+pub(crate) fn is_bodiless(method: &Method, response: &response::Parts) -> bool {
+    *method == Method::HEAD
+        || matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+/// The length that the head announces, where a body follows the head at all.
+pub(crate) fn announced_length(method: &Method, response: &response::Parts) -> Option<u64> {
+    // A transfer coding overrides the length (RFC 9112, section 6.3).
+    if is_bodiless(method, response) || response.headers.contains_key(header::TRANSFER_ENCODING) {
+        return None;
+    }
+    response.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn too_large(limit: usize) -> BackendError {
+    let message = format!("the response body exceeds {limit} bytes");
+    BackendError::new(BackendErrorKind::TooLarge, message)
+}
