@@ -28,9 +28,8 @@ pub struct TransportSettings {
     /// The longest time until the head of the response has arrived, connecting and sending
     /// included. Default: none but [`timeout`](Self::timeout).
     ///
-    /// Three adapters come close to it, see `docs/backends.md`: for isahc the head is there with
-    /// the first byte of the body, ureq measures connecting, sending and waiting one by one, and
-    /// blocking reqwest also bounds each silence within the body with it.
+    /// Two adapters come close to it: for isahc the head is there with the first byte of the body,
+    /// and ureq measures connecting, sending and waiting one by one.
     pub response_timeout: Option<Duration>,
     /// The longest time for one exchange, used where the request carries no
     /// [`RequestTimeout`](super::RequestTimeout). Default: 60 s.

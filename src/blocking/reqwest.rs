@@ -1,9 +1,11 @@
 use std::fmt;
 use std::io;
 use std::mem;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
-use ::reqwest::blocking::{Client, ClientBuilder, Request};
+use ::reqwest::blocking::{Client, ClientBuilder, Request, Response};
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
@@ -53,21 +55,42 @@ impl ReqwestBackend {
         Self::with_settings(&TransportSettings::default())
     }
 
-    /// A backend with these settings. The time-out of the response also bounds each silence within
-    /// the body.
+    /// A backend with these settings. With a time-out of the response, each request waits for it on
+    /// a thread of its own.
     ///
     /// # Errors
     ///
     /// As for [`new`](Self::new), and if this build cannot do what is set.
     pub fn with_settings(settings: &TransportSettings) -> Result<Self, BackendError> {
         refuse_inside_runtime()?;
-        let builder = client_builder(settings)?;
-        let builder = match settings.response_timeout {
-            Some(limit) => builder.read_timeout(exchange::bounded(limit)),
-            None => builder,
-        };
-        let builder = ClientBuilder::from(builder).timeout(None);
+        let builder = ClientBuilder::from(client_builder(settings)?).timeout(None);
         Ok(Self { client: builder.build().map_err(failed)?, settings: settings.clone() })
+    }
+
+    /// What the request comes to, unless `limit` is up before its head is there.
+    ///
+    /// The client knows one time-out, which is that of the whole exchange, and its read time-out
+    /// panics outside of a runtime.
+    fn execute_within(
+        &self,
+        limit: Duration,
+        request: Request,
+    ) -> Result<Result<Response, ::reqwest::Error>, BackendError> {
+        let (sender, receiver) = mpsc::channel();
+        let client = self.client.clone();
+        thread::Builder::new()
+            .name("keystone-response".into())
+            .spawn(move || {
+                // Who waited may have gone.
+                let _ = sender.send(client.execute(request));
+            })
+            .map_err(|error| BackendError::new(BackendErrorKind::Other, error).not_sent())?;
+        receiver.recv_timeout(limit).map_err(|error| match error {
+            RecvTimeoutError::Timeout => exchange::no_response_within(limit),
+            error @ RecvTimeoutError::Disconnected => {
+                BackendError::new(BackendErrorKind::Other, error)
+            }
+        })
     }
 }
 
@@ -83,7 +106,11 @@ impl HttpBackend for ReqwestBackend {
         *request.headers_mut() = outgoing.headers;
         *request.body_mut() = outgoing.body.map(Into::into);
 
-        let mut response = self.client.execute(request).map_err(failed)?;
+        let mut response = match self.settings.response_timeout {
+            Some(limit) => self.execute_within(exchange::bounded(limit), request)?,
+            None => self.client.execute(request),
+        }
+        .map_err(failed)?;
         let headers = mem::take(response.headers_mut());
         let mut head = head_of(response.status(), response.version(), headers);
         let mut buffer = BodyBuffer::new(&outgoing.asked, &head, &self.settings)?;
@@ -94,7 +121,7 @@ impl HttpBackend for ReqwestBackend {
 
     #[allow(clippy::disallowed_methods, reason = "an adapter is where waiting is done")]
     fn sleep(&self, duration: Duration) {
-        std::thread::sleep(duration);
+        thread::sleep(duration);
     }
 }
 

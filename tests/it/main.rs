@@ -30,6 +30,7 @@ mod secrets;
 mod session_store;
 mod single_flight;
 mod support;
+mod transport;
 mod ui;
 mod versions;
 mod walks;

@@ -1,5 +1,7 @@
 //! What several tests need.
 
+pub(crate) mod tls;
+
 use std::collections::BTreeSet;
 
 use http::{HeaderValue, StatusCode, header};
