@@ -6,6 +6,11 @@
 )]
 
 use std::fmt;
+#[cfg(any(
+    feature = "gzip",
+    feature = "ureq",
+    all(feature = "reqwest", feature = "blocking")
+))]
 use std::io;
 
 use bytes::{Bytes, BytesMut};
@@ -79,6 +84,7 @@ impl BodyBuffer {
     }
 
     /// The body. What `head` says of its encoding is taken out if it is decoded.
+    #[cfg_attr(not(feature = "gzip"), allow(unused_variables, reason = "only gzip changes it"))]
     pub(crate) fn finish(self, head: &mut response::Parts) -> Result<Bytes, BackendError> {
         match self.content {
             Content::Plain(bounded) => Ok(bounded.bytes.freeze()),

@@ -79,6 +79,7 @@ pub(crate) fn refuse_certificates(
 pub(crate) struct Asked {
     pub(crate) method: Method,
     /// Whether gzip was asked for by the adapter, so that the caller does not expect it.
+    #[cfg_attr(not(feature = "gzip"), allow(dead_code, reason = "it is refused then"))]
     pub(crate) gzip: bool,
 }
 

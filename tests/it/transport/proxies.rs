@@ -151,6 +151,8 @@ fn a_proxy_that_refuses_or_is_not_there_is_no_connection() {
             let said = format!("{} {error:?}", reason(&error));
             assert_eq!(error.kind(), BackendErrorKind::Connect, "{name}: {said}");
             assert!(!error.may_have_been_sent(), "{name}");
+            let asked = recorder.take().len();
+            assert_eq!(asked, usize::from(scheme == "https"), "{name}");
             for secret in ["eve", "secret", "ZXZlOnNlY3JldA"] {
                 assert!(!said.contains(secret), "{name}: {said}");
             }
