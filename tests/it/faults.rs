@@ -1,27 +1,41 @@
-//! Broken servers over real sockets: each fault is an error of its kind, on every backend.
+//! Servers that fail in every way there is, over real sockets, with every backend in each colour:
+//! each fault is an error of its kind, says whether the call may have been carried out, and is never
+//! answered by a second write.
 
-use std::io::{Read, Write};
+mod logins;
+mod outcomes;
+mod restarts;
+
 use std::net::TcpListener;
 use std::thread;
+use std::time::{Duration, Instant};
 
-use keystone_client::backend::{IsahcBackend, ReqwestBackend, UreqBackend};
-use keystone_client::{Error, ErrorKind, Id, KeystoneClient, RetryPolicy, blocking};
+use keystone_client::{Error, ErrorKind, RetryPolicy};
 
-/// The address of a server that answers each connection with these bytes and closes it.
-fn server(reply: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        // As many as there are backends and colours.
-        for stream in listener.incoming().take(5) {
-            let mut stream = stream.unwrap();
-            let mut head = [0; 4096];
-            let _ = stream.read(&mut head);
-            let _ = stream.write_all(reply.as_bytes());
+use crate::support::callers::{BACKENDS, Make, Setup};
+use crate::support::fault::Fault;
+use crate::support::faulty::RequestSeen;
+
+/// Asks the same of every backend in each colour, at the same time.
+fn with_each(test: impl Fn(Make) + Sync) {
+    let test = &test;
+    thread::scope(|scope| {
+        for make in BACKENDS {
+            scope.spawn(move || test(make));
         }
     });
-    format!("http://{address}")
 }
+
+/// What a call came to, and how long it took.
+fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
+    #[allow(clippy::disallowed_methods, reason = "deadlines are of real time")]
+    let started = Instant::now();
+    let outcome = act();
+    (outcome, started.elapsed())
+}
+
+/// What a busy machine may add to a deadline.
+const SLACK: Duration = Duration::from_secs(2);
 
 /// The address of a port on which nothing listens.
 fn nobody() -> String {
@@ -29,60 +43,14 @@ fn nobody() -> String {
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-/// What `act` comes to with each backend in each colour.
-fn with_each(
-    url: &str,
-    retry: &RetryPolicy,
-    act: impl AsyncFn(&KeystoneClient) -> Error,
-    act_blocking: impl Fn(&blocking::KeystoneClient) -> Error,
-) -> Vec<(&'static str, Error)> {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let builder = || KeystoneClient::builder(url).retry(retry.clone());
-    let reqwest = builder().backend(ReqwestBackend::new().unwrap()).build().unwrap();
-    let isahc = builder().backend(IsahcBackend::new().unwrap()).build().unwrap();
-    let builder = || blocking::KeystoneClient::builder(url).retry(retry.clone());
-    let reqwest_blocking =
-        builder().backend(blocking::ReqwestBackend::new().unwrap()).build().unwrap();
-    let isahc_blocking = builder().backend(IsahcBackend::new().unwrap()).build().unwrap();
-    let ureq = builder().backend(UreqBackend::new().unwrap()).build().unwrap();
-    vec![
-        ("reqwest", runtime.block_on(act(&reqwest))),
-        ("isahc", runtime.block_on(act(&isahc))),
-        ("reqwest, blocking", act_blocking(&reqwest_blocking)),
-        ("isahc, blocking", act_blocking(&isahc_blocking)),
-        ("ureq", act_blocking(&ureq)),
-    ]
-}
-
-fn logins(url: &str) -> Vec<(&'static str, Error)> {
-    with_each(
-        url,
-        &RetryPolicy::never(),
-        async |client| client.login("ada", "x").await.unwrap_err(),
-        |client| client.login("ada", "x").unwrap_err(),
-    )
-}
-
-fn deletes(url: &str) -> Vec<(&'static str, Error)> {
-    with_each(
-        url,
-        &RetryPolicy::never(),
-        async |client| client.delete_cluster(Id::new(1)).await.unwrap_err(),
-        |client| client.delete_cluster(Id::new(1)).send().unwrap_err(),
-    )
-}
-
 #[test]
 fn nobody_listens() {
-    let retry = RetryPolicy::default().with_max_attempts(2);
     let url = nobody();
-    let errors = with_each(
-        &url,
-        &retry,
-        async |client| client.delete_cluster(Id::new(1)).await.unwrap_err(),
-        |client| client.delete_cluster(Id::new(1)).send().unwrap_err(),
-    );
-    for (backend, error) in errors {
+    let setup = Setup { retry: RetryPolicy::default().with_max_attempts(2), ..Setup::quick() };
+    for make in BACKENDS {
+        let subject = make(&url, &setup);
+        let backend = subject.name;
+        let error: Error = subject.wait(subject.client.delete(1)).unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 2), "{backend}");
         assert!(!error.may_have_been_sent(), "{backend}");
         assert!(error.to_string().contains(&url), "{backend}: {error}");
@@ -92,36 +60,10 @@ fn nobody_listens() {
     }
 }
 
-#[test]
-fn the_connection_closes_without_a_reply() {
-    for (backend, error) in deletes(&server("")) {
-        assert_eq!(error.kind(), ErrorKind::Transport, "{backend}: {error:?}");
-        assert!(error.may_have_been_sent(), "{backend}");
-    }
-}
-
-#[test]
-fn the_body_is_cut_off() {
-    let reply = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{";
-    for (backend, error) in deletes(&server(reply)) {
-        assert_eq!(error.kind(), ErrorKind::Transport, "{backend}: {error:?}");
-        assert!(error.may_have_been_sent(), "{backend}");
-    }
-}
-
-#[test]
-fn it_is_not_keystone() {
-    let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\
-                Connection: close\r\n\r\n<html></html>";
-    for (backend, error) in logins(&server(page)) {
-        assert_eq!(error.kind(), ErrorKind::NotKeystone, "{backend}: {error:?}");
-        assert_eq!(error.status().unwrap().as_u16(), 200, "{backend}");
-    }
-}
-
-#[test]
-fn it_does_not_speak_http() {
-    for (backend, error) in logins(&server("SSH-2.0-OpenSSH_9.2\r\n")) {
-        assert_eq!(error.kind(), ErrorKind::Transport, "{backend}: {error:?}");
+/// A rule that does something to requests about clusters and nothing to others.
+fn about_clusters(fault: impl Fn() -> Fault) -> impl Fn(&RequestSeen) -> Fault {
+    move |request| match request.is_about("/allocations/clusters/") {
+        true => fault(),
+        false => Fault::None,
     }
 }

@@ -1,5 +1,8 @@
 //! What several tests need.
 
+pub(crate) mod callers;
+pub(crate) mod fault;
+pub(crate) mod faulty;
 pub(crate) mod tls;
 
 use std::collections::BTreeSet;
