@@ -230,8 +230,10 @@ impl Error {
 
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.0.status = Some(status);
-        // Refusals are certain; a server that failed, or a proxy, may have done anything.
-        self.0.may_have_been_sent |= status.is_success() || status.is_server_error();
+        // Refusals are certain; a server that failed, or a proxy, may have done anything, and one that
+        // says where to see what has come of a call has carried it out.
+        self.0.may_have_been_sent |=
+            status.is_success() || status.is_server_error() || status == StatusCode::SEE_OTHER;
         self
     }
 

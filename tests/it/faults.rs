@@ -5,6 +5,7 @@
 mod logins;
 mod outcomes;
 mod restarts;
+mod strangers;
 
 use std::net::TcpListener;
 use std::thread;
