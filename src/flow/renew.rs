@@ -194,7 +194,8 @@ impl Core {
         if tokens.has_expired(now) {
             return Err(expired(REFRESH).with_note("the refresh token has expired; log in again"));
         }
-        let haste = RetryPolicy::never().with_total(HASTE);
+        // The call that asks has not been sent yet and does with the present token.
+        let haste = RetryPolicy::never().with_total(HASTE.min(self.settings.retry.total() / 2));
         let mut progress = match hasty {
             true => Progress::new(&haste, now),
             false => Progress::new(&self.settings.retry, started),

@@ -2,6 +2,7 @@
 //! each fault is an error of its kind, says whether the call may have been carried out, and is never
 //! answered by a second write.
 
+mod clocks;
 mod logins;
 mod outcomes;
 mod restarts;
