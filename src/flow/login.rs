@@ -115,7 +115,10 @@ impl Core {
                 Probe::Absent => absent = Some(response),
                 Probe::Unclear => {
                     let status = response.status();
-                    return Err(if status.is_redirection() || status.is_server_error() {
+                    // Proxies limit with pages of their own.
+                    let is_throttled = status == StatusCode::TOO_MANY_REQUESTS;
+                    let is_answer = status.is_redirection() || status.is_server_error();
+                    return Err(if is_answer || is_throttled {
                         Error::from_response(&response)
                     } else {
                         not_keystone(&response, "the login endpoint does not answer like one")

@@ -108,3 +108,24 @@ fn a_login_whose_reply_is_lost_is_not_repeated() {
         });
     }
 }
+
+/// Before the client knows how the server wants a login.
+#[test]
+fn a_server_that_cannot_be_asked_how_to_log_in_is_a_keystone_all_the_same() {
+    let faults = [
+        (Fault::status(429, false), ErrorKind::Throttled),
+        (Fault::status(500, false), ErrorKind::Server),
+        (Fault::status(503, false), ErrorKind::Server),
+        (Fault::NotHttp, ErrorKind::Transport),
+        (Fault::Announced(2 * 1024 * 1024), ErrorKind::TooLarge),
+    ];
+    with_each(|make| {
+        for (fault, kind) in &faults {
+            let sandbox = jwt();
+            let server = failing_at(&sandbox, "/authentication/", fault, usize::MAX);
+            let subject = make(&server.url(), &Setup::quick());
+            let error = subject.wait(subject.client.log_in()).unwrap_err();
+            assert_eq!(error.kind(), *kind, "{}, {fault:?}: {error:?}", subject.name);
+        }
+    });
+}
