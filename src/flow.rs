@@ -169,6 +169,11 @@ impl Core {
                 return Ok(response);
             }
             snapshot = self.auth.snapshot();
+            // Another call may have found that the login is over, and there may be a new one to be had.
+            if let Err(error) = self.prepare(effects, &snapshot, progress).await {
+                return Err(self.prevented(error, parts, &snapshot, progress));
+            }
+            snapshot = self.auth.snapshot();
             if !snapshot.credential.is_carried() {
                 return Ok(response);
             }

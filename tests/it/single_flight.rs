@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
@@ -281,4 +281,35 @@ fn a_backend_that_panics_hurts_one_caller() {
     let other = client.clone();
     assert!(thread::spawn(move || other.users().list().count().send()).join().is_err());
     assert_eq!(client.users().list().count().send().unwrap(), 1);
+}
+
+/// One call finds that the login is over for good while another is under way, which then finds none
+/// and brings a new one.
+#[test]
+fn a_login_that_another_call_ended_is_replaced() {
+    let sandbox =
+        Sandbox::builder().dialect(sandbox::Dialect::Jwt).staff("admin", "admin-password").build();
+    let server = sandbox.clone();
+    let client = Arc::new(OnceLock::<blocking::KeystoneClient>::new());
+    let (other, times) = (Arc::clone(&client), AtomicUsize::new(0));
+    let backend = from_fn(move |request| {
+        if request.uri().path() == "/allocations/clusters/"
+            && times.fetch_add(1, Ordering::SeqCst) == 0
+        {
+            let error = other.get().unwrap().users().list().all().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::SessionExpired);
+        }
+        if request.uri().path() == "/users/users/" {
+            server.expire_access_tokens();
+        }
+        Ok(server.handle(request))
+    });
+    let built = blocking::KeystoneClient::builder("https://keystone.test")
+        .credentials(Credentials::new("admin", "admin-password"))
+        .backend(backend)
+        .build()
+        .unwrap();
+    let client = client.get_or_init(|| built);
+    client.authenticate().unwrap();
+    assert_eq!(client.clusters().list().all().unwrap(), []);
 }
