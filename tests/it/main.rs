@@ -29,6 +29,7 @@ mod sandbox;
 mod secrets;
 mod session_store;
 mod single_flight;
+mod soak;
 mod support;
 mod transport;
 mod ui;

@@ -29,6 +29,7 @@ pub(crate) trait Caller: Send + Sync {
     fn rename(&self, id: u64, name: &str) -> Answer<'_, Cluster>;
     fn delete(&self, id: u64) -> Answer<'_, ()>;
     fn named(&self, name: &str) -> Answer<'_, Vec<Cluster>>;
+    fn between(&self, first: u64, last: u64) -> Answer<'_, Vec<Cluster>>;
     fn walk(&self, page_size: u32, concurrency: usize) -> Answer<'_, Vec<Cluster>>;
     fn is_authenticated(&self) -> bool;
 }
@@ -62,6 +63,12 @@ macro_rules! caller {
 
             fn named(&self, name: &str) -> Answer<'_, Vec<Cluster>> {
                 let list = self.clusters().filter(|c| c.name.eq(name));
+                Box::pin(async move { $go!(list.all()) })
+            }
+
+            fn between(&self, first: u64, last: u64) -> Answer<'_, Vec<Cluster>> {
+                let (first, last) = (Id::new(first), Id::new(last));
+                let list = self.clusters().filter(|c| c.id.gte(first)).filter(|c| c.id.lte(last));
                 Box::pin(async move { $go!(list.all()) })
             }
 

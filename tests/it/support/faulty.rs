@@ -137,7 +137,7 @@ impl Shared {
                 drop((listener, stream));
                 self.close_all();
                 wait(pause);
-                listener = TcpListener::bind(address).unwrap();
+                listener = bind_again(address);
                 continue;
             }
             if self.is_stopped() {
@@ -153,6 +153,17 @@ impl Shared {
             });
         }
     }
+}
+
+/// Somebody else may have the port for a moment.
+fn bind_again(address: SocketAddr) -> TcpListener {
+    for _ in 0..100 {
+        match TcpListener::bind(address) {
+            Ok(listener) => return listener,
+            Err(_) => wait(Duration::from_millis(50)),
+        }
+    }
+    panic!("{address} is taken");
 }
 
 #[allow(clippy::disallowed_methods, reason = "a server that is slow takes its time")]

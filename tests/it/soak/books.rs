@@ -1,0 +1,256 @@
+//! What the server of a soak knows: what it has carried out, which logins it has ended and which it
+//! has renewed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use keystone_client::sandbox::{Dialect, Sandbox};
+use serde_json::Value;
+
+use crate::support::fault::{At, Fault};
+use crate::support::faulty::{RequestSeen, serve};
+
+/// How long sessions and access tokens live.
+pub(super) const LIFE: Duration = Duration::from_secs(3);
+
+/// So short that some logins are renewed by a new one.
+const REFRESH_LIFE: Duration = Duration::from_secs(9);
+
+/// Every so many requests all sessions or access tokens end.
+const EXPIRE_EVERY: usize = 150;
+
+/// One request in five meets a fault, one in so many a restart.
+const FAULTS: f64 = 0.2;
+const RESTART_EVERY: usize = 2_000;
+
+pub(super) struct Books {
+    pub(super) sandbox: Sandbox,
+    dialect: Dialect,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    random: Option<fastrand::Rng>,
+    seen: usize,
+    carried_out: usize,
+    /// How many requests met which fault.
+    pub(super) faults: BTreeMap<String, usize>,
+    /// How often the creation of a name was carried out, whatever came of it.
+    pub(super) creations: HashMap<String, usize>,
+    /// The login that the client has, as far as the server can know.
+    present: Option<Login>,
+    pub(super) renewals: Renewals,
+}
+
+struct Login {
+    since: SystemTime,
+    ended: bool,
+    /// Whether the client may not have got it.
+    in_doubt: bool,
+}
+
+/// Logins and refreshes that succeeded.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Renewals {
+    pub(super) logins: usize,
+    pub(super) refreshes: usize,
+    /// Those whose reply a fault has kept from the client, or may have.
+    pub(super) lost: usize,
+    pub(super) maybe_lost: usize,
+    pub(super) delivered: usize,
+    /// Good logins that the server ended before their time.
+    pub(super) ended: usize,
+    /// Renewals delivered after the server had ended the login before.
+    pub(super) after_end: usize,
+    /// Renewals delivered because the time of the login before was over, or nearly so.
+    pub(super) after_time: usize,
+    /// Renewals delivered in place of a login that was as good as new.
+    pub(super) needless: usize,
+}
+
+impl Books {
+    pub(super) fn new(dialect: Dialect, seed: u64) -> Self {
+        let sandbox = Sandbox::builder()
+            .dialect(dialect)
+            .session_lifetime(LIFE)
+            .access_token_lifetime(LIFE)
+            .refresh_token_lifetime(REFRESH_LIFE)
+            .staff("admin", "admin-password")
+            .build();
+        let random = Some(fastrand::Rng::with_seed(seed));
+        Self { sandbox, dialect, state: Mutex::new(State { random, ..State::default() }) }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// How many logins have come to their end.
+    pub(super) fn expiries(&self) -> usize {
+        let renewals = self.state().renewals;
+        renewals.ended + renewals.after_time
+    }
+
+    /// The rule of the server.
+    pub(super) fn fault(&self, _: &RequestSeen) -> Fault {
+        let mut state = self.state();
+        state.seen += 1;
+        if state.seen % RESTART_EVERY == 0 {
+            *state.faults.entry("Restart".into()).or_default() += 1;
+            return Fault::Restart(Duration::from_millis(50));
+        }
+        let random = state.random.as_mut().unwrap();
+        if random.f64() >= FAULTS {
+            return Fault::None;
+        }
+        let fault = any_fault(random);
+        *state.faults.entry(name_of(&fault)).or_default() += 1;
+        fault
+    }
+
+    /// Carries a request out. One at a time, so that the order of renewals and expiries is known.
+    pub(super) fn carry_out(&self, fault: &Fault, request: Request<Bytes>) -> Response<Bytes> {
+        let mut state = self.state();
+        state.carried_out += 1;
+        if state.carried_out % EXPIRE_EVERY == 0 {
+            self.expire(&mut state);
+        }
+        if state.carried_out % 1_000 == 0 {
+            self.sandbox.clear_requests();
+        }
+        let is_post = *request.method() == Method::POST;
+        let (path, body) = (request.uri().path().to_owned(), request.body().clone());
+        let response = serve(&self.sandbox, request);
+        let is_login = ["/authentication/login/", "/authentication/new/"].contains(&path.as_str());
+        let is_refresh = path == "/authentication/refresh/";
+        if is_post && path == "/allocations/clusters/" {
+            // A 401 comes before anything is carried out.
+            if response.status() != StatusCode::UNAUTHORIZED {
+                let body: Value = serde_json::from_slice(&body).unwrap();
+                let name = body["name"].as_str().unwrap().to_owned();
+                *state.creations.entry(name).or_default() += 1;
+            }
+        } else if is_post && (is_login || is_refresh) && response.status() == StatusCode::OK {
+            if is_login {
+                state.renewals.logins += 1;
+            } else {
+                state.renewals.refreshes += 1;
+            }
+            self.note_renewal(&mut state, fault);
+        }
+        response
+    }
+
+    fn expire(&self, state: &mut State) {
+        match self.dialect {
+            Dialect::Session => self.sandbox.expire_sessions(),
+            _ => self.sandbox.expire_access_tokens(),
+        }
+        if let Some(login) = state.present.as_mut().filter(|login| !login.ended) {
+            login.ended = true;
+            state.renewals.ended += 1;
+        }
+    }
+
+    fn note_renewal(&self, state: &mut State, fault: &Fault) {
+        let in_doubt = match self.arrives(fault) {
+            Some(false) => {
+                state.renewals.lost += 1;
+                return;
+            }
+            Some(true) => false,
+            None => true,
+        };
+        let now = self.sandbox.now();
+        let renewals = &mut state.renewals;
+        renewals.delivered += 1;
+        renewals.maybe_lost += usize::from(in_doubt);
+        if let Some(login) = &state.present {
+            let age = now.duration_since(login.since).unwrap_or_default();
+            // Tokens are dated in whole seconds, and renewed at four fifths of their life.
+            let nearly_over = match self.dialect {
+                Dialect::Session => LIFE - Duration::from_millis(50),
+                _ => LIFE - Duration::from_secs(1),
+            };
+            if login.ended {
+                renewals.after_end += 1;
+            } else if age >= nearly_over {
+                renewals.after_time += 1;
+            } else if !login.in_doubt {
+                renewals.needless += 1;
+            }
+        }
+        state.present = Some(Login { since: now, ended: false, in_doubt });
+    }
+
+    /// Whether a login comes to the client in spite of a fault; `None` if that depends on the client.
+    fn arrives(&self, fault: &Fault) -> Option<bool> {
+        match fault {
+            Fault::None
+            | Fault::Overlong
+            | Fault::Smuggled
+            | Fault::InvalidHeader
+            | Fault::Cookies { number: 60, .. } => Some(true),
+            // Of the reply that opens a session, the cookies count alone.
+            Fault::InvalidText | Fault::Deep => Some(self.dialect == Dialect::Session),
+            Fault::Cookies { .. } => None,
+            _ => Some(false),
+        }
+    }
+}
+
+fn any_fault(random: &mut fastrand::Rng) -> Fault {
+    let executed = random.bool();
+    let at = if random.bool() { At::Head } else { At::Body };
+    match random.u8(0..20) {
+        0 | 1 => Fault::Lost { executed: true },
+        2 => Fault::Lost { executed: false },
+        3 => Fault::Cut(at),
+        4 => Fault::Stall { executed, at },
+        5 => Fault::Drip(at),
+        6 => Fault::Overlong,
+        7 => Fault::Smuggled,
+        8 => Fault::BadChunks,
+        9 => Fault::status(500, executed),
+        10 => Fault::status(502, executed),
+        11 => Fault::status(503, executed),
+        12 => Fault::status(504, executed),
+        13 => Fault::status(429, false),
+        14 => Fault::status(429, false).with_header(header::RETRY_AFTER, "1"),
+        15 => {
+            let status = [301, 302, 307, 308][random.usize(0..4)];
+            Fault::status(status, false).with_header(header::LOCATION, "http://127.0.0.2:9/")
+        }
+        16 => match executed {
+            true => Fault::Cookies { number: 60, length: 60 },
+            false => Fault::Cookies { number: 200, length: 500 },
+        },
+        17 => {
+            if executed {
+                Fault::InvalidText
+            } else {
+                Fault::InvalidHeader
+            }
+        }
+        18 => match random.u8(0..3) {
+            0 => Fault::Announced(2 * 1024 * 1024),
+            1 => Fault::Endless,
+            _ => Fault::Deep,
+        },
+        _ => Fault::NotHttp,
+    }
+}
+
+fn name_of(fault: &Fault) -> String {
+    match fault {
+        Fault::Status { status, executed, headers } => {
+            let more = if headers.is_empty() { "" } else { " with a header" };
+            format!("Status {status}{more}{}", if *executed { " after the fact" } else { "" })
+        }
+        other => format!("{other:?}"),
+    }
+}
