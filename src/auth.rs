@@ -10,6 +10,7 @@ mod session;
 mod stored;
 mod token;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
@@ -98,8 +99,7 @@ impl Credential {
     /// What a response says about the credential that its request carried.
     pub(crate) fn verdict(&self, response: &Response) -> Verdict {
         let unauthenticated = match response.status() {
-            // Proxies answer 401 with pages of their own.
-            StatusCode::UNAUTHORIZED => response.is_json() || response.bytes().is_empty(),
+            StatusCode::UNAUTHORIZED => response.denies_login(),
             // Servers 0.4 to 0.6.3 answer 403 where later ones answer 401.
             StatusCode::FORBIDDEN => Error::from_response(response).is_unauthenticated(),
             _ => false,
@@ -154,9 +154,18 @@ struct State {
     username: Option<Arc<str>>,
     /// How many renewals have ended, well or not.
     renewals: u64,
-    failure: Option<Error>,
+    failure: Option<Failure>,
     /// The server's refusal of the configured credentials, and until when to believe it.
     refusal: Option<(Error, Instant)>,
+}
+
+/// A renewal that failed.
+#[derive(Debug)]
+struct Failure {
+    error: Error,
+    at: Instant,
+    /// How much time there was for it.
+    budget: Duration,
 }
 
 /// A credential and the epoch in which it was the present one.
@@ -172,6 +181,8 @@ pub(crate) struct Snapshot {
 #[derive(Debug)]
 pub(crate) struct Authenticator {
     state: RwLock<State>,
+    /// The last epoch whose credential the server has accepted.
+    accepted: AtomicU64,
 }
 
 /// What a caller finds who is about to renew the credential.
@@ -196,7 +207,19 @@ impl Authenticator {
                 failure: None,
                 refusal: None,
             }),
+            accepted: AtomicU64::new(u64::MAX),
         }
+    }
+
+    /// Remembers that the server has accepted the credential of `epoch`.
+    pub(crate) fn note_accepted(&self, epoch: u64) {
+        if !self.was_accepted(epoch) {
+            self.accepted.store(epoch, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn was_accepted(&self, epoch: u64) -> bool {
+        self.accepted.load(Ordering::Relaxed) == epoch
     }
 
     // A panic elsewhere cannot leave the state half written: nothing in here panics.
@@ -226,20 +249,26 @@ impl Authenticator {
         self.read().epoch
     }
 
-    /// For a caller that wants to renew the credential because of `seen`.
-    pub(crate) fn turn(&self, seen: &Snapshot) -> Turn {
+    /// For a caller that wants to renew the credential because of `seen`. `tells` says whether what
+    /// failed at that time, with that budget, says anything to this caller.
+    pub(crate) fn turn(&self, seen: &Snapshot, tells: impl Fn(Instant, Duration) -> bool) -> Turn {
         let state = self.read();
         if state.epoch != seen.epoch {
             return Turn::Replaced;
         }
         match &state.failure {
-            Some(error) if state.renewals != seen.renewals => Turn::Failed(error.clone()),
+            Some(failure)
+                if state.renewals != seen.renewals && tells(failure.at, failure.budget) =>
+            {
+                Turn::Failed(failure.error.clone())
+            }
             _ => Turn::Mine,
         }
     }
 
-    pub(crate) fn learn_dialect(&self, dialect: Dialect) {
-        self.write().dialect = Some(dialect);
+    /// Remembers the dialect; the one before.
+    pub(crate) fn learn_dialect(&self, dialect: Dialect) -> Option<Dialect> {
+        self.write().dialect.replace(dialect)
     }
 
     /// Makes `credential` the present one.
@@ -274,16 +303,19 @@ impl Authenticator {
         is_present
     }
 
-    /// Takes the login of `epoch` for over, unless it no longer is the present one.
-    pub(crate) fn end(&self, seen: &Snapshot) {
-        self.replace_if(seen.epoch, Credential::Ended, seen.username.clone());
+    /// Takes the login for over, unless it no longer is the present one; whether it was one.
+    pub(crate) fn end(&self, seen: &Snapshot) -> bool {
+        seen.credential.is_carried()
+            && self.replace_if(seen.epoch, Credential::Ended, seen.username.clone())
     }
 
-    /// Tells those who are about to renew the credential that it failed.
-    pub(crate) fn renewal_failed(&self, error: &Error) {
+    /// Tells those who are about to renew the credential of `epoch` that it failed.
+    pub(crate) fn renewal_failed(&self, epoch: u64, error: &Error, at: Instant, budget: Duration) {
         let mut state = self.write();
-        state.renewals += 1;
-        state.failure = Some(error.clone());
+        if state.epoch == epoch {
+            state.renewals += 1;
+            state.failure = Some(Failure { error: error.clone(), at, budget });
+        }
     }
 
     /// Has the access token of `epoch` not renewed before it has to be.

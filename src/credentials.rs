@@ -94,20 +94,46 @@ pub enum Found {
     Nothing(String),
 }
 
+/// For what credentials are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CredentialRequest<'a> {
+    /// The address of the server in normal form, with a trailing slash.
+    pub base_url: &'a str,
+    /// The user whose credentials are wanted, where only these will do: a login that has ended is
+    /// not replaced by that of somebody else.
+    pub username: Option<&'a str>,
+}
+
+impl<'a> CredentialRequest<'a> {
+    /// Credentials of anybody for this server.
+    pub fn new(base_url: &'a str) -> Self {
+        Self { base_url, username: None }
+    }
+
+    /// Those of this user.
+    #[must_use]
+    pub fn with_username(mut self, username: &'a str) -> Self {
+        self.username = Some(username);
+        self
+    }
+}
+
 /// Something that may have the credentials for a server.
 ///
-/// It is asked on the thread of the call that needs them, by both clients alike, so it should be
-/// quick, or ask a person. It must not call the client that asks. For a closure there is [`from_fn`].
+/// It is asked on the thread of the call that needs them, by both clients alike. In an async runtime
+/// it holds that thread up, so it should be quick there; a blocking program may ask a person. It must
+/// not call the client that asks. For a closure there is [`from_fn`].
 pub trait CredentialSource: Send + Sync + 'static {
     /// What it is, in a few words that appear in errors: "the environment".
     fn name(&self) -> String;
 
-    /// The credentials for the server at `base_url`, which ends in a slash.
+    /// The credentials that are wanted.
     ///
     /// # Errors
     ///
     /// Why the source cannot be used, although it may have them. The search ends there.
-    fn find(&self, base_url: &str) -> Result<Found, SourceError>;
+    fn find(&self, request: &CredentialRequest<'_>) -> Result<Found, SourceError>;
 }
 
 impl CredentialSource for Credentials {
@@ -115,7 +141,7 @@ impl CredentialSource for Credentials {
         format!("the credentials given for {}", self.username)
     }
 
-    fn find(&self, _base_url: &str) -> Result<Found, SourceError> {
+    fn find(&self, _request: &CredentialRequest<'_>) -> Result<Found, SourceError> {
         Ok(Found::Credentials(self.clone()))
     }
 }
@@ -149,10 +175,10 @@ impl CredentialSource for CredentialChain {
         names.join(", ")
     }
 
-    fn find(&self, base_url: &str) -> Result<Found, SourceError> {
+    fn find(&self, request: &CredentialRequest<'_>) -> Result<Found, SourceError> {
         let mut reasons = Vec::new();
         for source in &self.sources {
-            match source.find(base_url) {
+            match source.find(request) {
                 Ok(Found::Nothing(reason)) => reasons.push(format!("{}: {reason}", source.name())),
                 Ok(found @ Found::Credentials(_)) => return Ok(found),
                 Err(error) => return Err(format!("{}: {error}", source.name()).into()),
@@ -173,17 +199,23 @@ impl fmt::Debug for CredentialChain {
 
 /// A source that asks a closure, such as a password manager or a prompt.
 ///
-/// The closure gets the base URL of the server. `None` means that it has no credentials.
+/// `None` means that it has no credentials.
 ///
 /// ```
-/// use keystone_client::credentials::{CredentialSource, Credentials, Found, from_fn};
+/// use keystone_client::credentials::{
+///     CredentialRequest, CredentialSource, Credentials, Found, from_fn,
+/// };
 ///
-/// let source = from_fn("the vault", |_base_url| Ok(Some(Credentials::new("ada", "correct horse"))));
-/// assert!(matches!(source.find("https://keystone.example.edu/"), Ok(Found::Credentials(_))));
+/// let source = from_fn("the vault", |_request| Ok(Some(Credentials::new("ada", "correct horse"))));
+/// let request = CredentialRequest::new("https://keystone.example.edu/");
+/// assert!(matches!(source.find(&request), Ok(Found::Credentials(_))));
 /// ```
 pub fn from_fn<F>(name: impl Into<String>, find: F) -> FromFn<F>
 where
-    F: Fn(&str) -> Result<Option<Credentials>, SourceError> + Send + Sync + 'static,
+    F: Fn(&CredentialRequest<'_>) -> Result<Option<Credentials>, SourceError>
+        + Send
+        + Sync
+        + 'static,
 {
     FromFn { name: name.into(), find }
 }
@@ -196,14 +228,17 @@ pub struct FromFn<F> {
 
 impl<F> CredentialSource for FromFn<F>
 where
-    F: Fn(&str) -> Result<Option<Credentials>, SourceError> + Send + Sync + 'static,
+    F: Fn(&CredentialRequest<'_>) -> Result<Option<Credentials>, SourceError>
+        + Send
+        + Sync
+        + 'static,
 {
     fn name(&self) -> String {
         self.name.clone()
     }
 
-    fn find(&self, base_url: &str) -> Result<Found, SourceError> {
-        Ok(match (self.find)(base_url)? {
+    fn find(&self, request: &CredentialRequest<'_>) -> Result<Found, SourceError> {
+        Ok(match (self.find)(request)? {
             Some(credentials) => Found::Credentials(credentials),
             None => Found::Nothing("it has none".to_owned()),
         })
@@ -220,7 +255,8 @@ impl<F> fmt::Debug for FromFn<F> {
 mod tests {
     use super::*;
 
-    const SERVER: &str = "https://keystone.example.edu/";
+    const SERVER: &CredentialRequest<'_> =
+        &CredentialRequest { base_url: "https://keystone.example.edu/", username: None };
 
     fn nothing(name: &str) -> impl CredentialSource {
         from_fn(name, |_| Ok(None))

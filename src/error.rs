@@ -70,6 +70,12 @@ pub enum ErrorKind {
     ///
     /// *What to do:* log in again and repeat the call.
     SessionExpired,
+    /// The place where logins are kept for other processes cannot be used; see
+    /// [`session_store`](crate::session_store). The message says why.
+    ///
+    /// *What to do:* mend it, or remove what is kept there. After a logout that failed so, the login
+    /// has ended here and on the server.
+    SessionStore,
     /// The server refused the user name and password, or the API token.
     ///
     /// *What to do:* check them. Inactive users are refused with the same words.

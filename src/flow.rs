@@ -10,6 +10,7 @@ mod flight;
 mod login;
 mod pace;
 mod renew;
+mod store;
 mod transmit;
 mod version;
 
@@ -23,11 +24,13 @@ use http::HeaderValue;
 use uuid::Uuid;
 
 pub(crate) use self::pace::Pace;
+use self::renew::Brought;
 pub(crate) use self::renew::Renewal;
-use self::transmit::Progress;
+pub(crate) use self::store::Store;
+use self::transmit::{Limit, Progress};
 pub(crate) use self::version::KnownVersion;
 use self::version::unsupported;
-use crate::auth::{Authenticator, Credential, RefererHeaders, Snapshot, Verdict};
+use crate::auth::{Authenticator, Credential, RefererHeaders, Snapshot, Verdict, Want};
 use crate::backend::{ExecuteResult, Now};
 use crate::base_url::BaseUrl;
 use crate::capability::adapt;
@@ -41,6 +44,9 @@ use crate::retry::RetryPolicy;
 
 /// How long it may take to find out or to renew what a call could do without.
 const HASTE: Duration = Duration::from_secs(10);
+
+/// How often a call is repeated because its credential was refused.
+const MOST_REFUSALS: u32 = 4;
 
 /// What a driver does for the flow. A clone is another handle to the same client.
 pub(crate) trait Effects: Clone + Send + Sync + 'static {
@@ -107,7 +113,8 @@ impl Core {
     ) -> Result<Response, Error> {
         let started = effects.now();
         let retry = parts.options.retry.as_ref().unwrap_or(&self.settings.retry);
-        let mut progress = Progress::new(retry, started.monotonic);
+        let total = retry.total().max(parts.options.timeout.unwrap_or_default());
+        let mut progress = Progress::new(retry, Limit::new(started.monotonic, total));
         if let Some(json) = parts.settled {
             return Ok(Response::settled(json, self.origin(parts, &Credential::None, &progress)));
         }
@@ -140,50 +147,82 @@ impl Core {
         if parts.anonymous || parts.brings_credential() {
             return self.transmit(effects, parts, &Credential::None, progress).await;
         }
-        let mut snapshot = self.auth.snapshot();
-        if let Err(error) = self.prepare(effects, &snapshot, progress).await {
-            return Err(self.prevented(error, parts, &snapshot, progress));
-        }
-        snapshot = self.auth.snapshot();
-        let (mut renewed, mut overtaken) = (false, false);
+        let limit = progress.limit;
+        let mut snapshot = self.ready(effects, parts, progress).await?;
+        let mut renewed = false;
+        let mut refusals = 0;
         loop {
+            refusals += 1;
             let response = self.transmit(effects, parts, &snapshot.credential, progress).await?;
             self.auth.absorb(&snapshot, response.headers());
             let verdict = snapshot.credential.verdict(&response);
             if verdict == Verdict::Good {
+                if response.status().is_success() {
+                    self.auth.note_accepted(snapshot.epoch);
+                }
                 return Ok(response);
             }
             // A 401 comes before anything is executed, so writes may be repeated after it.
-            if !overtaken && self.auth.epoch() != snapshot.epoch {
-                overtaken = true;
-            } else if !renewed && self.can_renew(verdict) {
-                renewed = true;
-                if let Err(error) = self.renew(effects, &snapshot, progress.started, false).await {
-                    if error.kind() == ErrorKind::SessionExpired && !self.renewal.can_log_in() {
-                        return Ok(response);
-                    }
-                    return Err(self.prevented(error, parts, &snapshot, progress));
+            let is_present = self.auth.epoch() == snapshot.epoch;
+            let may_repeat = refusals < MOST_REFUSALS
+                && (!is_present || self.may_renew(effects, &snapshot, verdict, renewed));
+            if !may_repeat {
+                if self.end(&snapshot) {
+                    self.tell_of(&response.origin, EventKind::SessionEnded);
                 }
-            } else {
-                self.end(&snapshot, &response);
                 return Ok(response);
             }
-            snapshot = self.auth.snapshot();
-            // Another call may have found that the login is over, and there may be a new one to be had.
-            if let Err(error) = self.prepare(effects, &snapshot, progress).await {
-                return Err(self.prevented(error, parts, &snapshot, progress));
+            if is_present {
+                match self.renew(effects, &snapshot, limit, false).await {
+                    Ok(brought) => renewed |= brought == Brought::New,
+                    Err(error) => {
+                        let is_over = error.kind() == ErrorKind::SessionExpired;
+                        if is_over && !self.renewal.has_sources() {
+                            return Ok(response);
+                        }
+                        return Err(self.prevented(error, parts, &snapshot, progress));
+                    }
+                }
             }
-            snapshot = self.auth.snapshot();
-            if !snapshot.credential.is_carried() {
+            let next = self.ready(effects, parts, progress).await?;
+            let is_other_user = snapshot.username.is_some() && next.username != snapshot.username;
+            // Nobody's call is repeated as somebody else's.
+            if !next.credential.is_carried() || is_other_user {
                 return Ok(response);
             }
+            snapshot = next;
         }
     }
 
-    /// Remembers that the server has ended the login.
-    fn end(&self, snapshot: &Snapshot, response: &Response) {
-        self.auth.end(snapshot);
-        self.tell_of(&response.origin, EventKind::SessionEnded);
+    /// Whether a renewal may help a call whose credential was refused. It does not if that was fresh:
+    /// then the next would be refused as well.
+    fn may_renew<E: Effects>(
+        &self,
+        effects: &E,
+        refused: &Snapshot,
+        verdict: Verdict,
+        renewed: bool,
+    ) -> bool {
+        let has_run_out = || {
+            let want = refused.credential.wants(effects.now().monotonic);
+            matches!(want, Want::Refresh | Want::Login)
+        };
+        let has_served = || self.auth.was_accepted(refused.epoch) || has_run_out();
+        self.can_renew(verdict) && (!renewed || has_served())
+    }
+
+    /// The present credential, after what has to be done before it is used.
+    async fn ready<E: Effects>(
+        &self,
+        effects: &E,
+        parts: &RequestParts,
+        progress: &Progress<'_>,
+    ) -> Result<Snapshot, Error> {
+        let seen = self.auth.snapshot();
+        match self.prepare(effects, &seen, progress.limit).await {
+            Ok(()) => Ok(self.auth.snapshot()),
+            Err(error) => Err(self.prevented(error, parts, &seen, progress)),
+        }
     }
 
     fn prevented(

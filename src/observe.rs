@@ -29,6 +29,7 @@
 //! # Ok(()) }) }
 //! ```
 
+use std::io;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -86,7 +87,7 @@ pub enum EventKind {
         /// The number of requests that go in a minute from now on.
         requests_per_minute: u32,
     },
-    /// The client has logged in by itself, or taken over a login that was kept.
+    /// There is a new login: obtained from the server, or taken over from the session store.
     Login,
     /// The access token was refreshed.
     Refresh,
@@ -97,8 +98,11 @@ pub enum EventKind {
     },
     /// The server no longer accepts the login, and there is no way to renew it.
     SessionEnded,
-    /// The login could not be kept for other processes; it is good for this one.
-    SessionNotStored,
+    /// The session store could not be read or written. The client goes on without it if it can.
+    SessionStoreFailed {
+        /// Why.
+        error: io::ErrorKind,
+    },
 }
 
 /// Sees the events of a client, as they happen and on the thread where they happen.
@@ -151,6 +155,8 @@ pub(crate) fn trace(event: &Event) {
             write!(warn, "renewal failed", error = tracing::field::debug(error))
         }
         EventKind::SessionEnded => write!(warn, "session ended"),
-        EventKind::SessionNotStored => write!(warn, "session not stored"),
+        EventKind::SessionStoreFailed { error } => {
+            write!(warn, "session store failed", error = tracing::field::debug(error))
+        }
     }
 }

@@ -50,6 +50,13 @@ pub struct SessionKey<'a> {
     pub username: &'a str,
 }
 
+impl<'a> SessionKey<'a> {
+    /// The key of a user's login at a server.
+    pub fn new(base_url: &'a str, username: &'a str) -> Self {
+        Self { base_url, username }
+    }
+}
+
 /// A place where logins are kept.
 ///
 /// What is kept is a text in a form of this crate's own. Whoever has it is the user, as far as the

@@ -49,10 +49,30 @@ impl StoredSession {
         serde_json::to_string(&text).ok().map(SecretString::from)
     }
 
+    fn parse(text: &SecretString) -> Option<Text<'_>> {
+        serde_json::from_str(text.expose_secret()).ok()
+    }
+
+    /// The credential that a text stands for, whether it has expired or not; `None` if it is not such
+    /// a text.
+    pub(crate) fn credential(text: &SecretString) -> Option<Credential> {
+        match Self::parse(text)? {
+            Text::Session { session_id, csrf_token, .. } => {
+                let session = SessionCookies::from_stored(&session_id, &csrf_token, None)?;
+                Some(Credential::Session(Arc::new(session)))
+            }
+            Text::Jwt { access, refresh } => {
+                let refresh = refresh.into_owned().into();
+                let tokens = TokenPair::of_unknown_age(&access, refresh)?;
+                Some(Credential::Tokens(Arc::new(tokens)))
+            }
+        }
+    }
+
     /// The credential that a text stands for, and the dialect of its server; `None` if it is not such
     /// a text, or stands for a login that has expired.
     pub(crate) fn read(text: &SecretString, now: Now) -> Option<(Dialect, Credential)> {
-        match serde_json::from_str(text.expose_secret()).ok()? {
+        match Self::parse(text)? {
             Text::Session { session_id, csrf_token, expires } => {
                 let expires = match expires {
                     None => None,
@@ -66,8 +86,7 @@ impl StoredSession {
                 Some((Dialect::Session, Credential::Session(Arc::new(session))))
             }
             Text::Jwt { access, refresh } => {
-                let received = Received::by_own_clock(now);
-                let tokens = TokenPair::new(&access, refresh.into_owned().into(), received)?;
+                let tokens = TokenPair::from_stored(&access, refresh.into_owned().into(), now)?;
                 Some((Dialect::Jwt, Credential::Tokens(Arc::new(tokens))))
             }
         }
@@ -76,7 +95,11 @@ impl StoredSession {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
+    use crate::auth::Want;
 
     #[test]
     fn a_session_outlives_the_process_until_it_expires() {
@@ -93,6 +116,26 @@ mod tests {
         assert_eq!(again.expose_secret(), text.expose_secret());
         let later = Now { wall: now.wall + Duration::from_secs(101), ..now };
         assert!(StoredSession::read(&text, later).is_none());
+    }
+
+    #[test]
+    fn tokens_that_have_expired_are_known_to_be_so() {
+        let now = Now::system();
+        let kept = |access: u64, refresh: u64| {
+            let seconds = now.wall.duration_since(UNIX_EPOCH).unwrap().as_secs();
+            let token = |offset: u64| {
+                let claims = format!(r#"{{"exp":{}}}"#, seconds - 1000 + offset);
+                format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
+            };
+            StoredSession::Tokens { access: token(access).into(), refresh: token(refresh).into() }
+                .to_json()
+                .unwrap()
+        };
+        assert!(StoredSession::read(&kept(500, 900), now).is_none());
+        assert!(StoredSession::credential(&kept(500, 900)).is_some());
+        let wants = |text| StoredSession::read(&text, now).unwrap().1.wants(now.monotonic);
+        assert_eq!(wants(kept(500, 9000)), Want::Refresh);
+        assert_eq!(wants(kept(2000, 9000)), Want::Nothing);
     }
 
     #[test]

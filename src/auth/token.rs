@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::Received;
 use super::stored::StoredSession;
+use crate::backend::Now;
 
 /// Access tokens are renewed this long before they expire, or at four fifths of a life shorter
 /// than five times this.
@@ -50,6 +51,32 @@ impl TokenPair {
         received: Received,
     ) -> Option<Self> {
         Self::new(access, refresh.unwrap_or_else(|| self.refresh.clone()), received)
+    }
+
+    /// A pair that was kept; `None` if it has expired, by the clock here, or cannot be sent.
+    pub(crate) fn from_stored(access: &str, refresh: SecretString, now: Now) -> Option<Self> {
+        let is_over = |token: &str| Claims::read(token).expires().is_some_and(|it| it <= now.wall);
+        if is_over(refresh.expose_secret()) {
+            return None;
+        }
+        let tokens = Self::new(access, refresh, Received::by_own_clock(now))?;
+        let access_expires = match is_over(access) {
+            true => Some(now.monotonic),
+            false => tokens.access_expires,
+        };
+        Some(Self { access_expires, ..tokens })
+    }
+
+    /// A pair of which only the server is to judge; `None` if it cannot be sent.
+    pub(crate) fn of_unknown_age(access: &str, refresh: SecretString) -> Option<Self> {
+        Some(Self {
+            authorization: bearer("Bearer", access)?,
+            refresh,
+            user_id: None,
+            refresh_at: None,
+            access_expires: None,
+            refresh_expires: None,
+        })
     }
 
     /// The same pair, not to be renewed before it has to be.

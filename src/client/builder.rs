@@ -12,7 +12,7 @@ use crate::base_url::BaseUrl;
 use crate::capability::ServerVersion;
 use crate::credentials::CredentialSource;
 use crate::error::{Error, ErrorKind};
-use crate::flow::{Core, KnownVersion, Pace, Renewal, Settings};
+use crate::flow::{Core, KnownVersion, Pace, Renewal, Settings, Store};
 use crate::observe::Observer;
 use crate::request::Operation;
 use crate::retry::RetryPolicy;
@@ -116,7 +116,7 @@ impl<C: Client> ClientBuilder<C> {
 
     /// Lets the client log in by itself: before the first call that needs a login, and whenever the
     /// server says that the login has ended; once for any number of calls under way. The refused call
-    /// is then repeated, which does no harm: a refused call was not executed. After
+    /// is then repeated, as the same user, which does no harm: a refused call was not executed. After
     /// [`logout`](crate::KeystoneClient::logout) it takes a `login` or `authenticate` again.
     ///
     /// If the server refuses the credentials, calls fail for a minute without asking it again, so that
@@ -231,14 +231,23 @@ impl<C: Client> ClientBuilder<C> {
     ///
     /// [`ErrorKind::InvalidRequest`] when a setting is not what it should be: a URL that is none,
     /// a token or user agent that cannot stand in a header, transport settings along with a
-    /// backend of your own, no transport in this build, secrets for a server on plain http.
+    /// backend of your own, no transport in this build, secrets for a server on plain http, an API token
+    /// along with credentials or a session store.
     pub fn build(self) -> Result<C, Error> {
         let invalid =
             |problem: String| Error::new(ErrorKind::InvalidRequest, BUILD).with_note(problem);
         let base = BaseUrl::parse(&self.base_url)
             .map_err(|problem| invalid(format!("base URL {problem}")))?;
-        let has_secrets =
-            self.api_token.is_some() || self.credentials.is_some() || self.session_store.is_some();
+        let logs_in = self.credentials.is_some() || self.session_store.is_some();
+        let has_secrets = self.api_token.is_some() || logs_in;
+        if self.api_token.is_some() && logs_in {
+            return Err(invalid(
+                "an API token takes the place of a login: leave it out, or the credentials and the \
+                 session store"
+                    .into(),
+            ));
+        }
+        let store = self.session_store.map(|(place, username)| Store::new(place, username));
         let credential = match &self.api_token {
             None => Credential::None,
             Some(token) => ApiToken::new(token)
@@ -299,7 +308,7 @@ impl<C: Client> ClientBuilder<C> {
             auth: Authenticator::new(self.dialect, credential),
             version: KnownVersion::new(version.filter(|version| version.is_known())),
             pace: Pace::new(self.requests_per_minute),
-            renewal: Renewal::new(self.credentials, self.session_store),
+            renewal: Renewal::new(self.credentials, store),
             observer: self.observer,
             drift: self.watch_drift.then(Arc::default),
         };

@@ -2,7 +2,7 @@ use std::env::VarError;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{CredentialSource, Credentials, Found, SourceError};
+use super::{CredentialRequest, CredentialSource, Credentials, Found, SourceError};
 
 type Lookup = dyn Fn(&str) -> Result<String, VarError> + Send + Sync;
 
@@ -12,10 +12,11 @@ type Lookup = dyn Fn(&str) -> Result<String, VarError> + Send + Sync;
 /// They are read anew at each login. A variable that is empty counts as not set.
 ///
 /// ```
-/// use keystone_client::credentials::{CredentialSource, Environment, Found};
+/// use keystone_client::credentials::{CredentialRequest, CredentialSource, Environment, Found};
 ///
 /// let source = Environment::named("SITE_USER_NOT_SET", "SITE_PASSWORD_NOT_SET");
-/// let Ok(Found::Nothing(reason)) = source.find("https://keystone.example.edu/") else {
+/// let request = CredentialRequest::new("https://keystone.example.edu/");
+/// let Ok(Found::Nothing(reason)) = source.find(&request) else {
 ///     panic!("these variables are not set");
 /// };
 /// assert_eq!(reason, "SITE_USER_NOT_SET is not set");
@@ -54,7 +55,7 @@ impl CredentialSource for Environment {
         "the environment".to_owned()
     }
 
-    fn find(&self, _base_url: &str) -> Result<Found, SourceError> {
+    fn find(&self, _request: &CredentialRequest<'_>) -> Result<Found, SourceError> {
         let read = |name: &str| match (self.lookup)(name) {
             Ok(value) if value.is_empty() => Ok(None),
             Ok(value) => Ok(Some(value)),
@@ -99,7 +100,7 @@ mod tests {
     #[test]
     fn both_variables_have_to_be_set() {
         let both = [("KEYSTONE_USERNAME", "ada"), ("KEYSTONE_PASSWORD", "correct horse")];
-        match environment(Box::leak(Box::new(both))).find("") {
+        match environment(Box::leak(Box::new(both))).find(&CredentialRequest::new("")) {
             Ok(Found::Credentials(credentials)) => {
                 assert_eq!(credentials.username(), "ada");
                 assert_eq!(credentials.password().expose_secret(), "correct horse");
@@ -115,7 +116,7 @@ mod tests {
                 "KEYSTONE_PASSWORD is not set",
             ),
         ] {
-            match environment(values).find("") {
+            match environment(values).find(&CredentialRequest::new("")) {
                 Ok(Found::Nothing(reason)) => assert_eq!(reason, missing),
                 other => panic!("{other:?}"),
             }
@@ -126,7 +127,7 @@ mod tests {
     fn what_is_not_text_is_an_error_that_does_not_show_it() {
         let lookup = |_: &str| Err(VarError::NotUnicode(OsString::from("hunter2")));
         let source = Environment { lookup: Arc::new(lookup), ..Environment::new() };
-        let error = source.find("").unwrap_err().to_string();
+        let error = source.find(&CredentialRequest::new("")).unwrap_err().to_string();
         assert_eq!(error, "KEYSTONE_USERNAME is not UTF-8");
     }
 }

@@ -1,11 +1,11 @@
 use std::path::PathBuf;
 
-use super::{CredentialSource, Credentials, Found, SourceError, private_file};
+use super::{CredentialRequest, CredentialSource, Credentials, Found, SourceError, private_file};
 
 /// Credentials from a file with the lines `username=…` and `password=…`.
 ///
-/// It is the format of the credential files of `mount.cifs`: everything behind the first `=` is the
-/// value, blanks included; lines that are empty or begin with `#` are skipped. The file must be
+/// The credential files of `mount.cifs` look like this. Everything behind the first `=` is the value,
+/// blanks included; lines that are empty or begin with `#` are skipped, others are an error. The file must be
 /// readable by its owner alone (mode 600); this is not checked on Windows. It is read anew at each
 /// login. A file that does not exist has no credentials.
 ///
@@ -36,7 +36,7 @@ impl CredentialSource for CredentialFile {
         self.path.display().to_string()
     }
 
-    fn find(&self, _base_url: &str) -> Result<Found, SourceError> {
+    fn find(&self, _request: &CredentialRequest<'_>) -> Result<Found, SourceError> {
         let Some(text) = private_file::read(&self.path)? else {
             return Ok(Found::Nothing("there is no such file".to_owned()));
         };
@@ -54,7 +54,8 @@ impl CredentialSource for CredentialFile {
                 }
             }
         }
-        match (username, password) {
+        let is_set = |value: &&str| !value.is_empty();
+        match (username.filter(is_set), password.filter(is_set)) {
             (Some(username), Some(password)) => {
                 Ok(Found::Credentials(Credentials::new(username, password)))
             }

@@ -4,7 +4,7 @@ use std::str::Chars;
 
 use url::Url;
 
-use super::{CredentialSource, Credentials, Found, SourceError, private_file};
+use super::{CredentialRequest, CredentialSource, Credentials, Found, SourceError, private_file};
 
 /// Credentials from a `.netrc` file, in which `machine` names the host of the server.
 ///
@@ -14,10 +14,11 @@ use super::{CredentialSource, Credentials, Found, SourceError, private_file};
 /// each login.
 ///
 /// ```
-/// use keystone_client::credentials::{CredentialSource, Found, Netrc};
+/// use keystone_client::credentials::{CredentialRequest, CredentialSource, Found, Netrc};
 ///
 /// let source = Netrc::at("/nonexistent/netrc");
-/// assert!(matches!(source.find("https://keystone.example.edu/"), Ok(Found::Nothing(_))));
+/// let request = CredentialRequest::new("https://keystone.example.edu/");
+/// assert!(matches!(source.find(&request), Ok(Found::Nothing(_))));
 /// ```
 #[derive(Debug, Clone)]
 pub struct Netrc {
@@ -52,16 +53,17 @@ impl CredentialSource for Netrc {
         }
     }
 
-    fn find(&self, base_url: &str) -> Result<Found, SourceError> {
+    fn find(&self, request: &CredentialRequest<'_>) -> Result<Found, SourceError> {
         let Some(path) = &self.path else {
             return Ok(Found::Nothing("there is no home directory".to_owned()));
         };
         let Some(text) = private_file::read(path)? else {
             return Ok(Found::Nothing("there is no such file".to_owned()));
         };
-        let url = Url::parse(base_url)?;
+        let url = Url::parse(request.base_url)?;
         let host = url.host_str().unwrap_or_default();
-        match entry_for(host, &text)? {
+        let host = host.trim_matches(['[', ']']).trim_end_matches('.');
+        match entry_for(host, request.username, &text)? {
             Some(Entry { login: Some(login), password: Some(password), .. }) => {
                 Ok(Found::Credentials(Credentials::new(login, password)))
             }
@@ -79,12 +81,14 @@ struct Entry {
     password: Option<String>,
 }
 
-/// The entry that counts for a host.
-fn entry_for(host: &str, text: &str) -> Result<Option<Entry>, SourceError> {
+/// The entry that counts for a host, and for a user if that matters.
+fn entry_for(host: &str, username: Option<&str>, text: &str) -> Result<Option<Entry>, SourceError> {
     let mut words = Words { rest: text.chars().peekable() };
     let mut present: Option<Entry> = None;
     let fits = |entry: &Entry| {
-        entry.machine.as_ref().is_none_or(|machine| machine.eq_ignore_ascii_case(host))
+        let is_of_host = |machine: &String| machine.eq_ignore_ascii_case(host);
+        let is_of_user = |username| entry.login.as_deref() == Some(username);
+        entry.machine.as_ref().is_none_or(is_of_host) && username.is_none_or(is_of_user)
     };
     loop {
         let word = words.next()?;
@@ -190,7 +194,7 @@ mod tests {
     use super::*;
 
     fn found(host: &str, text: &str) -> Option<(String, String)> {
-        let entry = entry_for(host, text).unwrap()?;
+        let entry = entry_for(host, None, text).unwrap()?;
         Some((entry.login?, entry.password?))
     }
 
@@ -213,6 +217,14 @@ mod tests {
     }
 
     #[test]
+    fn where_a_user_is_wanted_no_other_will_do() {
+        let text = "machine a login one password p1 machine a login two password p2";
+        let password = |username| entry_for("a", Some(username), text).unwrap()?.password;
+        assert_eq!(password("two"), Some("p2".to_owned()));
+        assert_eq!(password("three"), None);
+    }
+
+    #[test]
     fn quotes_and_macros_are_understood() {
         let text = "machine a password \"p \\\"1\\\" machine b\" login one\n\
                     macdef init\n  machine b login no password no\n\n\
@@ -229,7 +241,7 @@ mod tests {
             ("machine a password \"hunter2", "a quotation mark is not closed"),
             ("machine a login", "nothing follows the last `login`"),
         ] {
-            let error = entry_for("a", text).err().unwrap().to_string();
+            let error = entry_for("a", None, text).err().unwrap().to_string();
             assert!(error.starts_with(problem), "{error}");
             assert!(!error.contains("hunter"), "{error}");
         }

@@ -1,6 +1,6 @@
 //! Files that nobody else may read.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -13,8 +13,10 @@ const LARGEST: u64 = 1024 * 1024;
 ///
 /// Others than its owner may read or write it, or it cannot be read. The error names no contents.
 pub(crate) fn read(path: &Path) -> io::Result<Option<String>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
+    let file = match fs::metadata(path) {
+        // Opening a pipe would wait for somebody to write into it.
+        Ok(metadata) if !metadata.is_file() => return Err(invalid("it is not a file")),
+        Ok(_) => File::open(path)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };

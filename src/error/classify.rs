@@ -31,6 +31,7 @@ impl ErrorKind {
             Self::Redirected => "the server redirected, which is not followed",
             Self::NotLoggedIn => "not logged in",
             Self::SessionExpired => "the login has ended",
+            Self::SessionStore => "the session store cannot be used",
             Self::InvalidCredentials => "the server refused the credentials",
             Self::Denied => "permission denied",
             Self::CsrfRejected => "the server refused the CSRF proof",

@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
 
 type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -46,31 +47,44 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// `None` only if it is held.
+fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
 impl<T> Flight<T> {
     pub(crate) fn new() -> Self {
         Self { current: Mutex::new(None) }
     }
 
-    /// Takes part in the work about `epoch`, which begins with `work` if there is none.
-    ///
-    /// The outcome is `None` if whoever drove the work panicked.
-    pub(crate) fn join(&self, epoch: u64, work: impl FnOnce() -> Work<T>) -> Passage<'_, T> {
+    /// Takes part in the work about `epoch`, which begins with `work` if there is none. `None` if
+    /// there is work about a later epoch, which means that this one is over.
+    pub(crate) fn join(
+        &self,
+        epoch: u64,
+        work: impl FnOnce() -> Work<T>,
+    ) -> Option<Passage<'_, T>> {
         let mut current = lock(&self.current);
-        let shared = match current.as_ref().filter(|shared| shared.epoch == epoch) {
-            Some(shared) => Arc::clone(shared),
-            None => {
+        let shared = match current.as_ref() {
+            Some(shared) if shared.epoch > epoch => return None,
+            Some(shared) if shared.epoch == epoch => Arc::clone(shared),
+            _ => {
                 let shared = Arc::new(Shared {
                     epoch,
                     stage: Mutex::new(Stage::UnderWay(work())),
                     waiting: Arc::default(),
                 });
-                // Whoever still waits for another epoch keeps hold of that.
+                // Whoever still waits for an earlier epoch keeps hold of that.
                 *current = Some(Arc::clone(&shared));
                 shared
             }
         };
         let seat = shared.waiting.take_seat();
-        Passage { flight: self, shared, seat }
+        Some(Passage { flight: self, shared, seat })
     }
 
     /// Lets nobody join `shared` any more.
@@ -82,7 +96,8 @@ impl<T> Flight<T> {
     }
 }
 
-/// A caller's part in the work: a future of its outcome.
+/// A caller's part in the work: a future of its outcome, or of `None` if whoever drove the work
+/// panicked.
 #[derive(Debug)]
 #[must_use = "the work goes on only while somebody polls"]
 pub(crate) struct Passage<'a, T> {
@@ -98,9 +113,23 @@ impl<T: Clone> Future for Passage<'_, T> {
         let shared = &self.shared;
         // Before the work is looked at, so that no progress is missed.
         shared.waiting.sit(self.seat, context.waker());
-        // A thread that drives the work of a blocking client holds this until it is done.
-        let mut stage = lock(&shared.stage);
-        match mem::replace(&mut *stage, Stage::Crashed) {
+        let polled = match shared.try_stage() {
+            Some(mut stage) => self.drive(&mut stage),
+            // Somebody else drives the work just now, and wakes all when that comes to a halt.
+            None => return Poll::Pending,
+        };
+        // Who came meanwhile has seen nothing of it.
+        if shared.waiting.was_missed() {
+            shared.waiting.wake_all();
+        }
+        polled
+    }
+}
+
+impl<T: Clone> Passage<'_, T> {
+    fn drive(&self, stage: &mut Stage<T>) -> Poll<Option<T>> {
+        let shared = &self.shared;
+        match mem::replace(stage, Stage::Crashed) {
             Stage::UnderWay(mut work) => {
                 let alarm = Alarm { flight: self.flight, shared };
                 let waker = Waker::from(Arc::clone(&shared.waiting));
@@ -113,7 +142,6 @@ impl<T: Clone> Future for Passage<'_, T> {
                     }
                     Poll::Ready(outcome) => {
                         *stage = Stage::Done(outcome.clone());
-                        drop(stage);
                         self.flight.close(shared);
                         shared.waiting.wake_all();
                         Poll::Ready(Some(outcome))
@@ -126,6 +154,18 @@ impl<T: Clone> Future for Passage<'_, T> {
             }
             Stage::Crashed => Poll::Ready(None),
         }
+    }
+}
+
+impl<T> Shared<T> {
+    /// The work, unless somebody else is at it. Who is turned away is woken afterwards: a thread must
+    /// not be held up, it may have other tasks to run.
+    fn try_stage(&self) -> Option<MutexGuard<'_, Stage<T>>> {
+        try_lock(&self.stage).or_else(|| {
+            self.waiting.miss();
+            // Whoever has just finished may have looked for those who missed it before.
+            try_lock(&self.stage)
+        })
     }
 }
 
@@ -167,6 +207,8 @@ impl<T> Drop for Alarm<'_, T> {
 #[derive(Debug, Default)]
 struct Waiting {
     seats: Mutex<Seats>,
+    /// Whether somebody came while another drove the work.
+    missed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -186,19 +228,34 @@ impl Waiting {
 
     fn sit(&self, seat: u64, waker: &Waker) {
         let mut seats = lock(&self.seats);
-        if let Some((_, present)) = seats.taken.iter_mut().find(|(number, _)| *number == seat) {
-            match present {
-                Some(present) => present.clone_from(waker),
-                None => *present = Some(waker.clone()),
-            }
-        }
+        let taken = seats.taken.iter_mut().find(|(number, _)| *number == seat);
+        let before = taken.and_then(|(_, present)| present.replace(waker.clone()));
+        // Wakers are dropped without the lock: that may run anything.
+        drop(seats);
+        drop(before);
     }
 
     /// Whether nobody is left.
     fn leave(&self, seat: u64) -> bool {
         let mut seats = lock(&self.seats);
-        seats.taken.retain(|(number, _)| *number != seat);
-        seats.taken.is_empty()
+        let place = seats.taken.iter().position(|(number, _)| *number == seat);
+        let left = place.map(|place| seats.taken.swap_remove(place));
+        let is_empty = seats.taken.is_empty();
+        drop(seats);
+        drop(left);
+        is_empty
+    }
+
+    /// Says that the work could not be looked at. It is followed by another look.
+    fn miss(&self) {
+        self.missed.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether anybody said so. It comes after the work was let go of.
+    fn was_missed(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.missed.swap(false, Ordering::SeqCst)
     }
 
     fn is_empty(&self) -> bool {
@@ -223,7 +280,8 @@ impl Wake for Waiting {
 mod tests {
     use std::future::{pending, poll_fn};
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::Barrier;
+    use std::sync::atomic::AtomicUsize;
 
     use super::*;
 
@@ -276,8 +334,8 @@ mod tests {
     #[test]
     fn all_share_one_outcome() {
         let (flight, door) = (Flight::new(), Door::default());
-        let mut first = flight.join(1, || door.work(7));
-        let mut second = flight.join(1, no_work);
+        let mut first = flight.join(1, || door.work(7)).unwrap();
+        let mut second = flight.join(1, no_work).unwrap();
         let counts = [Arc::<Count>::default(), Arc::default()];
         assert_eq!(poll(&mut first, &counts[0]), Poll::Pending);
         assert_eq!(poll(&mut second, &counts[1]), Poll::Pending);
@@ -285,7 +343,7 @@ mod tests {
         assert_eq!(counts.each_ref().map(|count| count.0.load(Ordering::SeqCst)), [1, 1]);
         assert_eq!(poll(&mut second, &counts[1]), Poll::Ready(Some(7)));
         assert_eq!(poll(&mut first, &counts[0]), Poll::Ready(Some(7)));
-        let mut later = flight.join(1, || Box::pin(async { 8 }));
+        let mut later = flight.join(1, || Box::pin(async { 8 })).unwrap();
         assert_eq!(poll(&mut later, &counts[0]), Poll::Ready(Some(8)));
     }
 
@@ -293,10 +351,10 @@ mod tests {
     #[test]
     fn who_is_not_polled_holds_up_nobody() {
         let (flight, door) = (Flight::new(), Door::default());
-        let mut first = flight.join(1, || door.work(7));
+        let mut first = flight.join(1, || door.work(7)).unwrap();
         let counts = [Arc::<Count>::default(), Arc::default()];
         assert_eq!(poll(&mut first, &counts[0]), Poll::Pending);
-        let mut second = flight.join(1, no_work);
+        let mut second = flight.join(1, no_work).unwrap();
         assert_eq!(poll(&mut second, &counts[1]), Poll::Pending);
         door.open();
         assert_eq!(counts[1].0.load(Ordering::SeqCst), 1);
@@ -314,15 +372,17 @@ mod tests {
         let flight = Flight::<u32>::new();
         let dropped = Arc::new(AtomicUsize::new(0));
         let guard = Dropped(Arc::clone(&dropped));
-        let mut first = flight.join(1, || {
-            Box::pin(async move {
-                let _guard = guard;
-                pending().await
+        let mut first = flight
+            .join(1, || {
+                Box::pin(async move {
+                    let _guard = guard;
+                    pending().await
+                })
             })
-        });
+            .unwrap();
         let count = Arc::default();
         assert_eq!(poll(&mut first, &count), Poll::Pending);
-        let mut second = flight.join(1, no_work);
+        let mut second = flight.join(1, no_work).unwrap();
         drop(first);
         assert_eq!(dropped.load(Ordering::SeqCst), 0);
         assert_eq!(poll(&mut second, &count), Poll::Pending);
@@ -333,27 +393,67 @@ mod tests {
     #[test]
     fn another_epoch_is_other_work() {
         let (flight, door) = (Flight::new(), Door::default());
-        let mut old = flight.join(1, || door.work(7));
+        let mut old = flight.join(1, || door.work(7)).unwrap();
         let count = Arc::default();
         assert_eq!(poll(&mut old, &count), Poll::Pending);
-        let mut new = flight.join(2, || Box::pin(async { 8 }));
+        let mut new = flight.join(2, || Box::pin(async { 8 })).unwrap();
         assert_eq!(poll(&mut new, &count), Poll::Ready(Some(8)));
         door.open();
         assert_eq!(poll(&mut old, &count), Poll::Ready(Some(7)));
     }
 
     #[test]
+    fn who_comes_for_an_earlier_epoch_leaves_the_later_one_alone() {
+        let (flight, door) = (Flight::new(), Door::default());
+        let mut new = flight.join(2, || door.work(7)).unwrap();
+        let count = Arc::default();
+        assert_eq!(poll(&mut new, &count), Poll::Pending);
+        assert!(flight.join(1, no_work).is_none());
+        let _also = flight.join(2, no_work).unwrap();
+    }
+
+    /// A thread that finds another at work is not held up, and hears of it afterwards.
+    #[test]
+    fn who_misses_the_work_is_woken() {
+        let flight = Flight::<u32>::new();
+        let (inside, outside) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+        let (entered, left) = (Arc::clone(&inside), Arc::clone(&outside));
+        let mut first = flight
+            .join(1, || {
+                Box::pin(poll_fn(move |_| {
+                    entered.wait();
+                    left.wait();
+                    // It comes to a halt without a waker, so that only the one can be woken.
+                    Poll::Pending
+                }))
+            })
+            .unwrap();
+        let mut second = flight.join(1, no_work).unwrap();
+        let counts = [Arc::<Count>::default(), Arc::default()];
+        std::thread::scope(|scope| {
+            let driver = scope.spawn(|| poll(&mut first, &counts[0]));
+            inside.wait();
+            assert_eq!(poll(&mut second, &counts[1]), Poll::Pending);
+            assert_eq!(counts[1].0.load(Ordering::SeqCst), 0);
+            outside.wait();
+            assert_eq!(driver.join().unwrap(), Poll::Pending);
+        });
+        assert_eq!(counts[1].0.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
     fn a_panic_hurts_only_whom_it_hits() {
         let flight = Flight::<u32>::new();
-        let mut first = flight.join(1, || Box::pin(poll_fn(|_| panic!("as the test wants it"))));
-        let mut second = flight.join(1, no_work);
+        let mut first =
+            flight.join(1, || Box::pin(poll_fn(|_| panic!("as the test wants it")))).unwrap();
+        let mut second = flight.join(1, no_work).unwrap();
         let counts = [Arc::<Count>::default(), Arc::default()];
         shared_waker(&second, &counts[1]);
         let crash = catch_unwind(AssertUnwindSafe(|| poll(&mut first, &counts[0])));
         assert!(crash.is_err());
         assert_eq!(counts[1].0.load(Ordering::SeqCst), 1);
         assert_eq!(poll(&mut second, &counts[1]), Poll::Ready(None));
-        let mut again = flight.join(1, || Box::pin(async { 9 }));
+        let mut again = flight.join(1, || Box::pin(async { 9 })).unwrap();
         assert_eq!(poll(&mut again, &counts[1]), Poll::Ready(Some(9)));
     }
 

@@ -1,11 +1,10 @@
 use std::sync::Arc;
-use std::time::Instant;
 
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::transmit::Progress;
+use super::transmit::{Limit, Progress};
 use super::{Core, Effects};
 use crate::auth::{Credential, Dialect, Probe, Received, SessionCookies, TokenPair, probe_verdict};
 use crate::backend::Now;
@@ -18,7 +17,7 @@ use crate::resource::Resource;
 use crate::resources::User;
 
 pub(super) const LOG_IN: Operation = Operation::new("log in", "");
-const LOG_OUT: Operation = Operation::new("log out", "");
+pub(super) const LOG_OUT: Operation = Operation::new("log out", "");
 const WHO_AM_I: Operation = Operation::new("retrieve", "current user");
 
 impl Core {
@@ -28,11 +27,10 @@ impl Core {
         effects: &E,
         credentials: &Credentials,
     ) -> Result<(), Error> {
-        let started = effects.now().monotonic;
-        let credential = self.open_login(effects, credentials, started).await?;
-        let username: Arc<str> = credentials.username().into();
-        self.keep(effects, &credential, &username);
-        self.auth.replace(credential, Some(username));
+        let limit = Limit::new(effects.now().monotonic, self.settings.retry.total());
+        let (dialect, credential) = self.open_login(effects, credentials, limit).await?;
+        self.learn_dialect(dialect);
+        self.adopt(effects, None, credential, Some(credentials.username().into()));
         self.tell_of_login(LOG_IN, EventKind::Login);
         Ok(())
     }
@@ -42,19 +40,19 @@ impl Core {
         &self,
         effects: &E,
         credentials: &Credentials,
-        started: Instant,
-    ) -> Result<Credential, Error> {
+        limit: Limit,
+    ) -> Result<(Dialect, Credential), Error> {
         self.may_send_secrets(LOG_IN)?;
         let known = self.auth.dialect();
         let mut dialect = match known {
             Some(dialect) => dialect,
-            None => self.probe(effects, started).await?,
+            None => self.probe(effects, limit).await?,
         };
-        let mut response = self.post_login(effects, dialect, credentials, started).await?;
+        let mut response = self.post_login(effects, dialect, credentials, limit).await?;
         if known.is_some() && response.is_unknown_path() {
             // The server has been upgraded meanwhile.
-            dialect = self.probe(effects, started).await?;
-            response = self.post_login(effects, dialect, credentials, started).await?;
+            dialect = self.probe(effects, limit).await?;
+            response = self.post_login(effects, dialect, credentials, limit).await?;
         }
         let response = check_login(dialect, response)?;
         let now = effects.now();
@@ -64,8 +62,15 @@ impl Core {
                 .ok_or_else(|| not_keystone(&response, "the login reply brings no session"))?,
             Dialect::Jwt => Credential::Tokens(Arc::new(read_tokens(&response, now)?)),
         };
-        self.auth.learn_dialect(dialect);
-        Ok(credential)
+        Ok((dialect, credential))
+    }
+
+    /// Remembers how this server wants to be told who is asking.
+    pub(super) fn learn_dialect(&self, dialect: Dialect) {
+        if self.auth.learn_dialect(dialect).is_some_and(|before| before != dialect) {
+            // It has been upgraded meanwhile.
+            self.version.forget();
+        }
     }
 
     async fn post_login<E: Effects>(
@@ -73,7 +78,7 @@ impl Core {
         effects: &E,
         dialect: Dialect,
         credentials: &Credentials,
-        started: Instant,
+        limit: Limit,
     ) -> Result<Response, Error> {
         #[derive(Serialize)]
         struct Body<'a> {
@@ -89,7 +94,7 @@ impl Core {
             .with_json(&body)?
             // The second of two opens another session, which harms nobody.
             .with_idempotent(true);
-        self.anonymous(effects, &request, started).await
+        self.anonymous(effects, &request, limit).await
     }
 
     /// Refuses to send a secret where others could read it.
@@ -105,11 +110,11 @@ impl Core {
     }
 
     /// Finds the login endpoint without sending a password anywhere.
-    async fn probe<E: Effects>(&self, effects: &E, started: Instant) -> Result<Dialect, Error> {
+    async fn probe<E: Effects>(&self, effects: &E, limit: Limit) -> Result<Dialect, Error> {
         let mut absent = None;
         for dialect in [Dialect::Session, Dialect::Jwt] {
             let request = Request::raw(LOG_IN, Method::GET, dialect.login_path());
-            let response = self.anonymous(effects, &request, started).await?;
+            let response = self.anonymous(effects, &request, limit).await?;
             match probe_verdict(&response) {
                 Probe::Present => return Ok(dialect),
                 Probe::Absent => absent = Some(response),
@@ -141,17 +146,16 @@ impl Core {
     /// Ends the login on the server, and here whatever the server says.
     pub(crate) async fn logout<E: Effects>(&self, effects: &E) -> Result<(), Error> {
         // Forgotten first: whatever comes of telling the server, this client is logged out.
-        let (present, username) = self.auth.take();
-        let (present, removed) = match present {
-            Credential::ApiToken(_) => return Ok(()),
-            present => self.forget(effects, present, username.as_deref()),
-        };
-        let ended = self.end_on_server(effects, &present).await.map_err(|error| {
-            error.with_note(
-                "this client has forgotten the login, but it may go on existing on the server",
-            )
-        });
-        ended.and(removed)
+        let (logins, mut outcome) = self.forget();
+        for login in &logins {
+            let ended = self.end_on_server(effects, login).await.map_err(|error| {
+                error.with_note(
+                    "this client has forgotten the login, but it may go on existing on the server",
+                )
+            });
+            outcome = outcome.and(ended);
+        }
+        outcome
     }
 
     /// Tells the server that a login is over. That it was over already is no error.
@@ -173,7 +177,8 @@ impl Core {
         };
         // The second of two ends what the first has ended.
         let call = call.with_idempotent(true);
-        let mut progress = Progress::new(&self.settings.retry, effects.now().monotonic);
+        let limit = Limit::new(effects.now().monotonic, self.settings.retry.total());
+        let mut progress = Progress::new(&self.settings.retry, limit);
         let outcome = self.transmit(effects, &call.parts, credential, &mut progress).await;
         match outcome.and_then(Response::error_for_status) {
             Ok(_) => Ok(()),
@@ -188,9 +193,13 @@ impl Core {
         &self,
         effects: &E,
     ) -> Result<Option<User>, Error> {
-        let started = effects.now().monotonic;
-        let progress = Progress::new(&self.settings.retry, started);
-        self.prepare(effects, &self.auth.snapshot(), &progress).await?;
+        let limit = Limit::new(effects.now().monotonic, self.settings.retry.total());
+        match self.prepare(effects, &self.auth.snapshot(), limit).await {
+            Err(error) if error.is_unauthenticated() && !self.renewal.has_sources() => {
+                return Ok(None);
+            }
+            outcome => outcome?,
+        }
         let request = match &self.auth.snapshot().credential {
             Credential::None | Credential::Ended | Credential::LoggedOut => return Ok(None),
             Credential::Session(_) | Credential::ApiToken(_) => {
@@ -220,9 +229,9 @@ impl Core {
         &self,
         effects: &E,
         request: &Request<T>,
-        started: Instant,
+        limit: Limit,
     ) -> Result<Response, Error> {
-        let mut progress = Progress::new(&self.settings.retry, started);
+        let mut progress = Progress::new(&self.settings.retry, limit);
         self.transmit(effects, &request.parts, &Credential::None, &mut progress).await
     }
 }
@@ -247,10 +256,16 @@ fn check_login(dialect: Dialect, response: Response) -> Result<Response, Error> 
             status == StatusCode::BAD_REQUEST
                 && Error::from_response(&response).is_validation("non_field_errors")
         }
-        Dialect::Jwt => status == StatusCode::UNAUTHORIZED,
+        Dialect::Jwt => response.denies_login(),
     };
     if refused {
         return Err(Error::from_response(&response).with_kind(ErrorKind::InvalidCredentials));
+    }
+    if status == StatusCode::UNAUTHORIZED && !refused {
+        return Err(not_keystone(
+            &response,
+            "something before the server wants a login of its own",
+        ));
     }
     if status.is_success() && !response.is_json() {
         return Err(not_keystone(&response, "the login endpoint answers with a page"));

@@ -18,19 +18,36 @@ const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-keystone-cid")
 /// endpoints.
 const ACCEPT: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.5");
 
+/// When a call began, and how long it may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit {
+    started: Instant,
+    total: Duration,
+}
+
+impl Limit {
+    pub(super) fn new(started: Instant, total: Duration) -> Self {
+        Self { started, total }
+    }
+
+    pub(super) fn left(&self, now: Instant) -> Duration {
+        self.total.saturating_sub(now.saturating_duration_since(self.started))
+    }
+}
+
 /// What a call has come to so far, over all requests that were sent for it.
 #[derive(Debug)]
 pub(super) struct Progress<'a> {
     retry: &'a RetryPolicy,
-    pub(super) started: Instant,
+    pub(super) limit: Limit,
     attempts: u32,
     /// Whether the server may have carried out one of the attempts.
     in_doubt: bool,
 }
 
 impl<'a> Progress<'a> {
-    pub(super) fn new(retry: &'a RetryPolicy, started: Instant) -> Self {
-        Self { retry, started, attempts: 0, in_doubt: false }
+    pub(super) fn new(retry: &'a RetryPolicy, limit: Limit) -> Self {
+        Self { retry, limit, attempts: 0, in_doubt: false }
     }
 }
 
@@ -56,11 +73,6 @@ impl Core {
         }
     }
 
-    /// How long all attempts together may take.
-    fn total(parts: &RequestParts, progress: &Progress<'_>) -> Duration {
-        progress.retry.total().max(parts.options.timeout.unwrap_or_default())
-    }
-
     /// How long one more attempt of the call may take.
     pub(super) fn time_left(
         &self,
@@ -68,9 +80,7 @@ impl Core {
         progress: &Progress<'_>,
         now: Instant,
     ) -> Duration {
-        let elapsed = now.saturating_duration_since(progress.started);
-        let left = Self::total(parts, progress).saturating_sub(elapsed);
-        parts.options.timeout.unwrap_or(self.settings.timeout).min(left)
+        parts.options.timeout.unwrap_or(self.settings.timeout).min(progress.limit.left(now))
     }
 
     /// Sends one request with this credential as often as the retry policy allows.
@@ -81,21 +91,18 @@ impl Core {
         credential: &Credential,
         progress: &mut Progress<'_>,
     ) -> Result<Response, Error> {
-        let total = Self::total(parts, progress);
         // The server counts anonymous calls by themselves.
         let is_paced = credential.is_carried();
         let mut last = None;
         let mut too_early = None;
         for number in 1.. {
             if is_paced {
-                too_early =
-                    self.wait_for_turn(effects, parts, credential, total, progress).await.err();
+                too_early = self.wait_for_turn(effects, parts, credential, progress).await.err();
                 if too_early.is_some() {
                     break;
                 }
             }
-            let elapsed = effects.now().monotonic.saturating_duration_since(progress.started);
-            let left = total.saturating_sub(elapsed);
+            let left = progress.limit.left(effects.now().monotonic);
             if left.is_zero() {
                 break;
             }
@@ -105,11 +112,10 @@ impl Core {
             progress.attempts += 1;
             let outcome = effects.execute(request).await;
             let now = effects.now();
-            let elapsed = now.monotonic.saturating_duration_since(progress.started);
             let attempt = Attempt {
                 number,
                 idempotent: parts.idempotent,
-                left: total.saturating_sub(elapsed),
+                left: progress.limit.left(now.monotonic),
             };
             let mut origin = self.origin(parts, credential, progress);
             self.tell_of(&origin, outcome_of(&outcome));
@@ -159,13 +165,11 @@ impl Core {
         effects: &E,
         parts: &RequestParts,
         credential: &Credential,
-        total: Duration,
         progress: &Progress<'_>,
     ) -> Result<(), Duration> {
         let patient = progress.retry.is_patient();
         let mut now = effects.now().monotonic;
-        let elapsed = now.saturating_duration_since(progress.started);
-        let within = total.saturating_sub(elapsed).saturating_sub(SHORTEST_ATTEMPT);
+        let within = progress.limit.left(now).saturating_sub(SHORTEST_ATTEMPT);
         let deadline = now.checked_add(within);
         let turn = self.pace.reserve(now, within, patient)?;
         let mut waited_for = now;

@@ -1,10 +1,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_lock::Mutex as Gate;
 use http::{Method, StatusCode};
 
-use super::transmit::Progress;
+use super::flight::Flight;
+use super::transmit::{Limit, Progress};
 use super::{Core, Effects, HASTE};
 use crate::auth::Credential;
 use crate::capability::{Server, ServerVersion, Sign, was_elsewhere};
@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct KnownVersion {
     stated: Option<ServerVersion>,
     learned: Mutex<Learned>,
-    /// Held by whoever asks, so that there is one question at a time.
-    gate: Gate<()>,
+    /// One question at a time.
+    question: Flight<()>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +37,7 @@ enum Learned {
 
 impl KnownVersion {
     pub(crate) fn new(stated: Option<ServerVersion>) -> Self {
-        Self { stated, learned: Mutex::new(Learned::Nothing), gate: Gate::new(()) }
+        Self { stated, learned: Mutex::new(Learned::Nothing), question: Flight::new() }
     }
 
     fn learned(&self) -> Learned {
@@ -58,6 +58,11 @@ impl KnownVersion {
         if !matches!((*learned, news), (Learned::Told(_), Learned::Untold | Learned::Failed(_))) {
             *learned = news;
         }
+    }
+
+    /// The server is another one than before.
+    pub(super) fn forget(&self) {
+        *self.learned.lock().unwrap_or_else(PoisonError::into_inner) = Learned::Nothing;
     }
 
     fn is_worth_asking(&self, now: Instant) -> bool {
@@ -124,20 +129,35 @@ impl Core {
         parts: &RequestParts,
         progress: &Progress<'_>,
     ) -> Server {
-        let _gate = self.version.gate.lock().await;
+        let now = effects.now().monotonic;
+        let within = HASTE.min(self.time_left(parts, progress, now));
+        while self.version.is_worth_asking(effects.now().monotonic) {
+            let question = self.version.question.join(0, || {
+                let effects = effects.clone();
+                Box::pin(async move { effects.core().ask_version_now(&effects, within).await })
+            });
+            // If whoever asked has panicked, somebody else may ask.
+            if let Some(question) = question {
+                if question.await.is_some() {
+                    break;
+                }
+            }
+        }
+        self.server()
+    }
+
+    async fn ask_version_now<E: Effects>(&self, effects: &E, within: Duration) {
         let now = effects.now().monotonic;
         if !self.version.is_worth_asking(now) {
-            return self.server();
+            return;
         }
-        let within = HASTE.min(self.time_left(parts, progress, now));
-        let retry = RetryPolicy::never().with_total(within);
+        let retry = RetryPolicy::never();
         let request = version_request();
-        let mut question = Progress::new(&retry, now);
+        let mut question = Progress::new(&retry, Limit::new(now, within));
         let answer = self.transmit(effects, &request.parts, &Credential::None, &mut question).await;
         if !answer.is_ok_and(|response| self.learn_version(&response)) {
             self.version.learn(Learned::Failed(now));
         }
-        self.server()
     }
 
     /// Takes over the version from the answer to a request for it, unless that says nothing of what

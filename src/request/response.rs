@@ -131,6 +131,12 @@ impl Response {
         self.status == StatusCode::NOT_FOUND && self.is_json()
     }
 
+    /// Whether the server says that it does not accept who is asking. Proxies say so with pages of
+    /// their own.
+    pub(crate) fn denies_login(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED && (self.is_json() || self.body.is_empty())
+    }
+
     /// Whether the server says that it does not know the path, by an HTML page.
     pub(crate) fn is_unknown_path(&self) -> bool {
         self.status == StatusCode::NOT_FOUND && !self.is_json()

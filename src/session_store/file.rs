@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use super::{SessionKey, SessionStore};
 use crate::credentials::{ExposeSecret, SecretString, private_file};
 
+/// How the names of files end that are being written.
+const DRAFT: &str = ".new";
+
 /// Keeps each login in a file of its own, which only its owner may read (mode 600).
 ///
 /// Files are replaced as a whole, so a command that is stopped midway leaves the old one or the new
-/// one. A file that others may read or write is refused. On Windows the access lists of the folder
+/// one. A file that others may read or write is refused, and a folder that others may write to. On Windows the access lists of the folder
 /// decide instead of modes.
 #[derive(Debug, Clone)]
 pub struct FileSessionStore {
@@ -41,6 +44,25 @@ impl FileSessionStore {
     /// The folder with the files.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Removes what processes have left that were stopped while they wrote: it may be good logins.
+    fn sweep(&self, path: &Path) {
+        let Some(name) = path.file_stem().and_then(|name| name.to_str()) else { return };
+        let Ok(entries) = fs::read_dir(&self.folder) else { return };
+        for entry in entries.flatten() {
+            let draft = entry.file_name();
+            let rest = draft.to_str().and_then(|draft| draft.strip_prefix(name));
+            let is_draft = rest.is_some_and(|rest| {
+                rest.strip_prefix('.')
+                    .and_then(|rest| rest.strip_suffix(DRAFT))
+                    .is_some_and(|number| u64::from_str_radix(number, 16).is_ok())
+            });
+            if is_draft {
+                // Another process may have finished it meanwhile.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
     }
 
     fn path(&self, key: SessionKey<'_>) -> PathBuf {
@@ -78,8 +100,10 @@ impl SessionStore for FileSessionStore {
 
     fn save(&self, key: SessionKey<'_>, session: &SecretString) -> io::Result<()> {
         let path = self.path(key);
-        make_folder(&self.folder).map_err(|error| at(&self.folder, &error))?;
-        let draft = path.with_extension(format!("{:016x}.new", fastrand::u64(..)));
+        make_folder(&self.folder)
+            .and_then(|()| check_folder(&self.folder))
+            .map_err(|error| at(&self.folder, &error))?;
+        let draft = path.with_extension(format!("{:016x}{DRAFT}", fastrand::u64(..)));
         let written = create(&draft)
             .and_then(|mut file| file.write_all(session.expose_secret().as_bytes()))
             .and_then(|()| fs::rename(&draft, &path));
@@ -92,6 +116,7 @@ impl SessionStore for FileSessionStore {
 
     fn remove(&self, key: SessionKey<'_>) -> io::Result<()> {
         let path = self.path(key);
+        self.sweep(&path);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&path, &error)),
             _ => Ok(()),
@@ -116,6 +141,25 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).create(folder)
 }
 
+/// Who can write to a folder can put a file of his own in the place of another.
+#[cfg(unix)]
+fn check_folder(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+
+    let mode = fs::metadata(folder)?.mode() & 0o777;
+    if mode & 0o022 == 0 {
+        return Ok(());
+    }
+    let problem = format!("others may write to this folder (mode {mode:o}); set the mode to 700");
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, problem))
+}
+
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps, reason = "the same signature on every platform")]
+fn check_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 #[cfg(unix)]
 fn create(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -133,7 +177,7 @@ mod tests {
     use super::*;
 
     fn key<'a>(base_url: &'a str, username: &'a str) -> SessionKey<'a> {
-        SessionKey { base_url, username }
+        SessionKey::new(base_url, username)
     }
 
     #[test]

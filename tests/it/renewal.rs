@@ -8,8 +8,8 @@ use std::time::Duration;
 use http::{HeaderValue, Method, StatusCode, header};
 use keystone_client::backend::BackendErrorKind;
 use keystone_client::credentials::{
-    CredentialChain, CredentialFile, CredentialSource, Credentials, Environment, Found, Netrc,
-    SourceError, from_fn,
+    CredentialChain, CredentialFile, CredentialRequest, CredentialSource, Credentials, Environment,
+    Found, Netrc, SourceError, from_fn,
 };
 use keystone_client::resources::NewCluster;
 use keystone_client::sandbox::{self, Sandbox};
@@ -52,8 +52,8 @@ impl CredentialSource for Counted {
         "the counted source".to_owned()
     }
 
-    fn find(&self, base_url: &str) -> Result<Found, SourceError> {
-        assert_eq!(base_url, "https://keystone.test/");
+    fn find(&self, request: &CredentialRequest<'_>) -> Result<Found, SourceError> {
+        assert_eq!(request.base_url, "https://keystone.test/");
         self.0.fetch_add(1, Ordering::SeqCst);
         Ok(Found::Credentials(self.1.clone()))
     }
@@ -359,10 +359,13 @@ fn files_that_others_may_read_are_refused() {
     ];
     for (path, source, password) in sources {
         set_mode(path, 0o640);
-        let error = source.find("https://keystone.test:8443/").unwrap_err().to_string();
+        let error = source
+            .find(&CredentialRequest::new("https://keystone.test:8443/"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("mode 640") && error.contains("600"), "{error}");
         set_mode(path, 0o600);
-        match source.find("https://keystone.test:8443/") {
+        match source.find(&CredentialRequest::new("https://keystone.test:8443/")) {
             Ok(Found::Credentials(found)) => {
                 use keystone_client::credentials::ExposeSecret;
                 assert_eq!(found.username(), "ada");
@@ -371,7 +374,10 @@ fn files_that_others_may_read_are_refused() {
             other => panic!("{other:?}"),
         }
     }
-    assert!(CredentialFile::new(folder.path()).find("https://x/").is_err(), "a folder");
+    assert!(
+        CredentialFile::new(folder.path()).find(&CredentialRequest::new("https://x/")).is_err(),
+        "a folder"
+    );
 }
 
 #[cfg(unix)]
@@ -392,7 +398,10 @@ fn files_that_are_no_credentials_are_said_to_be_so() {
     ] {
         std::fs::write(&path, text).unwrap();
         set_mode(&path, 0o600);
-        let error = CredentialFile::new(&path).find("https://x/").unwrap_err().to_string();
+        let error = CredentialFile::new(&path)
+            .find(&CredentialRequest::new("https://x/"))
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, problem);
     }
 }

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use http::{HeaderValue, StatusCode, header};
 use keystone_client::blocking::KeystoneClient;
 use keystone_client::credentials::{
-    CredentialChain, CredentialFile, CredentialSource, Credentials, Environment, Found, Netrc,
-    from_fn,
+    CredentialChain, CredentialFile, CredentialRequest, CredentialSource, Credentials, Environment,
+    Found, Netrc, from_fn,
 };
 use keystone_client::observe::Event;
 use keystone_client::resources::NewUser;
@@ -88,7 +88,7 @@ fn program(dialect: Dialect, shown: &Shown) -> Vec<String> {
     let sandbox = sandbox.build();
     let credentials = Credentials::new("ada", PASSWORD);
     shown.debug("credentials", &credentials);
-    shown.debug("found", &credentials.find(BASE));
+    shown.debug("found", &credentials.find(&CredentialRequest::new(BASE)));
     let chain = CredentialChain::new()
         .then(Environment::named("KEYSTONE_TEST_UNSET_1", "KEYSTONE_TEST_UNSET_2"))
         .then(Netrc::at("/nonexistent"))
@@ -211,7 +211,7 @@ fn files(shown: &Shown) {
         let sources: [Box<dyn CredentialSource>; 2] =
             [Box::new(CredentialFile::new(&path)), Box::new(Netrc::at(&path))];
         for source in sources {
-            match source.find("https://keystone.test/") {
+            match source.find(&CredentialRequest::new("https://keystone.test/")) {
                 Err(error) => shown.display("file", &error),
                 Ok(found @ Found::Credentials(_)) => shown.debug("file", &found),
                 Ok(found) => shown.debug("file", &found),

@@ -87,7 +87,7 @@ fn only_the_owner_can_read_the_files() {
     std::fs::set_permissions(&paths[0], std::fs::Permissions::from_mode(0o644)).unwrap();
     let other = builder(&sandbox, &folder).build().unwrap();
     let error = other.users().list().all().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotLoggedIn);
+    assert_eq!(error.kind(), ErrorKind::SessionStore);
     assert!(error.to_string().contains("mode 644"), "{error}");
     // Logging in replaces the file.
     other.login("admin", "admin-password").unwrap();
@@ -239,7 +239,8 @@ fn a_login_that_cannot_be_kept_is_good_all_the_same() {
         .unwrap();
     client.login("admin", "admin-password").unwrap();
     assert!(client.whoami().unwrap().is_some());
-    assert!(kinds.lock().unwrap().contains(&EventKind::SessionNotStored));
+    let failed = EventKind::SessionStoreFailed { error: io::ErrorKind::StorageFull };
+    assert!(kinds.lock().unwrap().contains(&failed));
 }
 
 #[test]
