@@ -328,6 +328,187 @@ both_colours! {
         go!(client.retrieve_cluster(Id::new(3))).unwrap();
     }
 
+    /// The credentials are those of another user, as whom nothing may be done.
+    fn a_write_is_not_repeated_as_somebody_else() {
+        let sandbox = Sandbox::builder()
+            .staff("admin", "admin-password")
+            .staff("ada", "correct horse")
+            .build();
+        let client = client!(sandbox.clone(), |builder| builder.credentials(admin()));
+        go!(client.login("ada", "correct horse")).unwrap();
+        sandbox.expire_sessions();
+        let error = go!(client.create_cluster(NewCluster::new("atlas"))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SessionExpired);
+        assert!(error.to_string().contains("that of ada"), "{error}");
+        assert_eq!(count(&sandbox, "POST /authentication/login/"), 1);
+        go!(client.logout()).unwrap();
+        go!(client.authenticate()).unwrap();
+        assert_eq!(go!(client.whoami()).unwrap().unwrap().username, "admin");
+    }
+
+    fn nor_as_somebody_who_has_logged_in_meanwhile() {
+        let sandbox = Sandbox::builder()
+            .staff("admin", "admin-password")
+            .staff("ada", "correct horse")
+            .build();
+        let client = Arc::new(Mutex::new(None::<blocking::KeystoneClient>));
+        let (server, other) = (sandbox.clone(), Arc::clone(&client));
+        let backend = keystone_client::testing::from_fn(move |request| {
+            let response = server.handle(request);
+            if response.status() == StatusCode::UNAUTHORIZED {
+                if let Some(client) = other.lock().unwrap().take() {
+                    client.login("admin", "admin-password").unwrap();
+                }
+            }
+            Ok(response)
+        });
+        let blocking = blocking::KeystoneClient::builder("https://keystone.test")
+            .backend(backend)
+            .build()
+            .unwrap();
+        blocking.login("ada", "correct horse").unwrap();
+        sandbox.expire_sessions();
+        *client.lock().unwrap() = Some(blocking.clone());
+        let error = blocking.create_cluster(NewCluster::new("atlas")).send().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SessionExpired);
+        assert_eq!(count(&sandbox, "POST /allocations/clusters/"), 1);
+        assert_eq!(blocking.whoami().unwrap().unwrap().username, "admin");
+    }
+
+    /// A probe that has two seconds does not wait for a login that takes twenty.
+    fn a_renewal_takes_no_longer_than_its_call_has() {
+        let busy = || {
+            Exchange::post("/authentication/login/")
+                .reply(StatusCode::SERVICE_UNAVAILABLE, "")
+                .reply_header(header::RETRY_AFTER, HeaderValue::from_static("20"))
+        };
+        let [probe, login] = session_login();
+        let get = || Exchange::get("/allocations/clusters/3/");
+        let backend = script([
+            probe, busy(), probe_present("/authentication/login/"), busy(), login,
+            get().reply_json(StatusCode::OK, &cluster(3, "atlas")),
+        ]);
+        let client = client!(backend.clone(), |builder| builder.credentials(ada()));
+        let hasty = crate::support::retry().with_total(Duration::from_secs(2));
+        let error = go!(client.retrieve_cluster(Id::new(3)).retry(hasty)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Server);
+        assert_eq!(backend.sleeps(), [] as [Duration; 0]);
+        // Another has the time.
+        go!(client.retrieve_cluster(Id::new(3))).unwrap();
+        assert_eq!(backend.sleeps(), [Duration::from_secs(20)]);
+    }
+
+    /// Its tokens are worth nothing any more.
+    fn a_server_that_is_upgraded_to_sessions_is_logged_in_to_anew() {
+        let access = token(&json!({ "exp": in_seconds(300), "user_id": 7 }));
+        let refresh = token(&json!({ "exp": in_seconds(86_400) }));
+        let unknown = |exchange: Exchange| {
+            exchange
+                .reply(StatusCode::NOT_FOUND, "<html>Not Found</html>")
+                .reply_header(header::CONTENT_TYPE, HeaderValue::from_static("text/html"))
+        };
+        let delete = || Exchange::new(Method::DELETE, "/allocations/clusters/3/");
+        let refused = json!({ "detail": "Given token not valid", "code": "token_not_valid" });
+        let client = client!(
+            script(
+                jwt_login(&access, &refresh)
+                    .into_iter()
+                    .chain([
+                        delete().reply_json(StatusCode::UNAUTHORIZED, &refused),
+                        unknown(Exchange::post("/authentication/refresh/")),
+                        unknown(Exchange::post("/authentication/new/")),
+                    ])
+                    .chain(session_login())
+                    .chain([delete().reply(StatusCode::NO_CONTENT, "")])
+            ),
+            |builder| builder.credentials(ada())
+        );
+        go!(client.authenticate()).unwrap();
+        go!(client.delete_cluster(Id::new(3))).unwrap();
+        assert_eq!(client.dialect(), Some(Dialect::Session));
+    }
+
+    fn a_page_of_a_proxy_does_not_end_a_login() {
+        let access = token(&json!({ "exp": in_seconds(300), "user_id": 7 }));
+        let refresh = token(&json!({ "exp": in_seconds(86_400) }));
+        let refused = json!({ "detail": "Given token not valid", "code": "token_not_valid" });
+        let page = |exchange: Exchange| {
+            exchange
+                .reply(StatusCode::UNAUTHORIZED, "<html>Who are you?</html>")
+                .reply_header(header::CONTENT_TYPE, HeaderValue::from_static("text/html"))
+        };
+        let client = client!(script(jwt_login(&access, &refresh).into_iter().chain([
+            Exchange::get("/allocations/clusters/3/")
+                .reply_json(StatusCode::UNAUTHORIZED, &refused),
+            page(Exchange::post("/authentication/refresh/")),
+            Exchange::get("/allocations/clusters/3/").reply_json(StatusCode::OK, &cluster(3, "a")),
+        ])));
+        go!(client.login("ada", "correct horse")).unwrap();
+        let error = go!(client.retrieve_cluster(Id::new(3))).unwrap_err();
+        assert_ne!(error.kind(), ErrorKind::SessionExpired);
+        assert!(client.is_authenticated());
+        go!(client.retrieve_cluster(Id::new(3))).unwrap();
+
+        let client = client!(script([
+            probe_absent("/authentication/login/"),
+            probe_present("/authentication/new/"),
+            page(Exchange::post("/authentication/new/")),
+        ]));
+        let error = go!(client.login("ada", "correct horse")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotKeystone);
+    }
+
+    fn an_early_refresh_that_failed_is_not_tried_at_each_call() {
+        let access = token(&json!({ "exp": in_seconds(60), "user_id": 7 }));
+        let refresh = token(&json!({ "exp": in_seconds(86_400) }));
+        let get = || {
+            Exchange::get("/allocations/clusters/3/")
+                .with_header(
+                    header::AUTHORIZATION,
+                    HeaderValue::from_str(&format!("Bearer {access}")).unwrap(),
+                )
+                .reply_json(StatusCode::OK, &cluster(3, "atlas"))
+        };
+        let client = client!(script(jwt_login(&access, &refresh).into_iter().chain([
+            Exchange::get("/version/")
+                .reply(StatusCode::BAD_GATEWAY, "")
+                .reply_header(header::RETRY_AFTER, HeaderValue::from_static("50")),
+            Exchange::get("/version/").reply(StatusCode::OK, "0.3.26"),
+            Exchange::post("/authentication/refresh/").reply(StatusCode::BAD_GATEWAY, ""),
+            get(),
+            get(),
+        ])));
+        go!(client.login("ada", "correct horse")).unwrap();
+        go!(client.version()).unwrap();
+        go!(client.retrieve_cluster(Id::new(3))).unwrap();
+        go!(client.retrieve_cluster(Id::new(3))).unwrap();
+    }
+
+    fn whoami_is_nobody_when_the_login_has_run_out() {
+        let sandbox = jwt();
+        let client = client!(sandbox.clone());
+        go!(client.login("admin", "admin-password")).unwrap();
+        sandbox.advance(Duration::from_secs(2 * 86_400));
+        assert!(go!(client.whoami()).unwrap().is_none());
+    }
+
+    fn a_login_by_a_person_takes_back_that_the_credentials_were_refused() {
+        let sandbox = Sandbox::new();
+        let times = AtomicUsize::new(0);
+        let source = from_fn("the vault", move |_| {
+            let password = match times.fetch_add(1, Ordering::SeqCst) {
+                0 => "wrong",
+                _ => "admin-password",
+            };
+            Ok(Some(Credentials::new("admin", password)))
+        });
+        let client = client!(sandbox.clone(), |builder| builder.credentials(source));
+        go!(client.users().list().all()).unwrap_err();
+        go!(client.login("admin", "admin-password")).unwrap();
+        sandbox.expire_sessions();
+        go!(client.users().list().all()).unwrap();
+    }
+
     fn a_login_that_the_server_forgot_stays_an_error_without_sources() {
         let client = client!(script(
             session_login()
@@ -424,6 +605,9 @@ fn secrets_are_not_sent_in_the_clear() {
     let client = builder().build().unwrap();
     let error = pollster::block_on(client.login("ada", "correct horse")).unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidRequest, 0));
+    let both = KeystoneClient::builder("https://keystone.test").api_token("abc").credentials(ada());
+    let error = both.backend(script([])).build().unwrap_err();
+    assert!(error.to_string().contains("takes the place of a login"), "{error}");
 
     let allowed = KeystoneClient::builder("http://keystone.test")
         .danger_allow_plain_http(true)

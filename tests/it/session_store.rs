@@ -150,6 +150,77 @@ fn with_credentials_a_login_that_is_over_is_replaced() {
     assert_eq!(logins(&sandbox), 3);
 }
 
+/// Another process has left a login that is over as well.
+#[test]
+fn with_credentials_no_number_of_dead_logins_is_an_error() {
+    let (sandbox, folder) = (sandbox(Dialect::Session), tempfile::tempdir().unwrap());
+    let make = || {
+        let credentials = Credentials::new("admin", "admin-password");
+        builder(&sandbox, folder.path()).credentials(credentials).build().unwrap()
+    };
+    let daemon = make();
+    daemon.authenticate().unwrap();
+    builder(&sandbox, folder.path()).build().unwrap().login("admin", "admin-password").unwrap();
+    sandbox.expire_sessions();
+    assert_eq!(daemon.users().list().count().send().unwrap(), 2);
+    assert_eq!(logins(&sandbox), 3);
+}
+
+#[cfg(unix)]
+#[test]
+fn with_credentials_a_store_that_cannot_be_used_is_no_error() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (sandbox, folder) = (sandbox(Dialect::Session), tempfile::tempdir().unwrap());
+    builder(&sandbox, folder.path()).build().unwrap().login("admin", "admin-password").unwrap();
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(&files(folder.path())[0], 0o666);
+    mode(folder.path(), 0o777);
+    let failures = Arc::new(Mutex::new(0));
+    let seen = Arc::clone(&failures);
+    let client = builder(&sandbox, folder.path())
+        .credentials(Credentials::new("admin", "admin-password"))
+        .observer(move |event: &Event| {
+            if matches!(event.kind, EventKind::SessionStoreFailed { .. }) {
+                *seen.lock().unwrap() += 1;
+            }
+        })
+        .build()
+        .unwrap();
+    assert_eq!(client.users().list().count().send().unwrap(), 2);
+    assert_eq!(*failures.lock().unwrap(), 2, "it can neither be read nor written");
+}
+
+/// The client has one login, and another process has left another.
+#[test]
+fn logging_out_ends_what_is_kept_too() {
+    let (sandbox, folder) = (sandbox(Dialect::Session), tempfile::tempdir().unwrap());
+    let client = builder(&sandbox, folder.path()).build().unwrap();
+    client.login("admin", "admin-password").unwrap();
+    builder(&sandbox, folder.path()).build().unwrap().login("admin", "admin-password").unwrap();
+    sandbox.clear_requests();
+    client.logout().unwrap();
+    let requests = sandbox.requests();
+    assert_eq!(requests.len(), 2);
+    assert!(requests.iter().all(|it| it.path() == "/authentication/logout/" && it.status() == 200));
+}
+
+#[test]
+fn drafts_that_were_left_behind_are_removed() {
+    let (sandbox, folder) = (sandbox(Dialect::Session), tempfile::tempdir().unwrap());
+    let client = builder(&sandbox, folder.path()).build().unwrap();
+    client.login("admin", "admin-password").unwrap();
+    let kept = files(folder.path()).remove(0);
+    let draft = kept.with_extension("0123456789abcdef.new");
+    std::fs::write(&draft, "a login").unwrap();
+    let other = folder.path().join("other.new");
+    std::fs::write(&other, "something else").unwrap();
+    client.logout().unwrap();
+    assert_eq!(files(folder.path()), [other]);
+}
+
 #[test]
 fn a_refreshed_token_is_kept_too() {
     let (sandbox, folder) = (sandbox(Dialect::Jwt), tempfile::tempdir().unwrap());

@@ -13,6 +13,7 @@ use http::StatusCode;
 use keystone_client::backend::{BackendError, HttpBackend, Now};
 use keystone_client::credentials::Credentials;
 use keystone_client::sandbox::{self, Sandbox};
+use keystone_client::session_store::FileSessionStore;
 use keystone_client::testing::from_fn;
 use keystone_client::{ErrorKind, KeystoneClient, RetryPolicy, blocking};
 
@@ -259,6 +260,90 @@ fn who_logs_out_while_the_client_logs_in_stays_out() {
         ],
         "the session that nobody wants any more is ended"
     );
+}
+
+/// The refresh that is under way must not bring the login back into the store.
+#[test]
+fn who_logs_out_while_the_token_is_refreshed_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let sandbox =
+        Sandbox::builder().dialect(sandbox::Dialect::Jwt).staff("admin", "admin-password").build();
+    let gated = Gated::new(sandbox.clone(), "/authentication/refresh/");
+    let client = KeystoneClient::builder("https://keystone.test")
+        .session_store(FileSessionStore::at(folder.path()), "admin")
+        .backend(gated.clone())
+        .build()
+        .unwrap();
+    pollster::block_on(client.login("admin", "admin-password")).unwrap();
+    let kept = || std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(kept(), 1);
+    sandbox.expire_access_tokens();
+    let mut call = client.users().list().count().send();
+    assert!(poll_once(&mut call).is_pending());
+    pollster::block_on(client.logout()).unwrap();
+    gated.open();
+    assert!(pollster::block_on(call).unwrap_err().is_unauthenticated());
+    assert_eq!(kept(), 0);
+    assert!(!client.is_authenticated());
+}
+
+/// Who needs the refresh is not content with the one short attempt of who does not.
+#[test]
+fn a_refresh_in_a_hurry_is_not_the_last_word() {
+    let sandbox =
+        Sandbox::builder().dialect(sandbox::Dialect::Jwt).staff("admin", "admin-password").build();
+    let gated = Gated::new(sandbox.clone(), "/authentication/refresh/");
+    let failing = Arc::new(AtomicUsize::new(1));
+    let client = KeystoneClient::builder("https://keystone.test")
+        .backend(Failing { inner: gated.clone(), failures: Arc::clone(&failing) })
+        .build()
+        .unwrap();
+    pollster::block_on(client.login("admin", "admin-password")).unwrap();
+    // One call is on its way with a token that the server will not accept, …
+    sandbox.expire_access_tokens();
+    // … and by now it is time for a refresh anyway.
+    sandbox.advance(Duration::from_secs(285));
+    let mut early = client.users().list().count().send();
+    assert!(poll_once(&mut early).is_pending());
+    let mut needs = client.users().list().count().send();
+    assert!(poll_once(&mut needs).is_pending());
+    gated.open();
+    assert_eq!(pollster::block_on(needs).unwrap(), 1);
+    assert_eq!(pollster::block_on(early).unwrap(), 1);
+    assert!(gated.came() >= 2);
+}
+
+/// Fails the first refreshes after they were let through.
+#[derive(Clone)]
+struct Failing {
+    inner: Gated,
+    failures: Arc<AtomicUsize>,
+}
+
+impl HttpBackend for Failing {
+    async fn execute(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, BackendError> {
+        let is_refresh = request.uri().path() == self.inner.path;
+        let response = self.inner.execute(request).await?;
+        let fails = |left: usize| left.checked_sub(1);
+        let order = Ordering::SeqCst;
+        if is_refresh && self.failures.fetch_update(order, order, fails).is_ok() {
+            let mut failure = http::Response::new(Bytes::new());
+            *failure.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            return Ok(failure);
+        }
+        Ok(response)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.inner.sleep(duration).await;
+    }
+
+    fn now(&self) -> Now {
+        self.inner.now()
+    }
 }
 
 #[test]
