@@ -170,6 +170,17 @@ struct Inner {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
+/// More than this nobody reads in one line.
+const NOTE_LIMIT: usize = 1_000;
+
+/// The beginning of a text of any length.
+pub(crate) fn shortened(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind, operation: Operation) -> Self {
         Self(Box::new(Inner {
@@ -249,7 +260,10 @@ impl Error {
     }
 
     pub(crate) fn with_note(mut self, note: impl Into<Cow<'static, str>>) -> Self {
-        self.0.note = Some(note.into());
+        let note = note.into();
+        // Some of it can be what a server said.
+        let is_long = note.len() > NOTE_LIMIT;
+        self.0.note = Some(if is_long { shortened(&note, NOTE_LIMIT).into() } else { note });
         self
     }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Operation;
 use crate::capability::Needs;
 use crate::drift::DriftLog;
-use crate::error::{Carried, Error, ErrorKind, Explanation};
+use crate::error::{Carried, Error, ErrorKind, Explanation, shortened};
 
 /// Where a response comes from: what its errors are about.
 #[derive(Debug, Clone)]
@@ -198,7 +198,7 @@ impl Response {
             let found = self.content_type().unwrap_or("no content type").to_owned();
             return error
                 .with_note(format!("expected JSON, the server sent {found}"))
-                .with_source(plain);
+                .with_source(Unreadable::new(&plain));
         }
         let deserializer = &mut serde_json::Deserializer::from_slice(&self.body);
         match serde_path_to_error::deserialize::<_, T>(deserializer) {
@@ -208,11 +208,13 @@ impl Response {
                 let reason = missing_field(&cause);
                 error
                     .with_note(format!("cannot read `{path}` of {expected}{reason}"))
-                    .with_source(cause)
+                    .with_source(Unreadable::new(&cause))
             }
             _ => {
                 let reason = missing_field(&plain);
-                error.with_note(format!("cannot read {expected}{reason}")).with_source(plain)
+                error
+                    .with_note(format!("cannot read {expected}{reason}"))
+                    .with_source(Unreadable::new(&plain))
             }
         }
     }
@@ -224,6 +226,26 @@ fn short_name(name: &str) -> String {
     name.split_inclusive(is_boundary)
         .map(|part| part.rsplit_once("::").map_or(part, |(_, last)| last))
         .collect()
+}
+
+/// The longest reason worth reading.
+const REASON_LIMIT: usize = 300;
+
+/// Why JSON could not be read, in serde's words but without values of the body: they can be secret,
+/// and of any length.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unreadable(String);
+
+impl Unreadable {
+    fn new(error: &serde_json::Error) -> Self {
+        let reason = error.to_string();
+        let reason = match (reason.split_once('"'), reason.rsplit_once('"')) {
+            (Some((before, _)), Some((_, after))) => format!("{before}…{after}"),
+            _ => reason,
+        };
+        Self(shortened(&reason, REASON_LIMIT))
+    }
 }
 
 /// The part of serde's reason that may be shown; others can repeat values of the body.

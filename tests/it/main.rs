@@ -25,6 +25,7 @@ mod recordings;
 mod renewal;
 mod requests;
 mod resolve;
+mod robustness;
 mod sandbox;
 mod secrets;
 mod session_store;
