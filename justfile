@@ -34,3 +34,13 @@ quickstart:
 # Licences, advisories and bans; needs cargo-deny.
 deny:
     cargo deny check
+
+# Thousands of calls of many callers against a server that fails; prints what they came to.
+soak calls="20000":
+    KEYSTONE_SOAK_CALLS={{calls}} cargo test --release --features full --test it -- soak --ignored --nocapture
+
+# Each fuzz target for so many seconds; needs a nightly toolchain and cargo-fuzz.
+fuzz seconds="600":
+    for target in $(cargo +nightly fuzz list); do \
+        cargo +nightly fuzz run "$target" -- -max_total_time={{seconds}} -rss_limit_mb=2048 || exit 1; \
+    done
