@@ -181,7 +181,7 @@ pub(crate) struct Snapshot {
 #[derive(Debug)]
 pub(crate) struct Authenticator {
     state: RwLock<State>,
-    /// The last epoch whose credential the server has accepted.
+    /// The last epoch whose credential the server has accepted, counted from 1.
     accepted: AtomicU64,
 }
 
@@ -207,19 +207,20 @@ impl Authenticator {
                 failure: None,
                 refusal: None,
             }),
-            accepted: AtomicU64::new(u64::MAX),
+            accepted: AtomicU64::new(0),
         }
     }
 
     /// Remembers that the server has accepted the credential of `epoch`.
     pub(crate) fn note_accepted(&self, epoch: u64) {
         if !self.was_accepted(epoch) {
-            self.accepted.store(epoch, Ordering::Relaxed);
+            self.accepted.fetch_max(epoch.saturating_add(1), Ordering::Relaxed);
         }
     }
 
+    /// Whether the server has accepted it before, and no later one.
     pub(crate) fn was_accepted(&self, epoch: u64) -> bool {
-        self.accepted.load(Ordering::Relaxed) == epoch
+        self.accepted.load(Ordering::Relaxed) == epoch.saturating_add(1)
     }
 
     // A panic elsewhere cannot leave the state half written: nothing in here panics.

@@ -130,7 +130,8 @@ impl Core {
         progress: &Progress<'_>,
     ) -> Server {
         let now = effects.now().monotonic;
-        let within = HASTE.min(self.time_left(parts, progress, now));
+        // The call itself has not been sent yet.
+        let within = HASTE.min(self.time_left(parts, progress, now) / 2);
         while self.version.is_worth_asking(effects.now().monotonic) {
             let question = self.version.question.join(0, || {
                 let effects = effects.clone();

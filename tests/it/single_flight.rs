@@ -398,3 +398,34 @@ fn a_login_that_another_call_ended_is_replaced() {
     client.authenticate().unwrap();
     assert_eq!(client.clusters().list().all().unwrap(), []);
 }
+
+/// The login ends twice while a call is under way. It is renewed each time, and no more than that.
+#[test]
+fn a_login_that_ends_again_is_renewed_again() {
+    let sandbox =
+        Sandbox::builder().dialect(sandbox::Dialect::Jwt).staff("admin", "admin-password").build();
+    let server = sandbox.clone();
+    let client = Arc::new(OnceLock::<blocking::KeystoneClient>::new());
+    let (other, times) = (Arc::clone(&client), AtomicUsize::new(0));
+    let backend = from_fn(move |request| {
+        if request.uri().path() == "/allocations/clusters/" {
+            match times.fetch_add(1, Ordering::SeqCst) {
+                0 => server.expire_access_tokens(),
+                1 => {
+                    // Others do well with the new one, for a while.
+                    other.get().unwrap().users().list().all().unwrap();
+                    server.expire_access_tokens();
+                }
+                _ => {}
+            }
+        }
+        Ok(server.handle(request))
+    });
+    let built = blocking::KeystoneClient::with_backend("https://keystone.test", backend).unwrap();
+    let client = client.get_or_init(|| built);
+    client.login("admin", "admin-password").unwrap();
+    assert_eq!(client.clusters().list().all().unwrap(), []);
+    let renewals = sandbox.requests();
+    let renewals = renewals.iter().filter(|it| it.path() == "/authentication/refresh/");
+    assert_eq!(renewals.count(), 2);
+}

@@ -138,7 +138,8 @@ fn an_expiry_is_noticed_whatever_the_clock_says() {
     }
 }
 
-/// A server that answers at once, except that it never answers a refresh. Time passes only there.
+/// A server that answers at once, except that it never answers a refresh, nor what version it is of.
+/// Time passes only there.
 #[derive(Clone)]
 struct Hanging {
     sandbox: Sandbox,
@@ -154,7 +155,7 @@ impl Hanging {
 
 impl blocking::HttpBackend for Hanging {
     fn execute(&self, request: Request<Bytes>) -> Result<Response<Bytes>, BackendError> {
-        if request.uri().path() == "/authentication/refresh/" {
+        if ["/authentication/refresh/", "/version/"].contains(&request.uri().path()) {
             self.pass(RequestTimeout::of(&request).unwrap());
             return Err(BackendError::new(BackendErrorKind::Timeout, "it hangs"));
         }
@@ -189,6 +190,26 @@ fn an_early_refresh_that_hangs_keeps_no_call_from_its_answer() {
         let before = *hanging.passed.lock().unwrap();
         client.users().list().all().unwrap();
         let took = *hanging.passed.lock().unwrap() - before;
+        assert!(!took.is_zero() && took < total, "{took:?} of {total:?}");
+    }
+}
+
+/// A call that would rather know the server's version first does without it, in the time that it has.
+#[test]
+fn a_question_about_the_version_that_hangs_keeps_no_call_from_its_answer() {
+    for seconds in [3, 8, 60] {
+        let passed = Arc::default();
+        let hanging = Hanging { sandbox: Sandbox::new(), started: Now::system(), passed };
+        let total = Duration::from_secs(seconds);
+        let client = blocking::KeystoneClient::builder(BASE)
+            .retry(RetryPolicy::default().with_total(total))
+            .backend(hanging.clone())
+            .build()
+            .unwrap();
+        client.login("admin", "admin-password").unwrap();
+        let clusters = client.clusters().filter(|c| c.name.not_eq("x")).all().unwrap();
+        assert_eq!(clusters, []);
+        let took = *hanging.passed.lock().unwrap();
         assert!(!took.is_zero() && took < total, "{took:?} of {total:?}");
     }
 }
