@@ -151,8 +151,8 @@ impl Soak {
                     | ErrorKind::Throttled
                     | ErrorKind::Server
             );
-            // A call renews the login once, and gives up when that is over as well.
-            let has_given_up = error.kind() == ErrorKind::SessionExpired && expiries >= 2;
+            // A call renews the login twice, and gives up when that is over as well.
+            let has_given_up = error.kind() == ErrorKind::SessionExpired && expiries >= 3;
             if !is_possible && !has_given_up {
                 seen.wrong.push(format!("{what}: {error:?}"));
             }
@@ -372,7 +372,7 @@ impl Soak {
         println!(
             "  logins ended early {}, run out {}; renewals carried out {} logins {} refreshes, lost {}, \
              in place of one that was over {}, needless {}; seen by the client {} logins {} refreshes, \
-             failed {}",
+             failed {}, given up {}",
             renewals.ended,
             renewals.after_time,
             renewals.logins,
@@ -383,6 +383,7 @@ impl Soak {
             count(&events.logins),
             count(&events.refreshes),
             count(&events.failed_renewals),
+            count(&events.ended),
         );
         println!("  faults {}: {:?}", state.faults.values().sum::<usize>(), state.faults);
         println!("  outcomes {:?}", seen.outcomes);

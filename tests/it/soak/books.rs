@@ -19,8 +19,10 @@ pub(super) const LIFE: Duration = Duration::from_secs(3);
 /// So short that some logins are renewed by a new one.
 const REFRESH_LIFE: Duration = Duration::from_secs(9);
 
-/// Every so many requests all sessions or access tokens end.
-const EXPIRE_EVERY: usize = 150;
+/// After so many requests, but not sooner than that, all sessions or access tokens end: no call should
+/// meet more of that than it can bear.
+const EXPIRE_EVERY: usize = 100;
+const EXPIRE_AFTER: Duration = Duration::from_secs(1);
 
 /// One request in five meets a fault, one in so many a restart.
 const FAULTS: f64 = 0.2;
@@ -37,6 +39,9 @@ pub(super) struct State {
     random: Option<fastrand::Rng>,
     seen: usize,
     carried_out: usize,
+    /// How many requests there were, and what time it was, when logins were ended last.
+    expired_at: usize,
+    expired: Option<SystemTime>,
     /// How many requests met which fault.
     pub(super) faults: BTreeMap<String, usize>,
     /// How often the creation of a name was carried out, whatever came of it.
@@ -116,7 +121,10 @@ impl Books {
     pub(super) fn carry_out(&self, fault: &Fault, request: Request<Bytes>) -> Response<Bytes> {
         let mut state = self.state();
         state.carried_out += 1;
-        if state.carried_out % EXPIRE_EVERY == 0 {
+        let (now, since) = (self.sandbox.now(), *state.expired.get_or_insert(self.sandbox.now()));
+        let is_time = now.duration_since(since).is_ok_and(|passed| passed >= EXPIRE_AFTER);
+        if is_time && state.carried_out >= state.expired_at + EXPIRE_EVERY {
+            (state.expired, state.expired_at) = (Some(now), state.carried_out);
             self.expire(&mut state);
         }
         if state.carried_out % 1_000 == 0 {
@@ -210,7 +218,8 @@ fn any_fault(random: &mut fastrand::Rng) -> Fault {
         0 | 1 => Fault::Lost { executed: true },
         2 => Fault::Lost { executed: false },
         3 => Fault::Cut(at),
-        4 => Fault::Stall { executed, at },
+        4 if executed => Fault::Stall { executed, at },
+        4 => Fault::Stall { executed, at: At::Head },
         5 => Fault::Drip(at),
         6 => Fault::Overlong,
         7 => Fault::Smuggled,
@@ -219,8 +228,11 @@ fn any_fault(random: &mut fastrand::Rng) -> Fault {
         10 => Fault::status(502, executed),
         11 => Fault::status(503, executed),
         12 => Fault::status(504, executed),
-        13 => Fault::status(429, false),
-        14 => Fault::status(429, false).with_header(header::RETRY_AFTER, "1"),
+        // All callers are silent for that long.
+        13 if random.u8(0..10) == 0 => {
+            Fault::status(429, false).with_header(header::RETRY_AFTER, "1")
+        }
+        13 | 14 => Fault::status(429, false),
         15 => {
             let status = [301, 302, 307, 308][random.usize(0..4)];
             Fault::status(status, false).with_header(header::LOCATION, "http://127.0.0.2:9/")
