@@ -14,15 +14,15 @@ use crate::support::fault::{At, Fault};
 use crate::support::faulty::{RequestSeen, serve};
 
 /// How long sessions and access tokens live.
-pub(super) const LIFE: Duration = Duration::from_secs(3);
+const LIFE: Duration = Duration::from_secs(2);
 
 /// So short that some logins are renewed by a new one.
-const REFRESH_LIFE: Duration = Duration::from_secs(9);
+const REFRESH_LIFE: Duration = Duration::from_secs(6);
 
-/// After so many requests, but not sooner than that, all sessions or access tokens end: no call should
-/// meet more of that than it can bear.
+/// All sessions or access tokens end after a time between these, in which there were so many requests.
+/// Most of them end so, some run out before.
+const EXPIRE_AFTER: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(2_500)];
 const EXPIRE_EVERY: usize = 100;
-const EXPIRE_AFTER: Duration = Duration::from_secs(1);
 
 /// One request in five meets a fault, one in so many a restart.
 const FAULTS: f64 = 0.2;
@@ -42,6 +42,7 @@ pub(super) struct State {
     /// How many requests there were, and what time it was, when logins were ended last.
     expired_at: usize,
     expired: Option<SystemTime>,
+    expire_after: Duration,
     /// How many requests met which fault.
     pub(super) faults: BTreeMap<String, usize>,
     /// How often the creation of a name was carried out, whatever came of it.
@@ -122,9 +123,12 @@ impl Books {
         let mut state = self.state();
         state.carried_out += 1;
         let (now, since) = (self.sandbox.now(), *state.expired.get_or_insert(self.sandbox.now()));
-        let is_time = now.duration_since(since).is_ok_and(|passed| passed >= EXPIRE_AFTER);
+        let is_time = now.duration_since(since).is_ok_and(|passed| passed >= state.expire_after);
         if is_time && state.carried_out >= state.expired_at + EXPIRE_EVERY {
             (state.expired, state.expired_at) = (Some(now), state.carried_out);
+            let [least, most] = EXPIRE_AFTER;
+            let part = state.random.as_mut().map_or(0.0, fastrand::Rng::f64);
+            state.expire_after = least + (most - least).mul_f64(part);
             self.expire(&mut state);
         }
         if state.carried_out % 1_000 == 0 {
