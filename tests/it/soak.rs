@@ -151,8 +151,9 @@ impl Soak {
                     | ErrorKind::Throttled
                     | ErrorKind::Server
             );
-            // A call renews the login twice, and gives up when that is over as well.
-            let has_given_up = error.kind() == ErrorKind::SessionExpired && expiries >= 3;
+            // A call renews the login a second time if somebody has had an answer with it since the first.
+            // Otherwise it cannot know that the login was ended again, and gives up.
+            let has_given_up = error.kind() == ErrorKind::SessionExpired && expiries >= 2;
             if !is_possible && !has_given_up {
                 seen.wrong.push(format!("{what}: {error:?}"));
             }
