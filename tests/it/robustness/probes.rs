@@ -13,7 +13,7 @@ use keystone_client::backend::BackendError;
 use keystone_client::blocking::KeystoneClient;
 use keystone_client::bytes::Bytes;
 use keystone_client::credentials::{
-    CredentialFile, CredentialSource, ExposeSecret, Found, Netrc, SecretString,
+    CredentialFile, CredentialRequest, CredentialSource, ExposeSecret, Found, Netrc, SecretString,
 };
 use keystone_client::http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use keystone_client::session_store::{SessionKey, SessionStore};
@@ -272,10 +272,8 @@ pub fn credentials_files(data: &[u8]) {
         path.get_or_insert_with(new).clone()
     });
     write_privately(&path, data);
-    let outcomes = [
-        CredentialFile::new(&path).find("https://keystone.test/"),
-        Netrc::at(&path).find("https://keystone.test/"),
-    ];
+    let request = CredentialRequest::new("https://keystone.test/");
+    let outcomes = [CredentialFile::new(&path).find(&request), Netrc::at(&path).find(&request)];
     fs::remove_file(&path).unwrap();
     for outcome in outcomes {
         match outcome {
