@@ -141,6 +141,9 @@ const TOKENS: &[&str] = &[
     "e30.eyJleHAiOjE4NDQ2NzQ0MDczNzA5NTUxNjE1LCJ1c2VyX2lkIjoiMTcifQ.\ne30.e30.e30",
     r#"{"access":"a.b.c","refresh":"d.e.f"}"#,
     "no-token-at-all\nand-no-refresh-token",
+    // A token by itself.
+    r#""hunter2-7f3a9c51""#,
+    r#"["hunter2-7f3a9c51"]"#,
 ];
 
 const PAGES: &[&str] = &[
