@@ -254,10 +254,11 @@ fn check(parts: &request::Parts) -> Result<(), BackendError> {
 /// Whether a request with this method and no body may go over a kept connection.
 ///
 /// If a kept connection turns out dead, libcurl repeats the request on a fresh one, whatever the
-/// method, and has no option against it. It cannot repeat a body that cannot be rewound, see
-/// [`request_body`]; for a `POST` without a body, it must not have a kept connection.
+/// method, and has no option against it. Who reads twice does not notice; a second `DELETE` finds
+/// nothing, and says so of a record that the first has deleted. Bodies cannot be rewound, see
+/// [`request_body`]; what has none, and is no mere reading, must not have a kept connection.
 fn may_repeat(method: &Method) -> bool {
-    method.is_idempotent()
+    method.is_safe()
 }
 
 /// The body as a reader, which libcurl cannot rewind and so not send twice.

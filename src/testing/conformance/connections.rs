@@ -17,7 +17,7 @@ checks! {
     reuse: "37. A connection is kept for the next request",
     idle_connections: "38. An idle connection is dropped after the idle time-out",
     closed_connections: "39. A connection that the server closed a second ago is not used again",
-    repeats: "40. A POST or PATCH is never sent twice, also if a kept connection dies under it",
+    repeats: "40. A write is never sent twice, also if a kept connection dies under it",
     late_replies: "41. A late reply to one request is never the reply to another",
     parallel: "42. Exchanges run at the same time, each gets its own response",
     dropped_calls: "43. Dropping a call frees its connection by its time-out, and hurts no other",
@@ -73,7 +73,7 @@ fn count(server: &Server, target: &str) -> usize {
 }
 
 async fn repeats(context: Context) -> Result<(), Finding> {
-    let methods = [Method::POST, Method::PATCH];
+    let methods = [Method::POST, Method::PATCH, Method::PUT, Method::DELETE];
     for (index, (method, body)) in methods.iter().flat_map(|m| [(m, "body"), (m, "")]).enumerate() {
         let backend = context.backend()?;
         let server = context.server(|request| match request.target.as_str() {
