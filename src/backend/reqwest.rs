@@ -18,7 +18,8 @@ use super::{BackendError, BackendErrorKind, HttpBackend, TransportSettings};
 /// Sends requests with the async client of `reqwest`; needs a Tokio runtime.
 ///
 /// The runtime must have its I/O and time drivers enabled, as `#[tokio::main]` does. Without a
-/// runtime every request fails with [`BackendErrorKind::Request`] and nothing is sent.
+/// runtime every request fails with [`BackendErrorKind::Request`] and nothing is sent. Connections
+/// are bound to the runtime that made them, so a backend belongs into one runtime.
 ///
 /// Clones share one connection pool. The proxy variables of the environment are not read. The
 /// certificate authorities that the operating system trusts are trusted.
