@@ -347,6 +347,20 @@ mod tests {
         assert_eq!(poll(&mut later, &counts[0]), Poll::Ready(Some(8)));
     }
 
+    /// As with a timer that has run out when somebody happens to look, and then wakes nobody.
+    #[test]
+    fn who_finds_the_work_done_wakes_the_others() {
+        let (flight, door) = (Flight::new(), Door::default());
+        let mut first = flight.join(1, || door.work(7)).unwrap();
+        let mut second = flight.join(1, no_work).unwrap();
+        let counts = [Arc::<Count>::default(), Arc::default()];
+        assert_eq!(poll(&mut first, &counts[0]), Poll::Pending);
+        assert_eq!(poll(&mut second, &counts[1]), Poll::Pending);
+        lock(&door.0).0 = true;
+        assert_eq!(poll(&mut first, &counts[0]), Poll::Ready(Some(7)));
+        assert_eq!(counts[1].0.load(Ordering::SeqCst), 1);
+    }
+
     /// The caller who began is never polled again; the others are not held up.
     #[test]
     fn who_is_not_polled_holds_up_nobody() {

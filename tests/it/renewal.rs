@@ -567,6 +567,23 @@ fn set_mode(path: &std::path::Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
+/// Opening one waits for somebody to write into it.
+#[cfg(unix)]
+#[test]
+fn pipes_are_no_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&path).status();
+    assert!(made.unwrap().success());
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let found = CredentialFile::new(&path).find(&CredentialRequest::new("https://x/"));
+        sender.send(found.unwrap_err().to_string()).unwrap();
+    });
+    let problem = receiver.recv_timeout(Duration::from_secs(10));
+    assert_eq!(problem.unwrap(), "it is not a file");
+}
+
 #[test]
 fn files_that_are_no_credentials_are_said_to_be_so() {
     let folder = tempfile::tempdir().unwrap();

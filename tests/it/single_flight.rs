@@ -87,10 +87,10 @@ fn many_threads_share_the_failure_of_one_refresh() {
     assert!(client.is_authenticated(), "the refresh token may still be good");
 }
 
-/// A sandbox behind a door: requests to `path` wait until it is opened.
+/// A server behind a door: requests to `path` wait until it is opened.
 #[derive(Clone)]
-struct Gated {
-    sandbox: Sandbox,
+struct Gated<B = Sandbox> {
+    server: B,
     path: &'static str,
     door: Arc<Mutex<Door>>,
 }
@@ -103,9 +103,9 @@ struct Door {
     wakers: Vec<Waker>,
 }
 
-impl Gated {
-    fn new(sandbox: Sandbox, path: &'static str) -> Self {
-        Self { sandbox, path, door: Arc::default() }
+impl<B> Gated<B> {
+    fn new(server: B, path: &'static str) -> Self {
+        Self { server, path, door: Arc::default() }
     }
 
     fn open(&self) {
@@ -119,7 +119,7 @@ impl Gated {
     }
 }
 
-impl HttpBackend for Gated {
+impl<B: HttpBackend> HttpBackend for Gated<B> {
     async fn execute(
         &self,
         request: http::Request<Bytes>,
@@ -136,15 +136,15 @@ impl HttpBackend for Gated {
             })
             .await;
         }
-        Ok(self.sandbox.handle(request))
+        self.server.execute(request).await
     }
 
     async fn sleep(&self, duration: Duration) {
-        self.sandbox.advance(duration);
+        self.server.sleep(duration).await;
     }
 
     fn now(&self) -> Now {
-        HttpBackend::now(&self.sandbox)
+        self.server.now()
     }
 }
 
@@ -287,30 +287,58 @@ fn who_logs_out_while_the_token_is_refreshed_leaves_nothing_behind() {
     assert!(!client.is_authenticated());
 }
 
-/// Who needs the refresh is not content with the one short attempt of who does not.
-#[test]
-fn a_refresh_in_a_hurry_is_not_the_last_word() {
+/// A client whose access token is refused and whose first refresh fails, and the doors before its
+/// lists and before the refresh.
+fn failing_client() -> (KeystoneClient, Sandbox, Gated<Failing>, Gated) {
     let sandbox =
         Sandbox::builder().dialect(sandbox::Dialect::Jwt).staff("admin", "admin-password").build();
-    let gated = Gated::new(sandbox.clone(), "/authentication/refresh/");
-    let failing = Arc::new(AtomicUsize::new(1));
+    let refreshes = Gated::new(sandbox.clone(), "/authentication/refresh/");
+    let failing = Failing { inner: refreshes.clone(), failures: Arc::new(AtomicUsize::new(1)) };
+    let lists = Gated::new(failing, "/users/users/");
     let client = KeystoneClient::builder("https://keystone.test")
-        .backend(Failing { inner: gated.clone(), failures: Arc::clone(&failing) })
+        .retry(RetryPolicy::never().with_total(Duration::from_secs(600)))
+        .backend(lists.clone())
         .build()
         .unwrap();
     pollster::block_on(client.login("admin", "admin-password")).unwrap();
-    // One call is on its way with a token that the server will not accept, …
     sandbox.expire_access_tokens();
-    // … and by now it is time for a refresh anyway.
-    sandbox.advance(Duration::from_secs(285));
-    let mut early = client.users().list().count().send();
-    assert!(poll_once(&mut early).is_pending());
+    (client, sandbox, lists, refreshes)
+}
+
+/// Who needs the refresh is not content with the one short attempt of who does not.
+#[test]
+fn a_refresh_in_a_hurry_is_not_the_last_word() {
+    let (client, sandbox, lists, refreshes) = failing_client();
+    // One call is on its way with a token that the server will refuse, …
     let mut needs = client.users().list().count().send();
     assert!(poll_once(&mut needs).is_pending());
-    gated.open();
+    // … and by now it is time for a refresh anyway, which another call begins.
+    sandbox.advance(Duration::from_secs(285));
+    let mut early = client.clusters().list().count().send();
+    assert!(poll_once(&mut early).is_pending());
+    lists.open();
+    assert!(poll_once(&mut needs).is_pending());
+    assert_eq!(refreshes.came(), 1);
+    refreshes.open();
     assert_eq!(pollster::block_on(needs).unwrap(), 1);
-    assert_eq!(pollster::block_on(early).unwrap(), 1);
-    assert!(gated.came() >= 2);
+    assert_eq!(pollster::block_on(early).unwrap(), 0);
+    assert_eq!(refreshes.came(), 2);
+}
+
+/// It was under way when the refresh failed, and is refused for the same reason.
+#[test]
+fn who_comes_late_shares_the_failure() {
+    let (client, _, lists, refreshes) = failing_client();
+    let mut calls = [client.users().list().count().send(), client.users().list().count().send()];
+    calls.iter_mut().for_each(|call| assert!(poll_once(call).is_pending()));
+    lists.open();
+    refreshes.open();
+    for call in calls {
+        assert_eq!(pollster::block_on(call).unwrap_err().kind(), ErrorKind::Server);
+    }
+    assert_eq!(refreshes.came(), 1);
+    // Whoever comes after that tries again.
+    assert_eq!(pollster::block_on(client.users().list().count()).unwrap(), 1);
 }
 
 /// Fails the first refreshes after they were let through.
