@@ -286,6 +286,38 @@ both_colours! {
         assert_eq!(client.dialect(), Some(Dialect::Session));
     }
 
+    /// What it could do before says nothing of what it can do now.
+    fn a_server_that_was_upgraded_is_asked_anew_for_its_version() {
+        let access = token(&json!({ "exp": in_seconds(300), "user_id": 7 }));
+        let refresh = token(&json!({ "exp": in_seconds(86_400) }));
+        let version = |text: &'static str| {
+            Exchange::get("/version/").reply(StatusCode::OK, text)
+        };
+        let empty = json!({ "count": 0, "results": [] });
+        let client = client!(script(
+            jwt_login(&access, &refresh)
+                .into_iter()
+                .chain([
+                    version("0.3.26"),
+                    Exchange::post("/authentication/new/")
+                        .reply(StatusCode::NOT_FOUND, "<html>Not Found</html>")
+                        .reply_header(header::CONTENT_TYPE, HeaderValue::from_static("text/html")),
+                ])
+                .chain(session_login())
+                .chain([
+                    version("0.10.9"),
+                    Exchange::get("/users/users/")
+                        .with_any_query()
+                        .reply_json(StatusCode::OK, &empty),
+                ]),
+        ));
+        go!(client.login("ada", "correct horse")).unwrap();
+        go!(client.version()).unwrap();
+        go!(client.login("ada", "correct horse")).unwrap();
+        let others = client.users().filter(|u| u.username.not_eq("ada"));
+        assert_eq!(go!(others.count()).unwrap(), 0);
+    }
+
     /// A lost reply to a login is no reason to give up: another session harms nobody.
     fn a_login_is_repeated_when_its_reply_is_lost() {
         let [probe, login] = session_login();

@@ -457,3 +457,30 @@ fn a_login_that_ends_again_is_renewed_again() {
     let renewals = renewals.iter().filter(|it| it.path() == "/authentication/refresh/");
     assert_eq!(renewals.count(), 2);
 }
+
+/// A server that accepts every login elsewhere and never here is not asked for ever.
+#[test]
+fn a_call_that_is_refused_again_and_again_gives_up() {
+    let sandbox = Sandbox::new();
+    let client = Arc::new(OnceLock::<blocking::KeystoneClient>::new());
+    let (server, other) = (sandbox.clone(), Arc::clone(&client));
+    let refused = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&refused);
+    let backend = from_fn(move |request| {
+        if request.uri().path() == "/allocations/clusters/" {
+            counted.fetch_add(1, Ordering::SeqCst);
+            other.get().unwrap().users().list().count().send().unwrap();
+            server.expire_sessions();
+        }
+        Ok(server.handle(request))
+    });
+    let built = blocking::KeystoneClient::builder("https://keystone.test")
+        .credentials(Credentials::new("admin", "admin-password"))
+        .backend(backend)
+        .build()
+        .unwrap();
+    let client = client.get_or_init(|| built);
+    let error = client.clusters().list().all().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SessionExpired);
+    assert_eq!(refused.load(Ordering::SeqCst), 4);
+}
