@@ -28,8 +28,9 @@ const CALLERS: usize = 64;
 /// No run takes longer, however slow the machine.
 const LONGEST_RUN: Duration = Duration::from_secs(480);
 
-/// What a busy machine may add to a deadline.
+/// What a busy machine may add to a deadline, and one that runs all other tests at the same time.
 const SLACK: Duration = Duration::from_secs(3);
+const SLACK_AMONG_OTHERS: Duration = Duration::from_secs(15);
 
 /// What the callers see.
 struct Soak {
@@ -126,7 +127,8 @@ impl Soak {
         let expiries = self.books.expiries() - began.expiries;
         let mut seen = self.seen.lock().unwrap();
         seen.longest = seen.longest.max(took);
-        let deadline = Setup::quick().retry.total() * 2 + SLACK;
+        let slack = if self.calls < 1_000 { SLACK_AMONG_OTHERS } else { SLACK };
+        let deadline = Setup::quick().retry.total() * 2 + slack;
         if took > deadline {
             seen.wrong.push(format!("{what} took {took:?}"));
         }
