@@ -73,8 +73,8 @@ pub enum ErrorKind {
     /// The place where logins are kept for other processes cannot be used; see
     /// [`session_store`](crate::session_store). The message says why.
     ///
-    /// *What to do:* mend it, or remove what is kept there. After a logout that failed so, the login
-    /// has ended here and on the server.
+    /// *What to do:* mend it, or remove what is kept there. After a logout that failed so, the client
+    /// has forgotten the login all the same.
     SessionStore,
     /// The server refused the user name and password, or the API token.
     ///

@@ -215,12 +215,8 @@ fn proxy_for(
     uri: &http::Uri,
     settings: &TransportSettings,
 ) -> Result<Option<http::Uri>, BackendError> {
-    let target = uri.scheme_str().zip(uri.host());
     settings
-        .proxy
-        .as_ref()
-        .zip(target)
-        .and_then(|(proxy, (scheme, host))| proxy.for_target(scheme, host, uri.port_u16()))
+        .proxy_for(uri)
         .map(|url| url.parse().map_err(|_| exchange::refuse("isahc cannot use this proxy URL")))
         .transpose()
 }

@@ -145,6 +145,14 @@ impl TransportSettings {
     }
 }
 
+#[cfg(any(feature = "isahc", feature = "ureq"))]
+impl TransportSettings {
+    /// The URL of the proxy for a request to `uri`, credentials in it.
+    pub(crate) fn proxy_for(&self, uri: &http::Uri) -> Option<&str> {
+        self.proxy.as_ref()?.for_target(uri.scheme_str()?, uri.host()?, uri.port_u16())
+    }
+}
+
 /// Why a setting is not what it should be: a sentence, which repeats neither keys nor passwords.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

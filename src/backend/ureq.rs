@@ -109,7 +109,7 @@ impl UreqBackend {
         request: http::Request<impl AsSendBody>,
     ) -> Result<http::Response<::ureq::Body>, Error> {
         let timeout = exchange::timeout_of(request.extensions(), &self.settings);
-        let proxy = proxy_for(request.uri(), &self.settings)?;
+        let proxy = self.settings.proxy_for(request.uri()).map(::ureq::Proxy::new).transpose()?;
         let request = self.agent.configure_request(request).timeout_global(Some(timeout));
         self.agent.run(request.proxy(proxy).build())
     }
@@ -139,20 +139,6 @@ impl fmt::Debug for UreqBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UreqBackend").field("settings", &self.settings).finish_non_exhaustive()
     }
-}
-
-fn proxy_for(
-    uri: &http::Uri,
-    settings: &TransportSettings,
-) -> Result<Option<::ureq::Proxy>, Error> {
-    let target = uri.scheme_str().zip(uri.host());
-    settings
-        .proxy
-        .as_ref()
-        .zip(target)
-        .and_then(|(proxy, (scheme, host))| proxy.for_target(scheme, host, uri.port_u16()))
-        .map(::ureq::Proxy::new)
-        .transpose()
 }
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]

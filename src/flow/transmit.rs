@@ -102,11 +102,11 @@ impl Core {
                     break;
                 }
             }
-            let left = progress.limit.left(effects.now().monotonic);
-            if left.is_zero() {
+            let now = effects.now().monotonic;
+            if progress.limit.left(now).is_zero() {
                 break;
             }
-            let timeout = parts.options.timeout.unwrap_or(self.settings.timeout).min(left);
+            let timeout = self.time_left(parts, progress, now);
             let request = self.http_request(parts, credential, timeout)?;
 
             progress.attempts += 1;

@@ -5,6 +5,7 @@ mod backends;
 mod catalogue;
 mod conformance;
 mod conformance_detects;
+mod credentials;
 mod custom_resource;
 mod drift;
 mod errors;
