@@ -210,6 +210,11 @@ impl Needs {
         self.field = self.field.max(new);
     }
 
+    pub(crate) fn insert_all(&mut self, others: Self) {
+        self.capabilities |= others.capabilities;
+        self.field = self.field.max(others.field);
+    }
+
     pub(crate) fn iter(self) -> impl Iterator<Item = Capability> {
         let is_needed =
             move |capability: &Capability| self.capabilities & (1 << *capability as u32) != 0;

@@ -6,11 +6,13 @@ use std::marker::PhantomData;
 use http::Method;
 use serde::Serialize;
 
+use crate::bulk::{Bulk, Repeat};
 use crate::call::Call;
 use crate::change::{Change, Changes};
 use crate::error::{Error, ErrorKind};
 use crate::filter::Filter;
 use crate::id::Id;
+use crate::input::IntoInput;
 use crate::list::List;
 use crate::order::OrderBy;
 use crate::query::Query;
@@ -82,7 +84,7 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     ///
     /// A record that does not exist, or that the user may not see, is an error of kind
     /// [`ErrorKind::NotFound`]; see [`Call::optional`].
-    pub fn retrieve(&self, id: Id<R>) -> Call<R::Model, C>
+    pub fn retrieve(&self, id: impl IntoInput<Id<R>>) -> Call<R::Model, C>
     where
         R: Retrieve,
     {
@@ -94,7 +96,11 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     ///
     /// `set(None)` sends null. The closure returns one change, an array, or a `Vec` put together by
     /// conditions. No change at all is a valid call that returns the record.
-    pub fn update<I>(&self, id: Id<R>, changes: impl FnOnce(&R::Fields) -> I) -> Call<R::Model, C>
+    pub fn update<I>(
+        &self,
+        id: impl IntoInput<Id<R>>,
+        changes: impl FnOnce(&R::Fields) -> I,
+    ) -> Call<R::Model, C>
     where
         R: Update,
         I: IntoIterator<Item = Change<R>>,
@@ -114,7 +120,7 @@ impl<R: Resource, C: Clone> Crud<R, C> {
 
     /// Writes the record whole: `PUT {path}/{id}/`. Optional fields that are left out keep their
     /// values; see [`Replace`].
-    pub fn replace(&self, id: Id<R>, new: R::New) -> Call<R::Model, C>
+    pub fn replace(&self, id: impl IntoInput<Id<R>>, new: R::New) -> Call<R::Model, C>
     where
         R: Replace,
     {
@@ -122,11 +128,80 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     }
 
     /// Deletes the record: `DELETE {path}/{id}/`.
-    pub fn delete(&self, id: Id<R>) -> Call<(), C>
+    pub fn delete(&self, id: impl IntoInput<Id<R>>) -> Call<(), C>
     where
         R: Delete,
     {
         self.call(Ok(Request::empty(Self::operation("delete"), Method::DELETE, record_path(id))))
+    }
+
+    /// Creates many records, some hundred in a job; see [`Bulk`].
+    ///
+    /// ```
+    /// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// let names = (1..=250).map(|number| format!("node-{number}"));
+    /// let report = client.clusters().create_many(names.map(NewCluster::new)).send();
+    /// let clusters = report.into_result()?;
+    /// assert_eq!(clusters.len(), 250);
+    /// # Ok(()) }
+    /// ```
+    pub fn create_many(&self, rows: impl IntoIterator<Item = R::New>) -> Bulk<R::Model, C>
+    where
+        R: Create,
+    {
+        let rows = rows.into_iter().map(|new| self.create(new).request).collect();
+        Bulk::new(self.client.clone(), rows, Repeat::Never, |request| request)
+    }
+
+    /// Changes many records, each by what `change` makes of its row: the key of the record, and what to
+    /// set. Some hundred travel in a job; see [`Bulk`].
+    ///
+    /// ```
+    /// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// # client.clusters().create_many(["atlas", "borealis"].map(NewCluster::new)).send().into_result()?;
+    /// let clusters = client.clusters().list().all()?;
+    /// let report = client
+    ///     .clusters()
+    ///     .update_many(&clusters, |cluster, c| (cluster.id, [c.enabled.set(false)]))
+    ///     .send();
+    /// assert!(report.into_result()?.iter().all(|cluster| !cluster.enabled));
+    /// # Ok(()) }
+    /// ```
+    pub fn update_many<Row, I>(
+        &self,
+        rows: impl IntoIterator<Item = Row>,
+        mut change: impl FnMut(Row, &R::Fields) -> (Id<R>, I),
+    ) -> Bulk<R::Model, C>
+    where
+        R: Update,
+        I: IntoIterator<Item = Change<R>>,
+    {
+        let rows = rows.into_iter().map(|row| {
+            let (id, changes) = change(row, &R::FIELDS);
+            self.update(id, |_| changes).request
+        });
+        Bulk::new(self.client.clone(), rows.collect(), Repeat::Harmless, |request| request)
+    }
+
+    /// Deletes many records, some hundred in a job; see [`Bulk`]. A key without a record is a failed
+    /// row.
+    pub fn delete_many(&self, ids: impl IntoIterator<Item = Id<R>>) -> Bulk<(), C>
+    where
+        R: Delete,
+    {
+        let rows = ids.into_iter().map(|id| self.delete(id).request).collect();
+        Bulk::new(self.client.clone(), rows, Repeat::FindsNothing, |request| {
+            request.adapt(|response, decode| match response.is_missing_record() {
+                true => Ok(()),
+                false => decode(response),
+            })
+        })
     }
 
     /// All records, to be narrowed by [`List::filter`] and ordered by [`List::order_by`].
@@ -151,8 +226,8 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     }
 }
 
-fn record_path<R: Resource>(id: Id<R>) -> String {
-    format!("{}/{id}/", R::PATH)
+fn record_path<R: Resource>(id: impl IntoInput<Id<R>>) -> String {
+    format!("{}/{}/", R::PATH, id.into_input())
 }
 
 // Written out because derives would ask for the same traits of `R`.

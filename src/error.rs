@@ -15,7 +15,8 @@ use uuid::Uuid;
 pub(crate) use self::classify::Carried;
 pub(crate) use self::explanation::Explanation;
 use crate::backend::{BackendError, BackendErrorKind};
-use crate::request::{Operation, Origin};
+use crate::batch::{BatchFailure, FailedStep};
+use crate::request::{Operation, Origin, Response};
 
 /// What happened, for a program to decide by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -114,6 +115,11 @@ pub enum ErrorKind {
     ///
     /// *What to do:* [`Error::field_errors`] says what is wrong with which field.
     Validation,
+    /// A reference of a batch job could not be resolved, and everything was rolled back;
+    /// [`Error::batch_failure`] says which and why.
+    ///
+    /// *What to do:* check what the step that it refers to answers, by itself or in a dry run.
+    UnresolvedReference,
     /// Too many calls, by the server's word or by the client's own
     /// [budget](crate::ClientBuilder::requests_per_minute). Nothing was executed.
     ///
@@ -167,6 +173,8 @@ struct Inner {
     note: Option<Cow<'static, str>>,
     /// What the server had to say.
     explanation: Explanation,
+    /// By what a batch job failed.
+    failure: Option<BatchFailure>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -178,6 +186,16 @@ pub(crate) fn shortened(text: &str, characters: usize) -> String {
     match text.char_indices().nth(characters) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
+    }
+}
+
+impl Inner {
+    /// The status that says what happened: for a failed job that of the step.
+    fn failure_status(&self) -> Option<StatusCode> {
+        match &self.failure {
+            Some(BatchFailure::Step(step)) => step.status,
+            _ => self.status,
+        }
     }
 }
 
@@ -195,6 +213,7 @@ impl Error {
             correlation_id: None,
             note: None,
             explanation: Explanation::Empty,
+            failure: None,
             source: None,
         }))
     }
@@ -238,6 +257,34 @@ impl Error {
             Some(reason) if self.0.attempts == 0 => error.with_note(format!("{note}: {reason}")),
             _ => error.with_note(note).with_source(self),
         }
+    }
+
+    /// The failure of a job, which the server answered so, by that of one of its steps.
+    pub(crate) fn of_job(job: &Response, own: Self, failure: BatchFailure) -> Self {
+        let mut error = job.error(own.kind());
+        error.0.retry_after = own.0.retry_after;
+        error.0.note = own.0.note;
+        error.0.explanation = own.0.explanation;
+        error.0.failure = Some(failure);
+        error
+    }
+
+    /// The failure of a step as it would be told of the same call by itself.
+    pub(crate) fn into_step(mut self) -> Self {
+        if let Some(BatchFailure::Step(step)) = self.0.failure.take() {
+            self.0.operation = step.operation;
+            self.0.status = step.status.or(self.0.status);
+        }
+        self
+    }
+
+    /// The failure of a job that was not sent, because of what is wrong with one of its steps.
+    pub(crate) fn within_job(self, job: Operation, step: FailedStep) -> Self {
+        let mut error = Self::new(self.kind(), job);
+        error.0.note = self.0.note;
+        error.0.source = self.0.source;
+        error.0.failure = Some(BatchFailure::Step(step));
+        error
     }
 
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
@@ -345,6 +392,11 @@ impl Error {
         self.0.explanation.text()
     }
 
+    /// By which step or reference a batch job failed. Nothing that the job had done was kept.
+    pub fn batch_failure(&self) -> Option<&BatchFailure> {
+        self.0.failure.as_ref()
+    }
+
     /// No such record.
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
@@ -394,8 +446,11 @@ impl fmt::Display for Error {
             Some(path) if inner.operation.is_generic() => write!(f, "{} {path}", inner.operation)?,
             _ => write!(f, "{}", inner.operation)?,
         }
+        if let Some(failure) = &inner.failure {
+            write!(f, ": {failure}")?;
+        }
         write!(f, ": {}", inner.kind.describe())?;
-        if let Some(status) = inner.status {
+        if let Some(status) = inner.failure_status() {
             write!(f, " ({})", status.as_u16())?;
         }
         if inner.attempts > 1 {
@@ -405,6 +460,9 @@ impl fmt::Display for Error {
             write!(f, ": {note}")?;
         }
         inner.explanation.summarise(f)?;
+        if inner.failure.is_some() && inner.attempts > 0 {
+            f.write_str("; everything was rolled back")?;
+        }
         if let Some(wait) = inner.retry_after {
             write!(f, "; try again in {} s", wait.as_secs())?;
         }

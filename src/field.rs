@@ -41,12 +41,11 @@ pub use self::comparand::Comparand;
 pub use self::info::FieldInfo;
 #[doc(hidden)]
 pub use self::info::{Otherwise, Probe, Reader, Unread};
-pub use self::value::{
-    Column, Dated, IntoValue, Listable, Nullable, Ordered, Scalar, Textual, Timed,
-};
+pub use self::value::{Column, Dated, Listable, Nullable, Ordered, Scalar, Textual, Timed};
 use crate::capability::{FieldName, ServerVersion};
 use crate::change::Change;
 use crate::filter::{Filter, Lookup, Test};
+use crate::input::IntoInput;
 use crate::order::OrderBy;
 use crate::resource::Resource;
 
@@ -237,12 +236,12 @@ impl<R: Resource, V, A> Field<R, V, A> {
     /// assert_eq!(cluster.enabled.set(false).to_string(), "enabled=false");
     /// assert_eq!(cluster.description.set(None).to_string(), "description=null");
     /// ```
-    pub fn set(self, value: impl IntoValue<V>) -> Change<R>
+    pub fn set(self, value: impl IntoInput<V>) -> Change<R>
     where
         V: Serialize,
         A: Writable,
     {
-        Change::new(self.name, &value.into_value(), A::SECRET)
+        Change::new(self.name, &value.into_input(), A::SECRET)
     }
 
     /// Ascending order by this field. Foreign keys order by key.
@@ -290,7 +289,7 @@ impl<R: Resource, V, A> Field<R, V, A> {
     /// ```
     pub fn is_in<I>(self, values: I) -> Filter<R>
     where
-        I: IntoIterator<Item: IntoValue<V::Scalar>>,
+        I: IntoIterator<Item: IntoInput<V::Scalar>>,
         V: Column<Scalar: Listable>,
         A: Filterable,
     {
@@ -300,7 +299,7 @@ impl<R: Resource, V, A> Field<R, V, A> {
     /// None of `values`, or null. Servers since 0.9.3.
     pub fn not_in<I>(self, values: I) -> Filter<R>
     where
-        I: IntoIterator<Item: IntoValue<V::Scalar>>,
+        I: IntoIterator<Item: IntoInput<V::Scalar>>,
         V: Column<Scalar: Listable>,
         A: Filterable,
     {
@@ -309,14 +308,11 @@ impl<R: Resource, V, A> Field<R, V, A> {
 
     fn list<I>(self, lookup: Lookup, values: I) -> Filter<R>
     where
-        I: IntoIterator<Item: IntoValue<V::Scalar>>,
+        I: IntoIterator<Item: IntoInput<V::Scalar>>,
         V: Column,
     {
-        let values = values.into_iter().map(|value| {
-            let value: V::Scalar = value.into_value();
-            Scalar::comparand(&value).into_owned()
-        });
-        Filter::new(self.name, self.read, lookup, Test::list(values))
+        let values = values.into_iter().map(IntoInput::into_input);
+        Filter::new(self.name, self.read, lookup, Test::of_inputs::<V::Scalar>(values))
     }
 }
 
@@ -325,13 +321,12 @@ macro_rules! comparisons {
         /// Comparisons with one value.
         impl<R: Resource, V, A> Field<R, V, A> {
             $($($(#[$doc])*
-            pub fn $method(self, value: impl IntoValue<V::Scalar>) -> Filter<R>
+            pub fn $method(self, value: impl IntoInput<V::Scalar>) -> Filter<R>
             where
                 V: Column<Scalar: $bound>,
                 A: Filterable,
             {
-                let value: V::Scalar = value.into_value();
-                let test = Test::one(Scalar::comparand(&value).into_owned());
+                let test = Test::of_input::<V::Scalar>(value.into_input());
                 Filter::new(self.name, self.read, Lookup::$lookup, test)
             })+)+
         }

@@ -33,6 +33,7 @@ use self::version::unsupported;
 use crate::auth::{Authenticator, Credential, RefererHeaders, Snapshot, Verdict, Want};
 use crate::backend::{ExecuteResult, Now};
 use crate::base_url::BaseUrl;
+use crate::bulk::{BulkReport, Plan, Run, Work};
 use crate::capability::adapt;
 use crate::drift::DriftLog;
 use crate::error::{Error, ErrorKind};
@@ -105,12 +106,34 @@ impl Core {
         Ok(resolution.finish())
     }
 
+    /// Writes many rows.
+    pub(crate) async fn run_bulk<E: Effects, T: 'static>(
+        &self,
+        effects: &E,
+        plan: Plan<T>,
+    ) -> BulkReport<T> {
+        let mut run = Run::new(plan, self.pace.most_in_a_minute());
+        while let Some(work) = run.next() {
+            match work {
+                Work::Job(request) => run.job_done(self.send(effects, &request).await),
+                Work::Call(request) => run.call_done(self.send(effects, &request).await),
+                Work::Wait(wait) => effects.sleep(wait).await,
+            }
+        }
+        run.finish()
+    }
+
     /// Sends one request in the form that this server wants.
     async fn perform<E: Effects>(
         &self,
         effects: &E,
         parts: &RequestParts,
     ) -> Result<Response, Error> {
+        if parts.holds_reference() {
+            return Err(Error::new(ErrorKind::InvalidRequest, parts.operation).with_note(
+                "it refers to a step of a batch job, and so can only be a step of that job",
+            ));
+        }
         let started = effects.now();
         let retry = parts.options.retry.as_ref().unwrap_or(&self.settings.retry);
         let total = retry.total().max(parts.options.timeout.unwrap_or_default());

@@ -24,8 +24,10 @@ extern crate self as keystone_client;
 mod auth;
 pub mod backend;
 mod base_url;
+pub mod batch;
 pub mod blocking;
 pub mod body;
+mod bulk;
 mod call;
 pub mod capability;
 mod change;
@@ -39,6 +41,7 @@ mod filter;
 mod flow;
 pub mod guide;
 mod id;
+mod input;
 mod list;
 pub mod observe;
 mod order;
@@ -58,13 +61,18 @@ mod walk;
 pub mod wire;
 
 pub use self::auth::Dialect;
+pub use self::batch::Batch;
+pub use self::bulk::{Bulk, BulkProgress, BulkReport, RowOutcome};
 pub use self::call::Call;
 pub use self::change::Change;
-pub use self::client::{CallFuture, ClientBuilder, KeystoneClient, Legacy, Pages, Rows};
+pub use self::client::{
+    BulkFuture, CallFuture, ClientBuilder, KeystoneClient, Legacy, Pages, Rows,
+};
 pub use self::crud::Crud;
 pub use self::error::{Error, ErrorKind};
 pub use self::filter::{Filter, MatchSemantics};
 pub use self::id::Id;
+pub use self::input::{Input, IntoInput, Link};
 pub use self::list::List;
 pub use self::order::OrderBy;
 pub use self::page::Page;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::batch::Place;
 use crate::call::Call;
 use crate::capability::Capability;
 use crate::error::{Error, ErrorKind};
@@ -150,7 +151,7 @@ impl<R: Resource, C> List<R, C> {
                 })
             })
         });
-        Call::new(self.client, request)
+        Call::new(self.client, request.map(|request| request.with_place(Place::Item(0))))
     }
 
     /// The only record. Two records travel at most.
@@ -185,7 +186,8 @@ impl<R: Resource, C> List<R, C> {
                 }
             })
         });
-        Call::new(self.client, request)
+        // That it is the only one, nobody knows before the answer has come.
+        Call::new(self.client, request.map(|request| request.with_place(Place::Unknown)))
     }
 
     /// Whether there is any record. One record travels, or all where the server does not page.

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 pub(crate) use self::response::Origin;
 pub use self::response::{Response, ResponseMeta, WithMeta};
+use crate::batch::{Place, holds_reference};
 use crate::body::Body;
 use crate::capability::{Capability, FieldName, Needs};
 use crate::error::{Error, ErrorKind};
@@ -54,6 +55,19 @@ impl fmt::Display for Operation {
     }
 }
 
+/// What the server counts for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cost {
+    pub(crate) requests: usize,
+    /// Whether it keeps to the usual limit where none is stated: it is part of more than fits into a
+    /// minute.
+    pub(crate) planned: bool,
+}
+
+impl Cost {
+    pub(crate) const ONE: Self = Self { requests: 1, planned: false };
+}
+
 /// What a call wants otherwise than its client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct CallOptions {
@@ -77,11 +91,14 @@ pub(crate) struct RequestParts {
     /// Sent without credentials whatever the client holds.
     pub(crate) anonymous: bool,
     /// Members of the body and query parameters that are never shown.
-    pub(crate) secrets: &'static [&'static str],
+    pub(crate) secrets: Cow<'static, [&'static str]>,
     /// Sent as it is, whatever is known of the server.
     pub(crate) verbatim: bool,
     /// The JSON that stands for the answer where the server need not be asked.
     pub(crate) settled: Option<&'static str>,
+    /// Where in the answer its record is.
+    pub(crate) answers: Place,
+    pub(crate) cost: Cost,
 }
 
 impl RequestParts {
@@ -89,6 +106,17 @@ impl RequestParts {
     pub(crate) fn brings_credential(&self) -> bool {
         let credentials = [header::AUTHORIZATION, header::COOKIE];
         self.headers.iter().any(|(name, _)| credentials.contains(name))
+    }
+
+    /// Whether it refers to a step of a batch job, outside of which that means nothing.
+    pub(crate) fn holds_reference(&self) -> bool {
+        let in_body = match &self.body {
+            Body::Json(bytes) => std::str::from_utf8(bytes).is_ok_and(holds_reference),
+            _ => false,
+        };
+        in_body
+            || holds_reference(&self.path)
+            || self.query.iter().any(|(_, value)| holds_reference(value))
     }
 
     /// The query as it travels, without the question mark.
@@ -124,10 +152,20 @@ pub struct Request<T> {
     decode: Decode<T>,
 }
 
-enum Decode<T> {
+/// How the answer to a request is read.
+pub(crate) enum Decode<T> {
     Plain(fn(Response) -> Result<T, Error>),
     // Shared rather than owned so that requests can be cloned.
     Adapted(Arc<dyn Fn(Response) -> Result<T, Error> + Send + Sync>),
+}
+
+impl<T> Decode<T> {
+    pub(crate) fn read(&self, response: Response) -> Result<T, Error> {
+        match self {
+            Self::Plain(decode) => decode(response),
+            Self::Adapted(decode) => decode(response),
+        }
+    }
 }
 
 impl<T> Clone for Decode<T> {
@@ -182,9 +220,11 @@ impl<T> Request<T> {
                 options: CallOptions::default(),
                 needs: Needs::default(),
                 anonymous: false,
-                secrets: &[],
+                secrets: Cow::Borrowed(&[]),
                 verbatim: false,
                 settled: None,
+                answers: Place::Whole,
+                cost: Cost::ONE,
             },
             decode: Decode::Plain(decode),
         }
@@ -269,8 +309,19 @@ impl<T> Request<T> {
         self
     }
 
-    pub(crate) fn with_secrets(mut self, names: &'static [&'static str]) -> Self {
-        self.parts.secrets = names;
+    pub(crate) fn with_secrets(mut self, names: impl Into<Cow<'static, [&'static str]>>) -> Self {
+        self.parts.secrets = names.into();
+        self
+    }
+
+    /// Says where in the answer its record is, for what refers to it.
+    pub(crate) fn with_place(mut self, place: Place) -> Self {
+        self.parts.answers = place;
+        self
+    }
+
+    pub(crate) fn with_cost(mut self, cost: Cost) -> Self {
+        self.parts.cost = cost;
         self
     }
 
@@ -284,6 +335,11 @@ impl<T> Request<T> {
     /// before it is sent, where the server is known to lack it.
     pub fn needing(mut self, capability: Capability) -> Self {
         self.parts.needs.insert(capability);
+        self
+    }
+
+    pub(crate) fn needing_all(mut self, needs: Needs) -> Self {
+        self.parts.needs.insert_all(needs);
         self
     }
 
@@ -323,10 +379,11 @@ impl<T> Request<T> {
     ///
     /// What the response says went wrong, or that it could not be read.
     pub fn decode(&self, response: Response) -> Result<T, Error> {
-        match &self.decode {
-            Decode::Plain(decode) => decode(response),
-            Decode::Adapted(decode) => decode(response),
-        }
+        self.decode.read(response)
+    }
+
+    pub(crate) fn into_parts(self) -> (RequestParts, Decode<T>) {
+        (self.parts, self.decode)
     }
 
     /// The same request with its answer read differently: `adapt` gets the response and the

@@ -150,6 +150,11 @@ impl Failure {
         }
     }
 
+    /// A job of which one step was one call too many: everything was rolled back.
+    pub(crate) fn throttled_job() -> Self {
+        Self { surely_not_executed: true, transient: false, asked_to_wait: Some(WINDOW) }
+    }
+
     /// `None` where the response is an answer and no failure to be waited out.
     pub(crate) fn of_response(
         status: StatusCode,
@@ -165,6 +170,9 @@ impl Failure {
         })
     }
 }
+
+/// Over what time the server counts calls. A job that one of its steps is too many for is told no more.
+const WINDOW: Duration = Duration::from_secs(60);
 
 /// The wait that `Retry-After` asks for, in seconds or, judged by `wall`, as a date.
 pub(crate) fn retry_after(headers: &HeaderMap, wall: SystemTime) -> Option<Duration> {

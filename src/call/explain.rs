@@ -45,7 +45,7 @@ impl<T, C: Client> Call<T, C> {
         let parts = adapt(&request.parts, core.server());
         let http = core.http_request(&parts, &credential, Duration::ZERO)?;
         let secrets: Vec<&str> =
-            SECRET_NAMES.iter().chain(request.parts.secrets).copied().collect();
+            SECRET_NAMES.iter().chain(request.parts.secrets.iter()).copied().collect();
         Ok(curl(&http, &secrets))
     }
 }

@@ -149,6 +149,11 @@ macro_rules! client_methods {
                 self.resource::<R>().retrieve(id)
             }
 
+            /// A batch job, to be filled with steps; see [`Batch`](crate::Batch). Servers since 0.10.0.
+            pub fn batch(&self) -> $crate::Batch<Self> {
+                $crate::Batch::new(self.clone())
+            }
+
             /// A call of a request that was put together elsewhere.
             pub fn request<T>(
                 &self,
@@ -316,7 +321,10 @@ macro_rules! resource_methods {
             "Short for `", stringify!($accessor), "().retrieve(id)`: see [`Crud::retrieve`]",
             "(crate::Crud::retrieve)."
         )]
-        pub fn $method(&self, id: $crate::Id<$resource>) -> $crate::Call<$resource, Self> {
+        pub fn $method(
+            &self,
+            id: impl $crate::IntoInput<$crate::Id<$resource>>,
+        ) -> $crate::Call<$resource, Self> {
             self.$accessor().retrieve(id)
         }
     };
@@ -338,7 +346,7 @@ macro_rules! resource_methods {
         )]
         pub fn $method<I>(
             &self,
-            id: $crate::Id<$resource>,
+            id: impl $crate::IntoInput<$crate::Id<$resource>>,
             changes: impl FnOnce(&<$resource as $crate::Resource>::Fields) -> I,
         ) -> $crate::Call<$resource, Self>
         where
@@ -353,7 +361,10 @@ macro_rules! resource_methods {
             "Short for `", stringify!($accessor), "().delete(id)`: see [`Crud::delete`]",
             "(crate::Crud::delete)."
         )]
-        pub fn $method(&self, id: $crate::Id<$resource>) -> $crate::Call<(), Self> {
+        pub fn $method(
+            &self,
+            id: impl $crate::IntoInput<$crate::Id<$resource>>,
+        ) -> $crate::Call<(), Self> {
             self.$accessor().delete(id)
         }
     };

@@ -41,6 +41,7 @@ impl ErrorKind {
             Self::UnknownEndpoint => "the server does not know this path",
             Self::MethodNotAllowed => "method not allowed",
             Self::Validation => "the server rejected the request",
+            Self::UnresolvedReference => "a reference cannot be resolved",
             Self::Throttled => "too many calls",
             Self::Server => "the server failed",
             Self::Status => "unexpected status",

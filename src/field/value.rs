@@ -16,6 +16,10 @@ use crate::id::Id;
             the server would ignore them"
 )]
 pub trait Scalar: Serialize {
+    /// Whether it is a key, which a step of a batch job can stand for.
+    #[doc(hidden)]
+    const IS_KEY: bool = false;
+
     /// The value in the form in which it is compared.
     fn comparand(&self) -> Comparand<'_>;
 }
@@ -118,78 +122,11 @@ macro_rules! ordered {
 ordered!(u8, u16, u32, u64, i32, i64, Decimal, Date, Timestamp, Id<R>);
 
 impl<R> Scalar for Id<R> {
+    const IS_KEY: bool = true;
+
     fn comparand(&self) -> Comparand<'_> {
         Comparand::Integer(self.get().into())
     }
 }
 
 impl<R> Listable for Id<R> {}
-
-/// What may be given where a value of type `V` is wanted.
-///
-/// It is [`Into`] with one difference: where an integer is wanted only its own type will do, so
-/// that a bare literal finds its type. Text may be given as `&str`, amounts as integers, and a value
-/// where an optional one is wanted.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be used where a value of type `{V}` is wanted",
-    label = "expected a value for a field of type `{V}`",
-    note = "keys are `Id::new(7)`, dates `jiff::civil::date(2026, 12, 31)`, codes their own type, \
-            and for null there is `is_null`"
-)]
-pub trait IntoValue<V> {
-    /// The value itself.
-    fn into_value(self) -> V;
-}
-
-impl<V> IntoValue<V> for V {
-    fn into_value(self) -> V {
-        self
-    }
-}
-
-impl<V> IntoValue<Option<V>> for V {
-    fn into_value(self) -> Option<V> {
-        Some(self)
-    }
-}
-
-macro_rules! into_value {
-    ($($(<$($param:ident),+>)? $from:ty => $to:ty, |$value:ident| $convert:expr;)+) => {
-        $(
-            impl $(<$($param),+>)? IntoValue<$to> for $from {
-                fn into_value(self) -> $to {
-                    let $value = self;
-                    $convert
-                }
-            }
-
-            impl $(<$($param),+>)? IntoValue<Option<$to>> for $from {
-                fn into_value(self) -> Option<$to> {
-                    let $value = self;
-                    Some($convert)
-                }
-            }
-        )+
-    };
-}
-
-into_value! {
-    &str => String, |text| text.to_owned();
-    &String => String, |text| text.clone();
-    i32 => Decimal, |integer| Decimal::from(integer);
-    i64 => Decimal, |integer| Decimal::from(integer);
-    u32 => Decimal, |integer| Decimal::from(integer);
-    u64 => Decimal, |integer| Decimal::from(integer);
-}
-
-impl<R, const N: usize> IntoValue<Vec<Id<R>>> for [Id<R>; N] {
-    fn into_value(self) -> Vec<Id<R>> {
-        self.to_vec()
-    }
-}
-
-impl<R> IntoValue<Vec<Id<R>>> for &[Id<R>] {
-    fn into_value(self) -> Vec<Id<R>> {
-        self.to_vec()
-    }
-}

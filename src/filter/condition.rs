@@ -4,10 +4,12 @@ use std::ops::RangeInclusive;
 
 use jiff::civil::DateTime;
 use jiff::{Timestamp, Unit};
+use serde_json::Value;
 
 use super::{Lookup, MatchSemantics};
 use crate::capability::FieldName;
-use crate::field::{Comparand, Read, Reading};
+use crate::field::{Comparand, Read, Reading, Scalar};
+use crate::input::Input;
 use crate::resource::Resource;
 
 /// What a field is compared with.
@@ -17,6 +19,8 @@ pub(crate) enum Test {
     Values(Vec<Comparand<'static>>),
     /// A year, a month, …
     Part(u16),
+    /// Keys, some or all of them by reference to steps of a batch job, as they travel.
+    References(String),
     /// True of no record, as `is_in` without values is.
     Nothing,
     /// True of every record, as `not_in` without values is.
@@ -26,6 +30,30 @@ pub(crate) enum Test {
 }
 
 impl Test {
+    pub(crate) fn of_input<S: Scalar>(input: Input<S>) -> Self {
+        match input.into_value() {
+            Ok(value) => Self::one(value.comparand().into_owned()),
+            Err(reference) if S::IS_KEY => Self::References(in_parameter(&reference)),
+            Err(_) => Self::Invalid(ONLY_KEYS),
+        }
+    }
+
+    pub(crate) fn of_inputs<S: Scalar>(inputs: impl Iterator<Item = Input<S>>) -> Self {
+        let values: Vec<Result<S, Value>> = inputs.map(Input::into_value).collect();
+        if values.iter().all(Result::is_ok) {
+            let values = values.iter().flatten();
+            return Self::list(values.map(|value| value.comparand().into_owned()));
+        }
+        if !S::IS_KEY {
+            return Self::Invalid(ONLY_KEYS);
+        }
+        let texts = values.iter().map(|value| match value {
+            Ok(value) => value.comparand().to_string(),
+            Err(reference) => in_parameter(reference),
+        });
+        Self::References(texts.collect::<Vec<_>>().join(","))
+    }
+
     pub(crate) fn one(value: Comparand<'static>) -> Self {
         Self::Value(value)
     }
@@ -42,6 +70,14 @@ impl Test {
             false => Self::Invalid("there is no such date or time"),
         }
     }
+}
+
+/// The server puts what a reference stands for into the address as it is.
+const ONLY_KEYS: &str = "a filter can refer to keys of earlier steps, and to nothing else of them";
+
+/// A reference as it stands in a parameter.
+fn in_parameter(reference: &Value) -> String {
+    reference.as_str().map_or_else(|| reference.to_string(), str::to_owned)
 }
 
 /// One comparison of one field.
@@ -69,6 +105,7 @@ impl<R: Resource> Condition<R> {
         Ok(match &self.test {
             Test::Value(value) => Some(value.to_string()),
             Test::Part(part) => Some(part.to_string()),
+            Test::References(references) => Some(references.clone()),
             Test::Values(values) => {
                 let texts: Vec<String> = values.iter().map(Comparand::to_string).collect();
                 let joined = texts.join(",");
@@ -89,7 +126,7 @@ impl<R: Resource> Condition<R> {
         match self.test {
             Test::Nothing => return Some(false),
             Test::Anything => return Some(true),
-            Test::Invalid(_) => return None,
+            Test::Invalid(_) | Test::References(_) => return None,
             Test::Value(_) | Test::Values(_) | Test::Part(_) => {}
         }
         let value = match ((self.read)(record), self.lookup) {

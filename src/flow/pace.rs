@@ -2,8 +2,17 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::request::Cost;
+
 /// The span over which servers count requests.
 const WINDOW: Duration = Duration::from_secs(60);
+
+/// How many requests servers answer each user in that span unless they are told otherwise. What costs
+/// many at once keeps to it where nothing else is stated.
+const USUAL_LIMIT: usize = 300;
+
+/// How many sent requests are remembered where nothing bounds them; more says nothing more.
+const MOST_REMEMBERED: usize = 2 * USUAL_LIMIT;
 
 /// By which part of itself a lowered limit grows with each window in which the server refuses nothing.
 const RECOVERY: usize = 10;
@@ -41,6 +50,8 @@ struct Lowered {
 pub(super) struct Turn<'a> {
     pace: &'a Pace,
     at: Instant,
+    /// How many requests the server counts for it.
+    cost: usize,
     used: bool,
 }
 
@@ -50,14 +61,19 @@ impl Pace {
         Self { limit, ..Self::default() }
     }
 
+    /// How many requests go within a minute, of those that keep to the usual limit.
+    pub(crate) fn most_in_a_minute(&self) -> usize {
+        self.limit.unwrap_or(USUAL_LIMIT)
+    }
+
     /// How many requests it makes sense to have on their way at a time.
     pub(crate) fn most_at_once(&self) -> usize {
         self.limit.unwrap_or(usize::MAX)
     }
 
     /// How many requests may go within a minute at this time.
-    fn limit(&self, state: &mut State, now: Instant) -> Option<usize> {
-        let stated = self.limit?;
+    fn limit(&self, state: &mut State, now: Instant, planned: bool) -> Option<usize> {
+        let stated = self.limit.or(planned.then_some(USUAL_LIMIT))?;
         while let Some(Lowered { limit, since }) = state.lowered {
             let Some(since) = since.checked_add(WINDOW).filter(|end| *end <= now) else {
                 return Some(limit);
@@ -72,14 +88,16 @@ impl Pace {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the next free time for a request; an error that says how far off it is, and nothing is
-    /// taken, if that is further than `within`. Who is not `patient` would rather hear from the server
-    /// that it wants silence.
+    /// Takes the next free time for a request that the server counts as `cost`; an error that says how
+    /// far off it is, and nothing is taken, if that is further than `within`. Who is not `patient` would
+    /// rather hear from the server that it wants silence. What costs more than is ever free goes when
+    /// all is free. What is `planned` keeps to the usual limit where none is stated.
     pub(super) fn reserve(
         &self,
         now: Instant,
         within: Duration,
         patient: bool,
+        Cost { requests: cost, planned }: Cost,
     ) -> Result<Turn<'_>, Duration> {
         let mut state = self.state();
         while state.sent.front().is_some_and(|sent| is_over(*sent, now)) {
@@ -87,41 +105,54 @@ impl Pace {
         }
         let quiet_until = state.quiet_until.filter(|_| patient);
         let mut at = quiet_until.map_or(now, |until| until.max(now));
-        let limit = self.limit(&mut state, now);
-        let before = limit.and_then(|limit| state.sent.len().checked_sub(limit));
-        if let Some(oldest) = before.and_then(|index| state.sent.get(index)) {
+        let limit = self.limit(&mut state, now, planned);
+        // The one after which there is room enough.
+        let last_in_the_way = limit.and_then(|limit| {
+            let room = limit.saturating_sub(cost);
+            state.sent.len().checked_sub(room.saturating_add(1))
+        });
+        if let Some(oldest) = last_in_the_way.and_then(|index| state.sent.get(index)) {
             at = oldest.checked_add(WINDOW).map_or(at, |free| free.max(at));
         }
         let wait = at.saturating_duration_since(now);
         if wait > within {
             return Err(wait);
         }
-        if self.limit.is_some() {
-            state.insert(at);
+        state.insert(at, cost);
+        if self.limit.is_none() {
+            while state.sent.len() > MOST_REMEMBERED.max(cost) {
+                state.sent.pop_front();
+            }
         }
-        Ok(Turn { pace: self, at, used: false })
+        Ok(Turn { pace: self, at, cost, used: false })
     }
 
-    /// Takes over that the server refused a request for its number, and asked for silence of this
-    /// length if it said so; the limit from now on, if it is another than before.
+    /// Takes over that the server refused a request for its number, of whose cost it had not counted
+    /// `uncounted`, and asked for silence of this length if it said so; the limit from now on, if it is
+    /// another than before.
     ///
     /// A server that asks for more than its window has changed its mind before that is over, so it is
     /// asked again then.
-    pub(super) fn refused(&self, now: Instant, silence: Option<Duration>) -> Option<u32> {
+    pub(super) fn refused(
+        &self,
+        now: Instant,
+        silence: Option<Duration>,
+        cost: Cost,
+        uncounted: usize,
+    ) -> Option<u32> {
         let mut state = self.state();
         let is_known = state.quiet_until.is_some_and(|until| now < until);
         if let Some(silence) = silence {
             state.quiet_until = state.quiet_until.max(now.checked_add(silence.min(WINDOW)));
         }
-        let present = self.limit(&mut state, now)?;
+        let present = self.limit(&mut state, now, cost.planned)?;
         // Requests that were under way together are refused together.
         if is_known {
             return None;
         }
         let is_recent = |sent: &&Instant| **sent <= now && !is_over(**sent, now);
-        // The last of them is the one that was refused.
-        let answered = state.sent.iter().filter(is_recent).count().saturating_sub(1).max(1);
-        let limit = answered.min(present);
+        let sent = state.sent.iter().filter(is_recent).count();
+        let limit = sent.saturating_sub(uncounted).max(1).min(present);
         state.lowered = Some(Lowered { limit, since: now });
         (limit != present).then(|| u32::try_from(limit).unwrap_or(u32::MAX))
     }
@@ -132,14 +163,17 @@ fn is_over(sent: Instant, now: Instant) -> bool {
 }
 
 impl State {
-    fn insert(&mut self, at: Instant) {
+    fn insert(&mut self, at: Instant, times: usize) {
         let index = self.sent.partition_point(|sent| *sent <= at);
-        self.sent.insert(index, at);
+        for _ in 0..times {
+            self.sent.insert(index, at);
+        }
     }
 
-    fn remove(&mut self, at: Instant) {
+    fn remove(&mut self, at: Instant, times: usize) {
         if let Some(index) = self.sent.iter().position(|sent| *sent == at) {
-            self.sent.remove(index);
+            let end = self.sent.len().min(index.saturating_add(times));
+            self.sent.drain(index..end);
         }
     }
 }
@@ -154,18 +188,16 @@ impl Turn<'_> {
     /// Sends now.
     pub(super) fn take(mut self, now: Instant) {
         self.used = true;
-        if self.pace.limit.is_some() {
-            let mut state = self.pace.state();
-            state.remove(self.at);
-            state.insert(now.max(self.at));
-        }
+        let mut state = self.pace.state();
+        state.remove(self.at, self.cost);
+        state.insert(now.max(self.at), self.cost);
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if !self.used && self.pace.limit.is_some() {
-            self.pace.state().remove(self.at);
+        if !self.used {
+            self.pace.state().remove(self.at, self.cost);
         }
     }
 }
@@ -186,10 +218,14 @@ mod tests {
 
     /// How long a request has to wait that is then sent.
     fn wait(pace: &Pace, now: Instant, within: Duration) -> Result<u64, u64> {
-        let turn = pace.reserve(now, within, true).map_err(|wait| wait.as_secs())?;
+        let turn = pace.reserve(now, within, true, Cost::ONE).map_err(|wait| wait.as_secs())?;
         let at = turn.at(true);
         turn.take(at);
         Ok((at - now).as_secs())
+    }
+
+    fn refused(pace: &Pace, now: Instant, silence: Option<Duration>) -> Option<u32> {
+        pace.refused(now, silence, Cost::ONE, 1)
     }
 
     #[test]
@@ -219,7 +255,7 @@ mod tests {
         assert_eq!(wait(&pace, start, LONG), Ok(0));
         assert_eq!(wait(&pace, start + seconds(10), LONG), Ok(0));
         for _ in 0..5 {
-            let turn = pace.reserve(start + seconds(20), LONG, true).unwrap();
+            let turn = pace.reserve(start + seconds(20), LONG, true, Cost::ONE).unwrap();
             assert_eq!(turn.at(true), start + seconds(60));
         }
         assert_eq!(wait(&pace, start + seconds(20), LONG), Ok(40));
@@ -229,22 +265,22 @@ mod tests {
     #[test]
     fn who_is_late_is_counted_when_he_sends() {
         let (pace, start) = (Pace::new(Some(1)), start());
-        pace.reserve(start, LONG, true).unwrap().take(start + seconds(30));
+        pace.reserve(start, LONG, true, Cost::ONE).unwrap().take(start + seconds(30));
         assert_eq!(wait(&pace, start + seconds(70), LONG), Ok(20));
     }
 
     #[test]
     fn silence_holds_for_all() {
         let (pace, start) = (Pace::default(), start());
-        let waiting = pace.reserve(start, LONG, true).unwrap();
-        assert_eq!(pace.refused(start, Some(seconds(37))), None);
-        pace.refused(start, Some(seconds(7)));
+        let waiting = pace.reserve(start, LONG, true, Cost::ONE).unwrap();
+        assert_eq!(refused(&pace, start, Some(seconds(37))), None);
+        refused(&pace, start, Some(seconds(7)));
         assert_eq!(waiting.at(true), start + seconds(37));
         assert_eq!(waiting.at(false), start);
         assert_eq!(wait(&pace, start, LONG), Ok(37));
         assert_eq!(wait(&pace, start + seconds(40), LONG), Ok(0));
-        assert_eq!(pace.reserve(start, LONG, false).unwrap().at(false), start);
-        pace.refused(start, Some(seconds(86_400)));
+        assert_eq!(pace.reserve(start, LONG, false, Cost::ONE).unwrap().at(false), start);
+        refused(&pace, start, Some(seconds(86_400)));
         assert_eq!(wait(&pace, start, LONG), Ok(60));
     }
 
@@ -255,13 +291,13 @@ mod tests {
         for _ in 0..21 {
             assert_eq!(wait(&pace, start, LONG), Ok(0));
         }
-        assert_eq!(pace.refused(start, Some(seconds(5))), Some(20));
+        assert_eq!(refused(&pace, start, Some(seconds(5))), Some(20));
         // Those who were under way at the same time are refused for the same reason.
-        assert_eq!(pace.refused(start + seconds(1), Some(seconds(4))), None);
+        assert_eq!(refused(&pace, start + seconds(1), Some(seconds(4))), None);
         assert_eq!(wait(&pace, start + seconds(10), LONG), Ok(50));
         let free = |after: u64| {
             let mut state = pace.state();
-            pace.limit(&mut state, start + seconds(after))
+            pace.limit(&mut state, start + seconds(after), false)
         };
         assert_eq!((free(59), free(60), free(121)), (Some(20), Some(22), Some(22)));
     }
@@ -269,9 +305,61 @@ mod tests {
     #[test]
     fn without_a_limit_nothing_is_learned() {
         let (pace, start) = (Pace::default(), start());
-        assert_eq!(pace.refused(start, None), None);
+        assert_eq!(refused(&pace, start, None), None);
         assert_eq!(wait(&pace, start, LONG), Ok(0));
         let pace = Pace::new(Some(5));
-        assert_eq!(pace.refused(start, None), Some(1));
+        assert_eq!(refused(&pace, start, None), Some(1));
+    }
+
+    const fn job(requests: usize) -> Cost {
+        Cost { requests, planned: true }
+    }
+
+    /// What costs many keeps to the usual limit, also after what did not.
+    #[test]
+    fn jobs_wait_until_there_is_room_for_all_of_them() {
+        let (pace, start) = (Pace::default(), start());
+        let at = |after: u64, cost: usize| {
+            let now = start + seconds(after);
+            let turn = pace.reserve(now, LONG, true, job(cost)).unwrap();
+            let at = turn.at(true);
+            turn.take(at);
+            (at - now).as_secs()
+        };
+        assert_eq!(wait(&pace, start, LONG), Ok(0));
+        assert_eq!(at(5, 101), 0);
+        assert_eq!(at(10, 101), 0);
+        assert_eq!(at(20, 98), 40, "with the first call gone there is room for 98 more");
+        assert_eq!(at(20, 101), 45);
+        assert_eq!(wait(&pace, start + seconds(20), LONG), Ok(0), "others are not held up");
+    }
+
+    #[test]
+    fn a_job_larger_than_the_limit_goes_when_all_is_free() {
+        let (pace, start) = (Pace::new(Some(10)), start());
+        assert_eq!(wait(&pace, start, LONG), Ok(0));
+        let turn = pace.reserve(start + seconds(1), LONG, true, job(50)).unwrap();
+        assert_eq!(turn.at(true), start + seconds(60));
+        drop(turn);
+        assert_eq!(pace.state().sent.len(), 1);
+    }
+
+    /// The server has counted the steps before the one that was too much.
+    #[test]
+    fn a_refused_step_tells_how_many_were_answered() {
+        let (pace, start) = (Pace::default(), start());
+        pace.reserve(start, LONG, true, job(101)).unwrap().take(start);
+        assert_eq!(pace.refused(start, None, job(101), 61), Some(40));
+        let turn = pace.reserve(start, LONG, true, job(20)).unwrap();
+        assert_eq!(turn.at(true), start + seconds(60));
+    }
+
+    #[test]
+    fn what_nothing_bounds_is_not_remembered_for_ever() {
+        let (pace, start) = (Pace::default(), start());
+        for _ in 0..10 * MOST_REMEMBERED {
+            assert_eq!(wait(&pace, start, LONG), Ok(0));
+        }
+        assert_eq!(pace.state().sent.len(), MOST_REMEMBERED);
     }
 }

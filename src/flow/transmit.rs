@@ -7,9 +7,10 @@ use uuid::Uuid;
 use super::{Core, Effects};
 use crate::auth::Credential;
 use crate::backend::{ExecuteResult, RequestTimeout};
+use crate::batch::throttled_step;
 use crate::error::{Error, ErrorKind};
 use crate::observe::EventKind;
-use crate::request::{Origin, RequestParts, Response};
+use crate::request::{Cost, Origin, RequestParts, Response};
 use crate::retry::{Attempt, Failure, RetryPolicy, SHORTEST_ATTEMPT, retry_after};
 
 const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-keystone-cid");
@@ -122,11 +123,20 @@ impl Core {
             let (failure, result) = match outcome {
                 Ok(response) => {
                     let (status, headers) = (response.status(), response.headers());
-                    let failure = Failure::of_response(status, headers, now.wall);
+                    let mut failure = Failure::of_response(status, headers, now.wall);
                     progress.in_doubt |= status.is_server_error();
                     origin.retry_after = retry_after(headers, now.wall);
                     if is_paced && status == StatusCode::TOO_MANY_REQUESTS {
-                        self.slow_down(&origin, now.monotonic);
+                        self.slow_down(&origin, now.monotonic, parts.cost, parts.cost.requests);
+                    }
+                    if let Some(step) = throttled_step_of(parts, status, response.body()) {
+                        // The job itself was counted, and the steps before this one.
+                        let uncounted = parts.cost.requests.saturating_sub(step);
+                        self.slow_down(&origin, now.monotonic, parts.cost, uncounted);
+                        // One that does not fit into a minute never will.
+                        if parts.cost.requests <= self.pace.most_in_a_minute() {
+                            failure = Some(Failure::throttled_job());
+                        }
                     }
                     (failure, Ok(Response::new(response, origin)))
                 }
@@ -171,7 +181,7 @@ impl Core {
         let mut now = effects.now().monotonic;
         let within = progress.limit.left(now).saturating_sub(SHORTEST_ATTEMPT);
         let deadline = now.checked_add(within);
-        let turn = self.pace.reserve(now, within, patient)?;
+        let turn = self.pace.reserve(now, within, patient, parts.cost)?;
         let mut waited_for = now;
         // The time may be put off while it is waited for, but is not waited for twice: there are
         // backends for which waiting takes no time.
@@ -190,8 +200,8 @@ impl Core {
     }
 
     /// Takes over what a refusal of a request for its number means for all others.
-    fn slow_down(&self, origin: &Origin, now: Instant) {
-        let lowered = self.pace.refused(now, origin.retry_after);
+    fn slow_down(&self, origin: &Origin, now: Instant, cost: Cost, uncounted: usize) {
+        let lowered = self.pace.refused(now, origin.retry_after, cost, uncounted);
         if let Some(requests_per_minute) = lowered {
             self.tell_of(origin, EventKind::PaceLowered { requests_per_minute });
         }
@@ -241,6 +251,12 @@ impl Core {
         }
         Ok(request)
     }
+}
+
+/// The step of a job, from 1, that the server refused for the number of calls.
+fn throttled_step_of(parts: &RequestParts, status: StatusCode, body: &Bytes) -> Option<usize> {
+    let may_be = parts.cost.requests > 1 && status == StatusCode::UNPROCESSABLE_ENTITY;
+    may_be.then(|| throttled_step(body)).flatten()
 }
 
 fn outcome_of(outcome: &ExecuteResult) -> EventKind {

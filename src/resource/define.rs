@@ -309,17 +309,17 @@ macro_rules! resource {
         #[serde(crate = "keystone_client::__private::serde")]
         #[non_exhaustive]
         $vis struct $new {
-            $($($(#[doc = $co_doc])* $(#[serde(rename = $co_wire)])? pub $co: $co_type,)*)?
-            $($($(#[doc = $re_doc])* $(#[serde(rename = $re_wire)])? pub $re: $re_type,)*)?
-            $($($(#[doc = $wo_doc])* $(#[serde(rename = $wo_wire)])? pub $wo: $wo_type,)*)?
+            $($($(#[doc = $co_doc])* $(#[serde(rename = $co_wire)])? pub $co: $crate::Input<$co_type>,)*)?
+            $($($(#[doc = $re_doc])* $(#[serde(rename = $re_wire)])? pub $re: $crate::Input<$re_type>,)*)?
+            $($($(#[doc = $wo_doc])* $(#[serde(rename = $wo_wire)])? pub $wo: $crate::Input<$wo_type>,)*)?
             $($($(#[doc = $op_doc])*
             $(#[serde(rename = $op_wire)])?
             #[serde(skip_serializing_if = "Option::is_none")]
-            pub $op: ::core::option::Option<$op_type>,)*)?
+            pub $op: ::core::option::Option<$crate::Input<$op_type>>,)*)?
             $($($(#[doc = $un_doc])*
             $(#[serde(rename = $un_wire)])?
             #[serde(skip_serializing_if = "Option::is_none")]
-            pub $un: ::core::option::Option<$un_type>,)*)?
+            pub $un: ::core::option::Option<$crate::Input<$un_type>>,)*)?
         }
 
         impl $new {
@@ -331,14 +331,14 @@ macro_rules! resource {
                 reason = "the table says how many fields are required"
             )]
             pub fn new(
-                $($($co: impl $crate::field::IntoValue<$co_type>,)*)?
-                $($($re: impl $crate::field::IntoValue<$re_type>,)*)?
-                $($($wo: impl $crate::field::IntoValue<$wo_type>,)*)?
+                $($($co: impl $crate::IntoInput<$co_type>,)*)?
+                $($($re: impl $crate::IntoInput<$re_type>,)*)?
+                $($($wo: impl $crate::IntoInput<$wo_type>,)*)?
             ) -> Self {
                 Self {
-                    $($($co: $crate::field::IntoValue::into_value($co),)*)?
-                    $($($re: $crate::field::IntoValue::into_value($re),)*)?
-                    $($($wo: $crate::field::IntoValue::into_value($wo),)*)?
+                    $($($co: $crate::IntoInput::into_input($co),)*)?
+                    $($($re: $crate::IntoInput::into_input($re),)*)?
+                    $($($wo: $crate::IntoInput::into_input($wo),)*)?
                     $($($op: ::core::option::Option::None,)*)?
                     $($($un: ::core::option::Option::None,)*)?
                 }
@@ -346,19 +346,15 @@ macro_rules! resource {
 
             $($($(#[doc = $op_doc])*
             #[must_use]
-            pub fn $op(mut self, value: impl $crate::field::IntoValue<$op_type>) -> Self {
-                self.$op = ::core::option::Option::Some(
-                    $crate::field::IntoValue::into_value(value),
-                );
+            pub fn $op(mut self, value: impl $crate::IntoInput<$op_type>) -> Self {
+                self.$op = ::core::option::Option::Some($crate::IntoInput::into_input(value));
                 self
             })*)?
 
             $($($(#[doc = $un_doc])*
             #[must_use]
-            pub fn $un(mut self, value: impl $crate::field::IntoValue<$un_type>) -> Self {
-                self.$un = ::core::option::Option::Some(
-                    $crate::field::IntoValue::into_value(value),
-                );
+            pub fn $un(mut self, value: impl $crate::IntoInput<$un_type>) -> Self {
+                self.$un = ::core::option::Option::Some($crate::IntoInput::into_input(value));
                 self
             })*)?
         }

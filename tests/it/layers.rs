@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     // Pure: what to ask. Of `backend` they may name what crosses its boundary, see `IMPURE`.
     &[
-        "backend", "base_url", "body", "call", "capability", "change", "crud", "drift", "error", "field", "filter", "id",
+        "backend", "base_url", "batch", "body", "bulk", "call", "capability", "change", "crud", "drift", "error", "field", "filter", "id", "input",
         "list", "order", "page", "query", "request", "resolve", "resource", "resources", "retry", "walk", "wire",
     ],
     // Pure: what to do next.
@@ -22,6 +22,7 @@ const LAYERS: &[&[&str]] = &[
 
 /// Uses that cross the order, each for a reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("batch", "client", "a step has to be a call of the client that runs the job"),
     ("call/explain", "client", "explaining needs the base URL and login of the client"),
     ("backend/isahc", "blocking", "the blocking trait lives with the blocking client"),
     ("backend/ureq", "blocking", "the blocking trait lives with the blocking client"),

@@ -2,6 +2,7 @@
 
 mod auth;
 mod backends;
+mod batch;
 mod catalogue;
 mod conformance;
 mod conformance_detects;

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use keystone_client::field::{
-    Column, Dated, Field, Filterable, IntoValue, Listable, Nullable, Ordered, Textual, Timed,
+    Column, Dated, Field, Filterable, Listable, Nullable, Ordered, Textual, Timed,
 };
 use keystone_client::resources::{
     Allocation, AllocationRequest, AuditAction, AuditLogEntry, Grant, RequestStatus, User,
@@ -113,7 +113,7 @@ fn equality<R, V, A, S>(field: Field<R, V, A>, values: &BoxedStrategy<S>) -> Fil
 where
     R: Resource,
     V: Column<Scalar = S> + 'static,
-    S: Sample + keystone_client::field::Scalar + IntoValue<S>,
+    S: Sample + keystone_client::field::Scalar + keystone_client::IntoInput<S>,
     A: Filterable,
 {
     vec![of(values, move |v| field.eq(v)), of(values, move |v| field.not_eq(v))]
@@ -123,7 +123,7 @@ fn lists<R, V, A, S>(field: Field<R, V, A>, values: &BoxedStrategy<S>) -> Filter
 where
     R: Resource,
     V: Column<Scalar = S> + 'static,
-    S: Sample + Listable + IntoValue<S>,
+    S: Sample + Listable + keystone_client::IntoInput<S>,
     A: Filterable,
 {
     let values = prop::collection::vec(values.clone(), 0..4).boxed();
@@ -134,7 +134,7 @@ fn comparisons<R, V, A, S>(field: Field<R, V, A>, values: &BoxedStrategy<S>) -> 
 where
     R: Resource,
     V: Column<Scalar = S> + 'static,
-    S: Sample + Ordered<R> + IntoValue<S>,
+    S: Sample + Ordered<R> + keystone_client::IntoInput<S>,
     A: Filterable,
 {
     vec![
@@ -149,7 +149,7 @@ fn texts<R, V, A, S>(field: Field<R, V, A>, values: &BoxedStrategy<S>) -> Filter
 where
     R: Resource,
     V: Column<Scalar = S> + 'static,
-    S: Sample + Textual + IntoValue<S>,
+    S: Sample + Textual + keystone_client::IntoInput<S>,
     A: Filterable,
 {
     vec![

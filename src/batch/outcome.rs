@@ -1,0 +1,276 @@
+use std::any::TypeId;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, header};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::failure::{BatchFailure, FailedStep, UnresolvedReference};
+use super::job::Step;
+use super::step::StepRef;
+use super::token::JobId;
+use crate::error::{Error, ErrorKind};
+use crate::request::{Decode, Operation, Response};
+
+/// What has come of a job: the answer of each step.
+///
+/// All steps have been carried out, or, in a dry run, tried and taken back.
+#[derive(Clone)]
+pub struct BatchOutcome {
+    job: JobId,
+    steps: Arc<[Step]>,
+    /// One for each step.
+    answers: Vec<Answer>,
+    is_dry_run: bool,
+}
+
+#[derive(Clone)]
+struct Answer {
+    response: Response,
+    /// The server does not tell what the step has answered.
+    is_untold: bool,
+}
+
+impl BatchOutcome {
+    /// The answer of a step.
+    ///
+    /// In a dry run the keys of new records are not theirs to keep: they may be used for others, or
+    /// for none.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the answer, such as [`ErrorKind::Decode`]; the job has been carried out all
+    /// the same. [`ErrorKind::InvalidRequest`] for a step of another job.
+    pub fn get<T: 'static>(&self, step: StepRef<T>) -> Result<T, Error> {
+        let error = |problem: &'static str| {
+            Error::new(ErrorKind::InvalidRequest, super::job::OPERATION).with_note(problem)
+        };
+        if step.job != self.job {
+            return Err(error("the step is one of another job"));
+        }
+        let known = self.steps.get(step.index).zip(self.answers.get(step.index));
+        let Some((known, answer)) = known else {
+            return Err(error("the step was added to the job after this outcome"));
+        };
+        let Some(decode) = known.decode.downcast_ref::<Decode<T>>() else {
+            return Err(error("the step has an answer of another type"));
+        };
+        let needs_no_body = [TypeId::of::<()>(), TypeId::of::<Response>()];
+        if answer.is_untold && !needs_no_body.contains(&TypeId::of::<T>()) {
+            let note =
+                "the server does not tell within a job what this call answers; call it by itself";
+            return Err(answer.response.error(ErrorKind::Decode).with_note(note));
+        }
+        decode.read(answer.response.clone())
+    }
+
+    /// The HTTP status of a step; 200 for one that the server need not be asked.
+    pub fn status<T>(&self, step: StepRef<T>) -> Option<StatusCode> {
+        let answer = self.answers.get(step.index).filter(|_| step.job == self.job);
+        answer.map(|answer| answer.response.status())
+    }
+
+    /// Whether everything has been taken back again.
+    pub fn is_dry_run(&self) -> bool {
+        self.is_dry_run
+    }
+
+    /// How many steps the job had.
+    pub fn len(&self) -> usize {
+        self.answers.len()
+    }
+
+    /// Whether the job had no steps, which no job has that was carried out.
+    pub fn is_empty(&self) -> bool {
+        self.answers.is_empty()
+    }
+
+    /// Reads the answer of a step by its place.
+    pub(crate) fn answer<T: 'static>(&self, index: usize) -> Result<T, Error> {
+        self.get(StepRef::new(self.job, index, super::step::Place::Unknown))
+    }
+}
+
+impl fmt::Debug for BatchOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BatchOutcome")
+            .field("steps", &self.steps)
+            .field("is_dry_run", &self.is_dry_run)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+struct Results {
+    results: Vec<StepResult>,
+}
+
+#[derive(Deserialize)]
+struct StepResult {
+    index: usize,
+    method: String,
+    status: u16,
+    body: Option<Box<RawValue>>,
+}
+
+/// What the server says of a job that failed.
+enum Refusal {
+    Step { step: usize, status: u16, body: Option<Box<RawValue>> },
+    Reference { token: String, detail: String },
+}
+
+impl Refusal {
+    fn read(body: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Members {
+            step: Option<usize>,
+            status: Option<u16>,
+            body: Option<Box<RawValue>>,
+            token: Option<String>,
+            detail: String,
+        }
+
+        let Members { step, status, body, token, detail } = serde_json::from_slice(body).ok()?;
+        match (step, status, token) {
+            (Some(step), Some(status), _) => Some(Self::Step { step, status, body }),
+            (_, _, Some(token)) => Some(Self::Reference { token, detail }),
+            _ => None,
+        }
+    }
+}
+
+/// The step, from 1, that the server refused because it was one call too many.
+pub(crate) fn throttled_step(body: &[u8]) -> Option<usize> {
+    match Refusal::read(body)? {
+        Refusal::Step { step, status: 429, .. } => Some(step),
+        _ => None,
+    }
+}
+
+/// Reads the answer to a job.
+pub(super) fn read(
+    response: Response,
+    job: JobId,
+    steps: &Arc<[Step]>,
+    is_dry_run: bool,
+) -> Result<BatchOutcome, Error> {
+    if response.status() == StatusCode::UNPROCESSABLE_ENTITY {
+        if let Some(refusal) = Refusal::read(response.bytes()) {
+            return Err(refused(&response, steps, refusal));
+        }
+    }
+    let is_server_error = response.status() == StatusCode::INTERNAL_SERVER_ERROR;
+    let response = response.error_for_status().map_err(|error| match is_server_error {
+        true => error.with_note(
+            "a step made the server fail, it does not say which; Keystone rolls such a job back. \
+             Deleting a record that others refer to has this effect",
+        ),
+        false => error,
+    })?;
+    let results = response.read::<Results>()?.results;
+    let mut results = results.into_iter();
+    let mut answers = Vec::with_capacity(steps.len());
+    let mut place = 0;
+    for step in steps.iter() {
+        let answer = match step.settled {
+            Some(json) => Answer {
+                response: Response::settled(json, step_origin(&response, step)),
+                is_untold: false,
+            },
+            None => {
+                place += 1;
+                let result = results.next().filter(|result| {
+                    result.index == place && step.method.as_str() == result.method
+                });
+                let Some(result) = result else { return Err(other_steps(&response)) };
+                step_answer(&response, step, result.status, result.body.as_deref())
+            }
+        };
+        answers.push(answer);
+    }
+    if results.next().is_some() {
+        return Err(other_steps(&response));
+    }
+    Ok(BatchOutcome { job, steps: Arc::clone(steps), answers, is_dry_run })
+}
+
+fn other_steps(response: &Response) -> Error {
+    response
+        .error(ErrorKind::Decode)
+        .with_note("the server has carried out the job, but tells of other steps than it was given")
+}
+
+fn step_origin(response: &Response, step: &Step) -> crate::request::Origin {
+    let mut origin = (*response.origin).clone();
+    origin.operation = step.operation;
+    origin.method = step.method.clone();
+    origin.path = step.path.clone();
+    origin.needs = step.needs;
+    origin
+}
+
+/// The answer of a step, as if it had been called by itself.
+fn step_answer(response: &Response, step: &Step, status: u16, body: Option<&RawValue>) -> Answer {
+    let text = body.map(|body| body.get().to_owned()).unwrap_or_default();
+    let mut answer = http::Response::new(Bytes::from(text));
+    if body.is_some() {
+        let content_type = HeaderValue::from_static("application/json");
+        answer.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    }
+    *answer.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let response = Response::new(answer, step_origin(response, step));
+    Answer { response, is_untold: body.is_none() && step.method != Method::DELETE }
+}
+
+/// The error of a job of which nothing was kept.
+fn refused(response: &Response, steps: &Arc<[Step]>, refusal: Refusal) -> Error {
+    let mut sent = steps.iter().enumerate().filter(|(_, step)| step.settled.is_none());
+    match refusal {
+        Refusal::Step { step: number, status, body } => {
+            let Some((index, step)) = sent.nth(number.saturating_sub(1)) else {
+                return other_steps(response);
+            };
+            let answer = step_answer(response, step, status, body.as_deref()).response;
+            let status = answer.status();
+            let own = Error::from_response(&answer);
+            // What is no route is a page when it is called by itself.
+            let is_unknown = own.detail().is_some_and(|text| text.starts_with("No route matched"));
+            let own = match is_unknown {
+                true => own.with_kind(ErrorKind::UnknownEndpoint),
+                false => own,
+            };
+            let own = match status {
+                StatusCode::TOO_MANY_REQUESTS => own.with_retry_after(WINDOW),
+                _ => own,
+            };
+            let failed = FailedStep { index, operation: step.operation, status: Some(status) };
+            Error::of_job(response, own, BatchFailure::Step(failed))
+        }
+        Refusal::Reference { token, detail } => {
+            let error = Error::from_response(response).with_kind(ErrorKind::UnresolvedReference);
+            let reason = detail.split_once("\": ").map_or(detail.as_str(), |(_, reason)| reason);
+            let reference =
+                UnresolvedReference { step: referred(&token), token, reason: reason.to_owned() };
+            Error::of_job(response, error, BatchFailure::Reference(reference))
+        }
+    }
+}
+
+/// The step that a reference of ours refers to, from 0.
+fn referred(token: &str) -> Option<usize> {
+    let number = token.strip_prefix("@ref{step")?.split('.').next()?;
+    number.parse::<usize>().ok()?.checked_sub(1)
+}
+
+/// Over what time the server counts: it does not say how long to wait.
+const WINDOW: Duration = Duration::from_secs(60);
+
+impl FailedStep {
+    pub(crate) fn unsent(index: usize, operation: Operation) -> Self {
+        Self { index, operation, status: None }
+    }
+}

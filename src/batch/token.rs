@@ -1,0 +1,137 @@
+//! How a reference to a step stands in text before the job is put together, and how the server wants
+//! it then.
+
+use std::fmt::Write;
+
+/// What tells a job from all others of this process and, as it is drawn at random, from what anybody
+/// writes by accident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct JobId(u64);
+
+impl JobId {
+    pub(super) fn draw() -> Self {
+        Self(fastrand::u64(..))
+    }
+}
+
+/// How every reference begins that was not put into a job yet. No alias of a job begins so.
+const START: &str = "@ref{pending_";
+
+/// The reference to what the answer of a step has at a path.
+pub(super) fn write(job: JobId, index: usize, path: &str) -> String {
+    // A brace would end the reference before its end; as it is no path either way, anything will do.
+    let path = path.replace('}', "?");
+    format!("{START}{:016x}_{index}.{path}}}", job.0)
+}
+
+/// Whether there is a reference in text that was not put into a job yet.
+pub(crate) fn is_in(text: &str) -> bool {
+    text.contains(START)
+}
+
+/// The name of a step on the wire.
+pub(super) fn alias(index: usize) -> String {
+    format!("step{}", index.saturating_add(1))
+}
+
+/// The same text as the server wants it, and the steps that it refers to; or what is wrong with it.
+pub(super) fn resolve(text: &str, job: JobId) -> Result<(String, Vec<usize>), String> {
+    let (mut resolved, mut steps) = (String::with_capacity(text.len()), Vec::new());
+    let mut rest = text;
+    while let Some((before, reference, behind)) = next(rest) {
+        resolved.push_str(before);
+        let (index, path) = read(reference, job)?;
+        // Writing to a `String` cannot fail.
+        let _ = write!(resolved, "@ref{{{}.{path}}}", alias(index));
+        steps.push(index);
+        rest = behind;
+    }
+    resolved.push_str(rest);
+    Ok((resolved, steps))
+}
+
+/// The first place of text that the server takes for a reference, between what is before and behind.
+fn next(text: &str) -> Option<(&str, &str, &str)> {
+    let mut from = 0;
+    loop {
+        let at = from + text.get(from..)?.find('@')?;
+        let (before, rest) = text.split_at(at);
+        let is_one = rest.starts_with("@ref{") || rest.starts_with("@file{");
+        if let Some(end) = rest.find('}').filter(|_| is_one) {
+            let (reference, behind) = rest.split_at(end + 1);
+            return Some((before, reference, behind));
+        }
+        from = at + 1;
+    }
+}
+
+/// The step and the path that a reference names.
+fn read(reference: &str, job: JobId) -> Result<(usize, &str), String> {
+    let ours = reference.strip_prefix(START).and_then(|rest| {
+        let (id, rest) = rest.split_once('_')?;
+        let (index, path) = rest.strip_suffix('}')?.split_once('.')?;
+        Some((u64::from_str_radix(id, 16).ok()?, index.parse().ok()?, path))
+    });
+    let Some((id, index, path)) = ours else {
+        let text = crate::error::shortened(reference, 60);
+        return Err(format!(
+            "the server would take the text `{text}` for a reference of its own, and there is no way \
+             to write it otherwise; send this call by itself"
+        ));
+    };
+    if JobId(id) != job {
+        return Err("it refers to a step of another job".to_owned());
+    }
+    if path.is_empty() {
+        return Err(format!(
+            "the client finds the record of step {} in its answer, when the job is over; ask for \
+             `first`, or for a page and its `item`",
+            index + 1
+        ));
+    }
+    let fits = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    if !path.split('.').all(fits) {
+        return Err(format!(
+            "`{path}` is no path into an answer: names and places joined by dots, such as `users.0`"
+        ));
+    }
+    Ok((index, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JOB: JobId = JobId(0xfeed);
+
+    #[test]
+    fn references_are_found_as_the_server_finds_them() {
+        let id = write(JOB, 0, "id");
+        let name = write(JOB, 2, "_team.name");
+        let text = format!("a@b.c @ref {id} of {name}@ref{{");
+        let (resolved, steps) = resolve(&text, JOB).unwrap();
+        assert_eq!(resolved, "a@b.c @ref @ref{step1.id} of @ref{step3._team.name}@ref{");
+        assert_eq!(steps, [0, 2]);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_reference_is_refused() {
+        let within = format!("@ref{{{}", write(JOB, 0, "id"));
+        for text in ["@ref{}", "x @file{upload} y", "@ref{\n}", "@@ref{step1.id}", &within] {
+            assert!(resolve(text, JOB).unwrap_err().contains("of its own"), "{text}");
+        }
+        assert!(resolve(&write(JobId(1), 0, "id"), JOB).unwrap_err().contains("another job"));
+        for path in ["a..b", ".", "a b", "é", "a}b"] {
+            assert!(resolve(&write(JOB, 0, path), JOB).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_does_not_take_for_a_reference_stays() {
+        for text in ["", "@", "@ref", "@ref{", "@file{", "@REF{x}", "@ ref{x}", "ref{x}", "é@ö"] {
+            assert_eq!(resolve(text, JOB), Ok((text.to_owned(), vec![])));
+        }
+    }
+}

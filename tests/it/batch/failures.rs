@@ -1,0 +1,146 @@
+//! Jobs that fail on the way, and when they are sent again.
+
+use http::StatusCode;
+use keystone_client::backend::BackendErrorKind;
+use keystone_client::resources::{NewTeam, Team};
+use keystone_client::testing::Exchange;
+use keystone_client::{ErrorKind, Id};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+use crate::support::{both_colours, script};
+
+fn team(id: u64, name: &str) -> Value {
+    json!({ "id": id, "name": name, "slug": name, "is_active": true })
+}
+
+fn result(index: usize, method: &str, status: u16, body: &Value) -> Value {
+    json!({ "ref": "", "index": index, "method": method, "path": "/", "status": status, "body": body })
+}
+
+fn answered(results: &[Value]) -> Exchange {
+    Exchange::post("/batch/").reply_json(StatusCode::OK, &json!({ "results": results }))
+}
+
+fn throttled(step: usize) -> Exchange {
+    let body = json!({
+        "detail": format!("Step #{step} (POST /users/teams/) failed with status 429"),
+        "step": step, "status": 429,
+        "body": { "detail": "Request was throttled. Expected available in 37 seconds." },
+    });
+    Exchange::post("/batch/").reply_json(StatusCode::UNPROCESSABLE_ENTITY, &body)
+}
+
+both_colours! {
+    /// The server does not say how long to wait, and has rolled everything back.
+    fn a_step_too_many_is_waited_out() {
+        let done = answered(&[result(1, "POST", 201, &team(1, "a"))]);
+        let backend = script([throttled(1), done]);
+        let client = client!(backend.clone(), |builder| {
+            builder.api_token("token").server_version("0.10.9")
+        });
+        let mut job = client.batch();
+        let step = job.add(client.teams().create(NewTeam::new("a")));
+        let outcome = go!(job.run()).unwrap();
+        assert_eq!(outcome.get(step).unwrap().name, "a");
+        assert_eq!(backend.sleeps(), [Duration::from_secs(60)]);
+    }
+
+    /// A job that never fits is not tried again and again.
+    fn a_job_beyond_the_limit_is_not_repeated() {
+        let backend = script([throttled(3)]);
+        let client = client!(backend.clone(), |builder| {
+            builder.api_token("token").server_version("0.10.9").requests_per_minute(4)
+        });
+        let mut job = client.batch();
+        for name in ["a", "b", "c", "d"] {
+            job.add(client.teams().create(NewTeam::new(name)));
+        }
+        let error = go!(job.run()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Throttled);
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
+        assert!(backend.sleeps().is_empty());
+    }
+
+    fn jobs_that_write_are_not_repeated_when_in_doubt() {
+        let lost = Exchange::post("/batch/").fail(BackendErrorKind::Closed);
+        let client = client!(script([lost]), |builder| {
+            builder.api_token("token").server_version("0.10.9")
+        });
+        let mut job = client.batch();
+        job.add(client.teams().create(NewTeam::new("a")));
+        let error = go!(job.run()).unwrap_err();
+        assert!(error.may_have_been_sent(), "{error}");
+        assert_eq!(error.attempts(), 1);
+        assert!(!error.to_string().contains("rolled back"), "{error}");
+    }
+
+    fn jobs_that_read_and_dry_runs_are_repeated() {
+        let lost = || Exchange::post("/batch/").fail(BackendErrorKind::Closed);
+        let read = answered(&[result(1, "GET", 200, &team(1, "a"))]);
+        let tried = answered(&[result(1, "POST", 201, &team(1, "a"))]);
+        let client = client!(script([lost(), read, lost(), tried]), |builder| {
+            builder.api_token("token").server_version("0.10.9")
+        });
+        let mut job = client.batch();
+        job.add(client.teams().retrieve(Id::new(1)));
+        go!(job.run()).unwrap();
+        let mut job = client.batch();
+        job.add(client.teams().create(NewTeam::new("a")));
+        assert!(go!(job.dry_run()).unwrap().is_dry_run());
+    }
+
+    /// The job was carried out, and the error says so.
+    fn answers_that_tell_of_other_steps_are_not_believed() {
+        let first = || result(1, "POST", 201, &team(1, "a"));
+        for results in [
+            vec![],
+            vec![first()],
+            vec![first(), first()],
+            vec![first(), result(2, "GET", 200, &team(1, "a"))],
+            vec![first(), result(2, "POST", 201, &team(2, "b")), result(3, "GET", 200, &json!({}))],
+        ] {
+            let client = client!(script([answered(&results)]), |builder| {
+                builder.api_token("token").server_version("0.10.9")
+            });
+            let mut job = client.batch();
+            job.add(client.teams().create(NewTeam::new("a")));
+            job.add(client.teams().create(NewTeam::new("b")));
+            let error = go!(job.run()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
+            assert!(error.may_have_been_sent());
+            assert!(error.to_string().contains("has carried out the job"), "{error}");
+        }
+    }
+
+    /// One answer that cannot be read does not hide the others.
+    fn each_answer_is_read_by_itself() {
+        let results = [
+            result(1, "POST", 201, &json!({ "id": "not a number" })),
+            result(2, "POST", 201, &team(2, "b")),
+        ];
+        let client = client!(script([answered(&results)]), |builder| {
+            builder.api_token("token").server_version("0.10.9")
+        });
+        let mut job = client.batch();
+        let first = job.add(client.teams().create(NewTeam::new("a")));
+        let second = job.add(client.teams().create(NewTeam::new("b")));
+        let outcome = go!(job.run()).unwrap();
+        let error = outcome.get(first).unwrap_err();
+        assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Decode, 201));
+        assert!(error.to_string().starts_with("create team: "), "{error}");
+        let second: Team = outcome.get(second).unwrap();
+        assert_eq!(second.id, Id::new(2));
+    }
+
+    fn old_servers_are_not_asked() {
+        let client = client!(script([]), |builder| {
+            builder.api_token("token").server_version("0.9.5")
+        });
+        let mut job = client.batch();
+        job.add(client.teams().create(NewTeam::new("a")));
+        let error = go!(job.run()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("0.10.0"), "{error}");
+    }
+}
