@@ -3,6 +3,7 @@
 mod auth;
 mod backends;
 mod batch;
+mod bulk;
 mod catalogue;
 mod conformance;
 mod conformance_detects;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use http::{HeaderValue, StatusCode, header};
 use keystone_client::testing::{Exchange, Scripted};
-use keystone_client::{Call, Error, RetryPolicy, blocking};
+use keystone_client::{Bulk, BulkReport, Call, Error, RetryPolicy, blocking};
 use serde_json::{Value, json};
 
 pub(crate) const BASE: &str = "https://keystone.test";
@@ -22,6 +22,13 @@ pub(crate) trait Finish {
 
 impl<T> Finish for Call<T, blocking::KeystoneClient> {
     type Output = Result<T, Error>;
+    fn finish(self) -> Self::Output {
+        self.send()
+    }
+}
+
+impl<T: 'static> Finish for Bulk<T, blocking::KeystoneClient> {
+    type Output = BulkReport<T>;
     fn finish(self) -> Self::Output {
         self.send()
     }

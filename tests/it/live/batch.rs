@@ -1,0 +1,165 @@
+//! Jobs and bulk writes on a real server since 0.10.0.
+
+use std::time::{Duration, Instant};
+
+use jiff::civil::date;
+use keystone_client::backend::UreqBackend;
+use keystone_client::batch::BatchFailure;
+use keystone_client::resources::{
+    Grant, MembershipRole, NewCluster, NewGrant, NewMembership, NewTeam, Team,
+};
+use keystone_client::{BulkReport, ErrorKind, Id, blocking};
+
+use super::variable;
+
+fn client() -> blocking::KeystoneClient {
+    let client = blocking::KeystoneClient::builder(&variable("KEYSTONE_TEST_URL"))
+        .requests_per_minute(1_000_000)
+        .timeout(Duration::from_secs(300))
+        .backend(UreqBackend::new().unwrap())
+        .build()
+        .unwrap();
+    let (username, password) =
+        (variable("KEYSTONE_TEST_USERNAME"), variable("KEYSTONE_TEST_PASSWORD"));
+    client.login(username, password).unwrap();
+    client
+}
+
+/// A team of this name, and none of it from a run before.
+fn team(client: &blocking::KeystoneClient, name: &str) -> Team {
+    no_team(client, name);
+    client.create_team(NewTeam::new(name)).send().unwrap()
+}
+
+fn no_team(client: &blocking::KeystoneClient, name: &str) {
+    if let Some(team) = client.teams().filter(|t| t.name.eq(name)).first().send().unwrap() {
+        client.delete_team(team.id).send().unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs a real server, see the head of this file"]
+fn jobs_are_carried_out_whole_or_not_at_all() {
+    let client = client();
+    let name = "live-batch";
+    no_team(&client, name);
+    let me = client.whoami().unwrap().unwrap();
+    let mut job = client.batch();
+    let team = job.add(client.teams().create(NewTeam::new(name)));
+    let new = NewMembership::new(me.id, team, MembershipRole::Owner);
+    let membership = job.add(client.memberships().create(new));
+    let title = format!("Grant of {}", team.field(|t| t.name));
+    let new = NewGrant::new(title, "NSF", 5, date(2026, 3, 1), team);
+    let grant = job.add(client.grants().create(new));
+    let updated =
+        job.add(client.grants().update(grant, |g| [g.end_date.set(grant.field(|g| g.start_date))]));
+    let listed = job.add(client.grants().filter(|g| g.team.eq(team)).page(10, 0));
+    let first = job.add(client.memberships().filter(|m| m.team.is_in([team])).first());
+    let read = job.add(client.memberships().retrieve(first.record()));
+
+    let dry = job.dry_run().send().unwrap();
+    assert_eq!(dry.get(grant).unwrap().title, "Grant of live-batch");
+    assert!(!client.teams().filter(|t| t.name.eq(name)).exists().send().unwrap());
+
+    let outcome = job.run().send().unwrap();
+    let (team, grant) = (outcome.get(team).unwrap(), outcome.get(grant).unwrap());
+    assert_eq!((grant.team, outcome.get(membership).unwrap().team), (team.id, team.id));
+    assert_eq!(outcome.get(updated).unwrap().end_date, Some(grant.start_date));
+    assert_eq!(outcome.get(listed).unwrap().items[0].id, grant.id);
+    assert_eq!(outcome.get(first).unwrap().unwrap().id, outcome.get(read).unwrap().id);
+
+    // The same again fails at its first step; what comes before a failure is taken back.
+    let error = job.run().send().unwrap_err();
+    assert!(error.is_validation("name"), "{error}");
+    let mut job = client.batch();
+    let other = job.add(client.teams().create(NewTeam::new("live-batch-2")));
+    job.add(client.grants().delete(grant.id));
+    job.add(client.teams().retrieve(other.path::<Id<Team>>("nope")));
+    let error = job.run().send().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnresolvedReference, "{error}");
+    match error.batch_failure() {
+        Some(BatchFailure::Reference(reference)) => assert_eq!(reference.step, Some(0)),
+        other => panic!("{other:?}"),
+    }
+    assert!(!client.teams().filter(|t| t.name.eq("live-batch-2")).exists().send().unwrap());
+    client.grants().retrieve(grant.id).send().unwrap();
+    client.delete_team(team.id).send().unwrap();
+}
+
+#[test]
+#[ignore = "needs a real server, see the head of this file"]
+fn rows_that_are_refused_are_left_out() {
+    let client = client();
+    let team = team(&client, "live-bulk");
+    let rows = (0..40).map(|row| {
+        let title = if row % 13 == 5 { String::new() } else { format!("Grant {row}") };
+        NewGrant::new(title, "NSF", row, date(2026, 1, 1), team.id)
+    });
+    let report = client.grants().create_many(rows).chunk_size(10).send();
+    let failed: Vec<usize> = report.failed().map(|(row, _)| row).collect();
+    assert_eq!(failed, [5, 18, 31]);
+    assert!(report.failed().all(|(_, error)| error.is_validation("title")));
+    let grants: Vec<Grant> = report.done().map(|(_, grant)| grant.clone()).collect();
+    assert_eq!(grants.len(), 37);
+
+    let changed =
+        client.grants().update_many(&grants, |grant, g| (grant.id, [g.agency.set("DOE")]));
+    assert!(changed.send().into_result().unwrap().iter().all(|grant| grant.agency == "DOE"));
+    let mut ids: Vec<Id<Grant>> = grants.iter().map(|grant| grant.id).collect();
+    ids.insert(7, Id::new(999_999_999));
+    let report = client.grants().delete_many(ids).send();
+    assert_eq!(report.to_string(), "37 of 38 rows done, 1 failed");
+    assert!(report.failed().next().unwrap().1.is_not_found());
+
+    // A cluster with allocations makes the whole job fail, and the server does not say which it is.
+    let names = ["live-bulk-a", "live-bulk-b", "live-bulk-c"];
+    let new =
+        client.clusters().create_many(names.map(NewCluster::new)).send().into_result().unwrap();
+    let used = client.allocations().list().first().send().unwrap().map(|a| a.cluster);
+    let mut ids: Vec<_> = new.iter().map(|cluster| cluster.id).collect();
+    ids.splice(1..1, used);
+    let report = client.clusters().delete_many(ids).send();
+    assert_eq!(report.done().count(), 3, "{report}");
+    assert_eq!(report.in_doubt().count(), used.iter().count(), "{report}");
+    client.delete_team(team.id).send().unwrap();
+}
+
+/// How much faster rows are written in jobs. Prints a table; `KEYSTONE_TEST_ROWS` may say how many.
+#[test]
+#[ignore = "needs a real server without a limit of calls, and minutes"]
+fn jobs_are_faster_than_calls() {
+    #[allow(clippy::disallowed_methods, reason = "it is time that is measured")]
+    let now = || Instant::now();
+    let client = client();
+    let rows = std::env::var("KEYSTONE_TEST_ROWS").map_or(1_000, |rows| rows.parse().unwrap());
+    let name = "live-speed";
+    let measured = |write: &dyn Fn(Id<Team>)| -> Duration {
+        let team = team(&client, name);
+        let started = now();
+        write(team.id);
+        let taken = started.elapsed();
+        let count = client.grants().filter(|g| g.team.eq(team.id)).count().send().unwrap();
+        assert_eq!(count, rows);
+        no_team(&client, name);
+        taken
+    };
+    let new = |row: u64, team: Id<Team>| {
+        NewGrant::new(format!("Grant {row}"), "NSF", row, date(2026, 1, 1), team)
+    };
+    let single = measured(&|team| {
+        for row in 0..rows {
+            client.grants().create(new(row, team)).send().unwrap();
+        }
+    });
+    println!("{rows} rows, one call each: {:.2} s", single.as_secs_f64());
+    for chunk in [10, 25, 49, 98, 198, 298] {
+        let taken = measured(&|team| {
+            let rows = (0..rows).map(|row| new(row, team));
+            let report: BulkReport<Grant> =
+                client.grants().create_many(rows).chunk_size(chunk).send();
+            assert!(report.is_complete(), "{report}");
+        });
+        let ratio = taken.as_secs_f64() / single.as_secs_f64();
+        println!("in jobs of {chunk:>3}: {:>6.2} s, {ratio:.3} of it", taken.as_secs_f64());
+    }
+}
