@@ -6,5 +6,8 @@ pub mod lists {}
 #[doc = include_str!("../docs/guide/authentication.md")]
 pub mod authentication {}
 
+#[doc = include_str!("../docs/guide/batch.md")]
+pub mod batch {}
+
 #[doc = include_str!("../docs/guide/failures.md")]
 pub mod failures {}

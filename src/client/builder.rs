@@ -174,7 +174,7 @@ impl<C: Client> ClientBuilder<C> {
 
     /// Bounds how many requests are sent within any minute with a login, by all clones of the client
     /// together; 0 counts as 1. A call that comes too early waits for its turn, within its own total
-    /// time. Default: as many as there are. If the server refuses a request before the number is
+    /// time. Default: as many as there are, but batch jobs and bulk writes keep to 300. If the server refuses a request before the number is
     /// reached, because others send as the same user, the number is lowered to what it did answer, and
     /// grows again with every minute without a refusal.
     ///

@@ -179,7 +179,7 @@ fn rows() -> Vec<Row> {
         "GET" "/health/prom/" health_metrics;
         "GET" "/openapi/json/" openapi_json;
         "GET" "/openapi/yaml/" openapi_yaml;
-        "POST" "/batch/" http_post Batch;
+        "POST" "/batch/" batch Batch;
         "POST" "/allocations/attachments/" http_post Attachments;
         "PUT" "/allocations/attachments/{id}/" http_put Attachments;
         "PUT" "/users/teams/{id}/" http_put Teams;
