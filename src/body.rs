@@ -1,12 +1,16 @@
 //! Request bodies.
 
+mod multipart;
+
 use std::fmt;
 
 use bytes::Bytes;
 use http::HeaderValue;
 use serde::Serialize;
 
-/// The body of a request, kept as the bytes that will travel.
+pub use self::multipart::{Content, Multipart, Part};
+
+/// The body of a request.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Body {
@@ -15,6 +19,8 @@ pub enum Body {
     Empty,
     /// `application/json`.
     Json(Bytes),
+    /// `multipart/form-data`: fields and files. The files are read when the request is sent.
+    Multipart(Multipart),
     /// Bytes of another media type.
     Raw {
         /// The `Content-Type`.
@@ -34,21 +40,30 @@ impl Body {
         serde_json::to_vec(value).map(|bytes| Self::Json(bytes.into()))
     }
 
-    /// The bytes that travel; empty for [`Body::Empty`].
-    pub fn bytes(&self) -> Bytes {
+    /// The bytes that travel, none for [`Body::Empty`]; `None` for [`Body::Multipart`], which is put
+    /// together when it is sent, or by [`Multipart::encode`].
+    pub fn bytes(&self) -> Option<Bytes> {
         match self {
-            Self::Empty => Bytes::new(),
-            Self::Json(bytes) | Self::Raw { bytes, .. } => bytes.clone(),
+            Self::Empty => Some(Bytes::new()),
+            Self::Json(bytes) | Self::Raw { bytes, .. } => Some(bytes.clone()),
+            Self::Multipart(_) => None,
         }
     }
 
-    /// The `Content-Type` that goes with the bytes.
+    /// The `Content-Type` that goes with the bytes. That of [`Body::Multipart`] depends on what is in
+    /// the files.
     pub fn content_type(&self) -> Option<HeaderValue> {
         match self {
-            Self::Empty => None,
+            Self::Empty | Self::Multipart(_) => None,
             Self::Json(_) => Some(HeaderValue::from_static("application/json")),
             Self::Raw { content_type, .. } => Some(content_type.clone()),
         }
+    }
+}
+
+impl From<Multipart> for Body {
+    fn from(multipart: Multipart) -> Self {
+        Self::Multipart(multipart)
     }
 }
 
@@ -58,7 +73,48 @@ impl fmt::Debug for Body {
         match self {
             Self::Empty => f.write_str("Empty"),
             Self::Json(bytes) => write!(f, "Json([{} bytes])", bytes.len()),
+            Self::Multipart(multipart) => multipart.fmt(f),
             Self::Raw { bytes, .. } => write!(f, "Raw([{} bytes])", bytes.len()),
         }
+    }
+}
+
+/// What can be sent as the body of a request: what a [`Create`](crate::resource::Create) takes.
+///
+/// Whatever serialises is sent as JSON. A type with files does not serialise, and says by hand what it
+/// is sent as:
+///
+/// ```
+/// use keystone_client::body::{Body, Multipart, ToBody};
+/// use keystone_client::upload::Upload;
+///
+/// struct NewPoster {
+///     title: String,
+///     image: Upload,
+/// }
+///
+/// impl ToBody for NewPoster {
+///     fn to_body(&self) -> Result<Body, serde_json::Error> {
+///         let fields = Multipart::new().text("title", &self.title);
+///         Ok(fields.file("image", self.image.clone()).into())
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the body of a request",
+    note = "derive `serde::Serialize` for it, or implement `ToBody` if it holds files"
+)]
+pub trait ToBody {
+    /// The body.
+    ///
+    /// # Errors
+    ///
+    /// When the value has no JSON form.
+    fn to_body(&self) -> Result<Body, serde_json::Error>;
+}
+
+impl<T: Serialize + ?Sized> ToBody for T {
+    fn to_body(&self) -> Result<Body, serde_json::Error> {
+        Body::json(self)
     }
 }

@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::body::Body;
+use crate::body::{Body, Multipart};
 use crate::error::Error;
 use crate::request::{Request, Response, WithMeta};
 use crate::retry::RetryPolicy;
@@ -132,6 +132,11 @@ impl<C> Call<Response, C> {
     /// Sends `value` as JSON body.
     pub fn json<V: Serialize + ?Sized>(self, value: &V) -> Self {
         Self { client: self.client, request: self.request.and_then(|r| r.with_json(value)) }
+    }
+
+    /// Sends fields and files: `multipart/form-data`. Files are read when the call is sent.
+    pub fn multipart(self, multipart: Multipart) -> Self {
+        self.body(Body::Multipart(multipart))
     }
 
     /// Sends this body, of any media type.

@@ -5,6 +5,7 @@ mod legacy;
 mod methods;
 mod pages;
 mod rows;
+mod unblock;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -21,6 +22,7 @@ pub use self::legacy::Legacy;
 pub(crate) use self::methods::{client_methods, raw_request, resource_methods};
 pub use self::pages::Pages;
 pub use self::rows::Rows;
+use self::unblock::Unblocked;
 #[cfg(all(feature = "isahc", not(feature = "reqwest")))]
 use crate::backend::IsahcBackend;
 #[cfg(feature = "reqwest")]
@@ -217,6 +219,13 @@ impl Effects for KeystoneClient {
 
     fn now(&self) -> Now {
         self.inner.backend.now()
+    }
+
+    fn unblock<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + Send {
+        Unblocked::begin(work)
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use http::Method;
-use serde::Serialize;
 
+use crate::body::ToBody;
 use crate::bulk::{Bulk, Repeat};
 use crate::call::Call;
 use crate::change::{Change, Changes};
@@ -48,7 +48,7 @@ impl<R: Resource, C: Clone> Crud<R, C> {
         Self { client, resource: PhantomData }
     }
 
-    fn operation(verb: &'static str) -> Operation {
+    pub(crate) fn operation(verb: &'static str) -> Operation {
         Operation::new(verb, R::NAME)
     }
 
@@ -60,15 +60,15 @@ impl<R: Resource, C: Clone> Crud<R, C> {
         Call::new(self.client.clone(), request)
     }
 
-    fn write(
+    pub(crate) fn write(
         &self,
         operation: Operation,
         method: Method,
         path: String,
-        body: &impl Serialize,
+        body: &impl ToBody,
     ) -> Call<R::Model, C> {
         let request = Request::json(operation, method, path).with_secrets(R::SECRET_FIELDS);
-        self.call(request.with_json(body))
+        self.call(request.with_body_of(body))
     }
 
     /// Creates a record and returns it as the server stored it: `POST {path}/`.
@@ -226,7 +226,7 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     }
 }
 
-fn record_path<R: Resource>(id: impl IntoInput<Id<R>>) -> String {
+pub(crate) fn record_path<R: Resource>(id: impl IntoInput<Id<R>>) -> String {
     format!("{}/{}/", R::PATH, id.into_input())
 }
 

@@ -6,7 +6,9 @@
 //! clock.
 
 mod events;
+mod files;
 mod flight;
+mod limits;
 mod login;
 mod pace;
 mod renew;
@@ -23,6 +25,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use uuid::Uuid;
 
+pub(crate) use self::limits::KnownLimits;
 pub(crate) use self::pace::Pace;
 use self::renew::Brought;
 pub(crate) use self::renew::Renewal;
@@ -55,6 +58,11 @@ pub(crate) trait Effects: Clone + Send + Sync + 'static {
     fn execute(&self, request: http::Request<Bytes>) -> impl Future<Output = ExecuteResult> + Send;
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
     fn now(&self) -> Now;
+    /// Does what may take its time, such as reading a file, so that nobody else is held up.
+    fn unblock<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + Send;
 }
 
 /// Settings of a client that its calls share.
@@ -77,6 +85,7 @@ pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) auth: Authenticator,
     pub(crate) version: KnownVersion,
+    pub(crate) limits: KnownLimits,
     pub(crate) pace: Pace,
     pub(crate) renewal: Renewal,
     pub(crate) observer: Option<Box<dyn Observer>>,
@@ -90,7 +99,14 @@ impl Core {
         effects: &E,
         request: &Request<T>,
     ) -> Result<T, Error> {
-        let response = self.perform(effects, &request.parts).await?;
+        if request.parts.holds_reference() {
+            return Err(Error::new(ErrorKind::InvalidRequest, request.operation()).with_note(
+                "it refers to a step of a batch job, and so can only be a step of that job",
+            ));
+        }
+        let parts = self.with_files_read(effects, &request.parts).await?;
+        let response = self.perform(effects, &parts).await?;
+        self.learn_of_files(&request.parts, &response);
         request.decode(response)
     }
 
@@ -129,11 +145,6 @@ impl Core {
         effects: &E,
         parts: &RequestParts,
     ) -> Result<Response, Error> {
-        if parts.holds_reference() {
-            return Err(Error::new(ErrorKind::InvalidRequest, parts.operation).with_note(
-                "it refers to a step of a batch job, and so can only be a step of that job",
-            ));
-        }
         let started = effects.now();
         let retry = parts.options.retry.as_ref().unwrap_or(&self.settings.retry);
         let total = retry.total().max(parts.options.timeout.unwrap_or_default());

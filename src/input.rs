@@ -84,10 +84,10 @@ impl<V: fmt::Debug> fmt::Debug for Input<V> {
     }
 }
 
-impl<R: ?Sized> fmt::Display for Link<R> {
+impl<V: fmt::Display> fmt::Display for Input<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            State::Given(id) => id.fmt(f),
+            State::Given(value) => value.fmt(f),
             State::Pending(Value::String(reference)) => f.write_str(reference),
             State::Pending(json) => json.fmt(f),
         }

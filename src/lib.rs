@@ -57,6 +57,7 @@ pub mod sandbox;
 pub mod session_store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod upload;
 mod walk;
 pub mod wire;
 

@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub(crate) use self::response::Origin;
 pub use self::response::{Response, ResponseMeta, WithMeta};
 use crate::batch::{Place, holds_reference};
-use crate::body::Body;
+use crate::body::{Body, Part, ToBody};
 use crate::capability::{Capability, FieldName, Needs};
 use crate::error::{Error, ErrorKind};
 use crate::retry::RetryPolicy;
@@ -112,7 +112,10 @@ impl RequestParts {
     pub(crate) fn holds_reference(&self) -> bool {
         let in_body = match &self.body {
             Body::Json(bytes) => std::str::from_utf8(bytes).is_ok_and(holds_reference),
-            _ => false,
+            Body::Multipart(multipart) => {
+                multipart.parts().iter().filter_map(Part::as_text).any(holds_reference)
+            }
+            Body::Empty | Body::Raw { .. } => false,
         };
         in_body
             || holds_reference(&self.path)
@@ -191,7 +194,7 @@ impl<T> fmt::Debug for Request<T> {
             .field("method", &self.parts.method)
             .field("path", &self.parts.path)
             .field("query", &self.parts.query_string())
-            .field("body_bytes", &self.parts.body.bytes().len())
+            .field("body", &self.parts.body)
             .finish_non_exhaustive()
     }
 }
@@ -259,7 +262,12 @@ impl<T> Request<T> {
     ///
     /// [`ErrorKind::InvalidRequest`] when `value` has no JSON form.
     pub fn with_json<V: Serialize + ?Sized>(self, value: &V) -> Result<Self, Error> {
-        match Body::json(value) {
+        self.with_body_of(value)
+    }
+
+    /// Sets what `value` is sent as.
+    pub(crate) fn with_body_of<V: ToBody + ?Sized>(self, value: &V) -> Result<Self, Error> {
+        match value.to_body() {
             Ok(body) => Ok(self.with_body(body)),
             Err(error) => Err(Error::new(ErrorKind::InvalidRequest, self.parts.operation)
                 .with_note("the body cannot be written as JSON")

@@ -6,9 +6,9 @@
 
 mod define;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::body::ToBody;
 use crate::capability::Capability;
 use crate::field::FieldInfo;
 use crate::id::Id;
@@ -120,8 +120,8 @@ pub trait Retrieve: Resource {}
     label = "this resource cannot be created through the API"
 )]
 pub trait Create: Resource {
-    /// The body of the request.
-    type New: Serialize;
+    /// What it takes: whatever serialises travels as JSON, and files as [`ToBody`] says.
+    type New: ToBody;
 }
 
 /// Records can be changed in part: `PATCH {path}/{id}/`.

@@ -5,6 +5,7 @@
 //! `history`; servers before 0.6 do not send them.
 
 pub mod allocations;
+mod attachments;
 mod codes;
 mod history;
 pub mod legacy;
@@ -22,6 +23,7 @@ pub use self::allocations::{
     NewAllocationRequest, NewCluster, NewComment, NewReview, RequestStatus, Review, ReviewFields,
     ReviewStatus,
 };
+pub use self::attachments::NewAttachment;
 pub use self::history::{History, HistoryChanges, HistoryEntry};
 pub use self::logs::{
     AuditAction, AuditLogEntry, AuditLogEntryFields, FeedEntry, FeedEntryFields, FeedSource,

@@ -11,10 +11,11 @@ use url::form_urlencoded;
 
 use super::outcome::{self, BatchOutcome};
 use super::token::{self, JobId};
-use crate::body::Body;
+use crate::body::{Body, Content, Multipart};
 use crate::capability::{Capability, Needs};
 use crate::error::{Error, ErrorKind};
 use crate::request::{Cost, Operation, Request, RequestParts};
+use crate::upload::Upload;
 
 pub(super) const OPERATION: Operation = Operation::new("run", "batch job");
 
@@ -57,6 +58,7 @@ impl fmt::Debug for Step {
 pub(crate) struct Job {
     pub(super) id: JobId,
     pub(super) steps: Vec<Step>,
+    files: Vec<Upload>,
     secrets: Vec<&'static str>,
 }
 
@@ -87,7 +89,7 @@ struct Envelope<'a> {
 
 impl Job {
     pub(crate) fn new() -> Self {
-        Self { id: JobId::draw(), steps: Vec::new(), secrets: Vec::new() }
+        Self { id: JobId::draw(), steps: Vec::new(), files: Vec::new(), secrets: Vec::new() }
     }
 
     /// Adds a call and returns its place.
@@ -122,8 +124,9 @@ impl Job {
                 "within a job an address may have {LONGEST_PATH} characters at most"
             )));
         }
-        let payload = match payload(&parts.body).map_err(invalid)? {
-            Some(payload) => Some(resolve_members(payload, &mut resolve)?),
+        let Payload { members, files } = Payload::of(&parts.body).map_err(invalid)?;
+        let mut payload = match members {
+            Some(members) => Some(resolve_members(members, &mut resolve)?),
             None => None,
         };
         for index in referred {
@@ -136,6 +139,12 @@ impl Job {
                 }
                 step.is_referred_to = true;
             }
+        }
+        // Last, as these are references that the server is to take for such.
+        for (name, file) in files {
+            self.files.push(file);
+            let reference = format!("@file{{{}}}", file_name(self.files.len()));
+            payload.get_or_insert_default().insert(name, reference.into());
         }
         self.secrets.extend_from_slice(&parts.secrets);
         self.steps.push(Step {
@@ -176,11 +185,15 @@ impl Job {
         let job = Actions { dry_run, actions };
         let steps: Arc<[Step]> = self.steps.clone().into();
         let id = self.id;
-        let mut request = Request::raw(OPERATION, Method::POST, PATH)
-            .with_json(&Envelope { job })?
+        let request = Request::raw(OPERATION, Method::POST, PATH);
+        let request = match self.files.is_empty() {
+            true => request.with_json(&Envelope { job })?,
+            false => request.with_body(self.form(&job)?.into()),
+        };
+        let mut request = request
             .adapt(move |response, _| outcome::read(response, id, &steps, dry_run))
             .needing(Capability::Batch)
-            .with_idempotent(reads_only || dry_run)
+            .with_idempotent(reads_only || (dry_run && self.files.is_empty()))
             .with_secrets(self.secrets.clone())
             .with_cost(cost);
         for step in &self.steps {
@@ -191,6 +204,23 @@ impl Job {
         }
         Ok(request)
     }
+
+    /// The job and its files. There the job has no envelope.
+    fn form(&self, job: &Actions<'_>) -> Result<Multipart, Error> {
+        let job = serde_json::to_string(job)
+            .map_err(|error| Error::new(ErrorKind::InvalidRequest, OPERATION).with_source(error))?;
+        let form = Multipart::new().text("job", job);
+        Ok(self
+            .files
+            .iter()
+            .zip(1..)
+            .fold(form, |form, (file, number)| form.file(file_name(number), file.clone())))
+    }
+}
+
+/// The name of a file within the job.
+fn file_name(number: usize) -> String {
+    format!("file{number}")
 }
 
 impl Step {
@@ -225,14 +255,48 @@ fn check_form(parts: &RequestParts) -> Result<(), String> {
 }
 
 /// The body of a call as the server takes it within a job.
-fn payload(body: &Body) -> Result<Option<Map<String, Value>>, String> {
-    match body {
-        Body::Empty => Ok(None),
-        Body::Json(bytes) => match serde_json::from_slice(bytes) {
-            Ok(Value::Object(members)) => Ok(Some(members)),
-            _ => Err("within a job a body has to be a JSON object".to_owned()),
-        },
-        Body::Raw { .. } => Err("within a job a body has to be JSON".to_owned()),
+#[derive(Default)]
+struct Payload {
+    members: Option<Map<String, Value>>,
+    files: Vec<(String, Upload)>,
+}
+
+impl Payload {
+    fn of(body: &Body) -> Result<Self, String> {
+        match body {
+            Body::Empty => Ok(Self::default()),
+            Body::Json(bytes) => match serde_json::from_slice(bytes) {
+                Ok(Value::Object(members)) => {
+                    Ok(Self { members: Some(members), files: Vec::new() })
+                }
+                _ => Err("within a job a body has to be a JSON object".to_owned()),
+            },
+            Body::Multipart(form) => Self::of_form(form),
+            Body::Raw { .. } => Err("within a job a body has to be JSON or multipart".to_owned()),
+        }
+    }
+
+    /// A field that comes several times is a list.
+    fn of_form(form: &Multipart) -> Result<Self, String> {
+        let (mut members, mut files) = (Map::new(), Vec::new());
+        for part in form.parts() {
+            let name = part.name().to_owned();
+            match part.content() {
+                Content::Text(text) => match members.get_mut(&name) {
+                    None => drop(members.insert(name, text.as_str().into())),
+                    Some(Value::Array(items)) => items.push(text.as_str().into()),
+                    Some(first) => *first = vec![first.take(), text.as_str().into()].into(),
+                },
+                Content::File(file) => files.push((name, file.clone())),
+            }
+        }
+        let mut names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        if names.len() < files.len() || names.iter().any(|name| members.contains_key(*name)) {
+            return Err("within a job a file cannot have the name of another part".to_owned());
+        }
+        Ok(Self { members: (!members.is_empty()).then_some(members), files })
     }
 }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -6,6 +7,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::Call;
+use crate::body::{Body, Content, Multipart, Part};
 use crate::capability::adapt;
 use crate::client::Client;
 use crate::error::Error;
@@ -42,11 +44,24 @@ impl<T, C: Client> Call<T, C> {
         let request = self.request?;
         let core = self.client.core();
         let credential = core.auth.snapshot().credential;
-        let parts = adapt(&request.parts, core.server());
+        let mut parts = adapt(&request.parts, core.server()).into_owned();
+        // Files are not read for this: `curl` is told which.
+        let form = match &parts.body {
+            Body::Multipart(multipart) => Some(multipart.clone()),
+            _ => None,
+        };
+        if form.is_some() {
+            parts.body = Body::Empty;
+        }
         let http = core.http_request(&parts, &credential, Duration::ZERO)?;
         let secrets: Vec<&str> =
             SECRET_NAMES.iter().chain(request.parts.secrets.iter()).copied().collect();
-        Ok(curl(&http, &secrets))
+        let mut line = curl(&http, &secrets);
+        for part in form.iter().flat_map(Multipart::parts) {
+            // Writing to a `String` cannot fail.
+            let _ = write!(line, " {}", form_option(part, &secrets));
+        }
+        Ok(line)
     }
 }
 
@@ -107,6 +122,41 @@ fn redact(value: &mut Value, secrets: &[&str]) {
         Value::Array(items) => items.iter_mut().for_each(|item| redact(item, secrets)),
         _ => {}
     }
+}
+
+/// The option of `curl` that adds a field or a file.
+fn form_option(part: &Part, secrets: &[&str]) -> String {
+    let name = part.name();
+    let file = match part.content() {
+        Content::Text(_) if secrets.contains(&name) => {
+            return format!("--form-string {}", quoted(&format!("{name}={REDACTED}")));
+        }
+        Content::Text(text) => {
+            // A job is JSON within a part.
+            let text = match serde_json::from_str(text) {
+                Ok(mut value @ Value::Object(_)) => {
+                    redact(&mut value, secrets);
+                    value.to_string().into()
+                }
+                _ => Cow::Borrowed(text.as_str()),
+            };
+            return format!("--form-string {}", quoted(&format!("{name}={text}")));
+        }
+        Content::File(file) => file,
+    };
+    let in_quotes = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let sent_as = file.file_name().unwrap_or_default();
+    let path = match file.at_path() {
+        Some(path) => path.to_string_lossy(),
+        None => sent_as.clone(),
+    };
+    let option = format!(
+        "{name}=@{};filename={};type={}",
+        in_quotes(&path),
+        in_quotes(&sent_as),
+        file.content_type()
+    );
+    format!("--form {}", quoted(&option))
 }
 
 /// In single quotes for a POSIX shell.

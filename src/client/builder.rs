@@ -12,7 +12,7 @@ use crate::base_url::BaseUrl;
 use crate::capability::ServerVersion;
 use crate::credentials::CredentialSource;
 use crate::error::{Error, ErrorKind};
-use crate::flow::{Core, KnownVersion, Pace, Renewal, Settings, Store};
+use crate::flow::{Core, KnownLimits, KnownVersion, Pace, Renewal, Settings, Store};
 use crate::observe::Observer;
 use crate::request::Operation;
 use crate::retry::RetryPolicy;
@@ -306,6 +306,7 @@ impl<C: Client> ClientBuilder<C> {
             base,
             settings,
             auth: Authenticator::new(self.dialect, credential),
+            limits: KnownLimits::new(),
             version: KnownVersion::new(version.filter(|version| version.is_known())),
             pace: Pace::new(self.requests_per_minute),
             renewal: Renewal::new(self.credentials, store),

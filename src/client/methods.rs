@@ -223,7 +223,7 @@ macro_rules! client_methods {
                 update update_review, delete delete_review,
             ];
             attachments: Attachment [
-                retrieve retrieve_attachment, list retrieve_attachments,
+                create create_attachment, retrieve retrieve_attachment, list retrieve_attachments,
                 update update_attachment, delete delete_attachment,
             ];
             comments: Comment [

@@ -70,6 +70,7 @@ impl Core {
         if self.auth.learn_dialect(dialect).is_some_and(|before| before != dialect) {
             // It has been upgraded meanwhile.
             self.version.forget();
+            self.limits.forget();
         }
     }
 

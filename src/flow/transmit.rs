@@ -225,11 +225,12 @@ impl Core {
             .base
             .join(&parts.path, &parts.query_string())
             .map_err(|problem| invalid(format!("`{}`: {problem}", parts.path)))?;
+        let body = parts.body.bytes().ok_or_else(|| invalid("its files were not read".into()))?;
         let mut request = http::Request::builder()
             .method(parts.method.clone())
             .uri(url)
             .extension(RequestTimeout(timeout))
-            .body(parts.body.bytes())
+            .body(body)
             .map_err(|error| invalid(error.to_string()))?;
 
         let headers = request.headers_mut();

@@ -238,15 +238,19 @@ crate::resource! {
 }
 
 crate::resource! {
-    /// A file that goes with a request, as far as the API shows it: its contents cannot be had.
-    /// Servers since 0.5.3.
+    /// A file that goes with a request. Servers since 0.5.3.
     ///
     /// `GET POST /allocations/attachments/`, `GET PUT PATCH DELETE /allocations/attachments/{id}/`.
     /// Members of the team may read, its owners and admins create, staff do everything.
+    ///
+    /// The API hands out no contents: keep what you attach, or ask the administrators of the server
+    /// for the file at the path in [`file`](Self::file).
+    ///
+    /// How files are sent is told at [`NewAttachment`](super::NewAttachment).
     pub struct Attachment("attachment", "allocations/attachments");
     fields AttachmentFields;
     needs Attachments;
-    verbs [Retrieve, Update, Delete];
+    verbs [Retrieve, Update, Replace, Delete];
 
     read_only {
         /// Primary key.

@@ -116,7 +116,8 @@ impl Upload {
 
 /// The name of an uploaded file without directories; none if nothing is left.
 pub(crate) fn sent_name(sent: &str) -> Option<String> {
-    let name: String = base_name(sent).chars().filter(|it| !it.is_control()).collect();
+    let sent = unescaped(sent);
+    let name: String = base_name(&sent).chars().filter(|it| !it.is_control()).collect();
     let name = name.trim();
     if matches!(name, "" | "." | "..") {
         return None;
@@ -126,6 +127,13 @@ pub(crate) fn sent_name(sent: &str) -> Option<String> {
     let room = MAX_SENT_NAME.saturating_sub(extension.chars().count());
     let root: String = root.chars().take(room).collect();
     Some(format!("{root}{extension}"))
+}
+
+/// The server takes names for HTML; here as far as marks of that are concerned.
+fn unescaped(name: &str) -> String {
+    const MARKS: [(&str, &str); 5] =
+        [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    MARKS.iter().fold(name.to_owned(), |name, (escaped, mark)| name.replace(escaped, mark))
 }
 
 /// What follows the last slash of either kind.
@@ -197,6 +205,8 @@ mod tests {
             ("report.pdf", Some("report.pdf")),
             ("../../etc/passwd.txt", Some("passwd.txt")),
             (r"C:\Users\me\my report.pdf", Some("my report.pdf")),
+            ("R&amp;D &lt;1&gt;.pdf", Some("R&D <1>.pdf")),
+            ("R&amp;amp;D.pdf", Some("R&amp;D.pdf")),
             ("a/..", None),
             ("a/", None),
             ("\u{7}", None),

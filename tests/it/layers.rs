@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     // Pure: what to ask. Of `backend` they may name what crosses its boundary, see `IMPURE`.
     &[
         "backend", "base_url", "batch", "body", "bulk", "call", "capability", "change", "crud", "drift", "error", "field", "filter", "id", "input",
-        "list", "order", "page", "query", "request", "resolve", "resource", "resources", "retry", "walk", "wire",
+        "list", "order", "page", "query", "request", "resolve", "resource", "resources", "retry", "upload", "walk", "wire",
     ],
     // Pure: what to do next.
     &["auth", "credentials", "flow", "observe", "session_store"],

@@ -102,7 +102,7 @@ fn rows() -> Vec<Row> {
     one_block! {
         { Allocation: list create retrieve update replace delete; }
         { AllocationRequest: list create retrieve update replace delete stats; }
-        { Attachment: list retrieve update delete; }
+        { Attachment: list create retrieve update replace delete; }
         { Cluster: list create retrieve update replace delete; }
         { Comment: list create retrieve update replace delete; }
         { Review: list create retrieve update replace delete; }
@@ -180,8 +180,6 @@ fn rows() -> Vec<Row> {
         "GET" "/openapi/json/" openapi_json;
         "GET" "/openapi/yaml/" openapi_yaml;
         "POST" "/batch/" batch Batch;
-        "POST" "/allocations/attachments/" http_post Attachments;
-        "PUT" "/allocations/attachments/{id}/" http_put Attachments;
         "PUT" "/users/teams/{id}/" http_put Teams;
         "PUT" "/users/users/{id}/" http_put;
     }

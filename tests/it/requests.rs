@@ -22,7 +22,7 @@ fn line<T>(call: Call<T, KeystoneClient>) -> String {
     let request = call.into_request().unwrap();
     let query = request.query_string();
     let mark = if query.is_empty() { "" } else { "?" };
-    let body = String::from_utf8(request.body().bytes().to_vec()).unwrap();
+    let body = String::from_utf8(request.body().bytes().unwrap().to_vec()).unwrap();
     format!("{} {}{mark}{query} {body}", request.method(), request.path()).trim_end().to_owned()
 }
 
