@@ -171,18 +171,20 @@ fn inspect_file(path: &Path) -> Result<Option<u64>, Failure> {
 }
 
 fn read_file(path: &Path, most: u64, length: Option<u64>) -> Result<Vec<u8>, Failure> {
+    if length.is_some_and(|length| length > most) {
+        return Err(Failure::TooLarge { most });
+    }
     let mut file = File::open(path).map_err(|error| Failure::Io("opened", error))?;
     let mut bytes = Vec::new();
     let Some(before) = length else {
         read_on(&mut file, &mut bytes, most)?;
         return if bytes.is_empty() { Err(Failure::Empty) } else { Ok(bytes) };
     };
-    match read_on(&mut file, &mut bytes, most.min(before)) {
+    match read_on(&mut file, &mut bytes, before) {
         Ok(()) | Err(Failure::TooLarge { .. }) => {}
         Err(failure) => return Err(failure),
     }
     match u64::try_from(bytes.len()) {
-        _ if before > most => Err(Failure::TooLarge { most }),
         Ok(now) if now == before => Ok(bytes),
         now => Err(Failure::Changed { before, now: now.unwrap_or(u64::MAX) }),
     }

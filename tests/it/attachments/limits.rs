@@ -1,0 +1,241 @@
+//! What the server takes is asked once, and not believed for ever.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use keystone_client::backend::{BackendError, BackendErrorKind, HttpBackend, Now};
+use keystone_client::body::Multipart;
+use keystone_client::sandbox::Sandbox;
+use keystone_client::upload::Upload;
+use keystone_client::{ErrorKind, blocking};
+use serde_json::{Value, json};
+
+use super::{LIST, asked, new, sandbox};
+use crate::support::{BASE, both_colours};
+
+/// A server whose limit can be changed, and whose configuration can be hidden.
+#[derive(Clone)]
+struct Tuned {
+    sandbox: Sandbox,
+    limit: Arc<AtomicU64>,
+    /// With what it answers instead; 0 for an answer, 1 for none at all.
+    status: Arc<AtomicUsize>,
+    questions: Arc<AtomicUsize>,
+}
+
+impl Tuned {
+    fn new(limit: u64) -> Self {
+        Self {
+            sandbox: sandbox(),
+            limit: Arc::new(limit.into()),
+            status: Arc::default(),
+            questions: Arc::default(),
+        }
+    }
+
+    fn take(&self, limit: u64) {
+        self.limit.store(limit, Ordering::SeqCst);
+    }
+
+    fn hide_behind(&self, status: usize) {
+        self.status.store(status, Ordering::SeqCst);
+    }
+
+    fn questions(&self) -> usize {
+        self.questions.load(Ordering::SeqCst)
+    }
+
+    fn answer(&self, request: http::Request<Bytes>) -> Result<Response<Bytes>, BackendError> {
+        let limit = self.limit.load(Ordering::SeqCst);
+        let size = request.body().len() as u64;
+        match request.uri().path() {
+            "/config/" => {
+                self.questions.fetch_add(1, Ordering::SeqCst);
+                let mut response = self.sandbox.handle(request);
+                match self.status.load(Ordering::SeqCst) {
+                    0 => {
+                        let mut config: Value = serde_json::from_slice(response.body()).unwrap();
+                        config["max_upload_size"] = json!(limit);
+                        *response.body_mut() = config.to_string().into();
+                    }
+                    1 => return Err(BackendError::new(BackendErrorKind::Timeout, "late")),
+                    status => {
+                        let status = u16::try_from(status).unwrap();
+                        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+                        *response.body_mut() = Bytes::from_static(b"<html>");
+                        response.headers_mut().clear();
+                    }
+                }
+                Ok(response)
+            }
+            LIST if size > limit + 500 => {
+                let body = json!({ "file": ["File size should not exceed it."] });
+                let response = Response::builder().status(400);
+                let response = response.header("content-type", "application/json");
+                Ok(response.body(body.to_string().into()).unwrap())
+            }
+            _ => Ok(self.sandbox.handle(request)),
+        }
+    }
+}
+
+impl HttpBackend for Tuned {
+    async fn execute(&self, it: http::Request<Bytes>) -> Result<Response<Bytes>, BackendError> {
+        self.answer(it)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.sandbox.advance(duration);
+    }
+
+    fn now(&self) -> Now {
+        HttpBackend::now(&self.sandbox)
+    }
+}
+
+impl blocking::HttpBackend for Tuned {
+    fn execute(&self, it: http::Request<Bytes>) -> Result<Response<Bytes>, BackendError> {
+        self.answer(it)
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.sandbox.advance(duration);
+    }
+
+    fn now(&self) -> Now {
+        blocking::HttpBackend::now(&self.sandbox)
+    }
+}
+
+fn file(bytes: usize) -> keystone_client::resources::NewAttachment {
+    new(Upload::bytes("a.txt", "x".repeat(bytes)))
+}
+
+both_colours! {
+    fn it_is_asked_once() {
+        let server = Tuned::new(5_000);
+        let client = client!(server.clone());
+        go!(client.login("admin", "admin-password")).unwrap();
+        for _ in 0..3 {
+            go!(client.create_attachment(file(5_000))).unwrap();
+            go!(client.attachments().update_file(1.into(), file(10).file)).unwrap();
+        }
+        let error = go!(client.create_attachment(file(5_001))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        assert_eq!(server.questions(), 1);
+    }
+
+    fn nothing_is_refused_by_an_old_answer() {
+        let server = Tuned::new(5_000);
+        let client = client!(server.clone());
+        go!(client.login("admin", "admin-password")).unwrap();
+        go!(client.create_attachment(file(10))).unwrap();
+        server.take(20_000);
+        server.sandbox.advance(Duration::from_secs(61));
+        go!(client.create_attachment(file(20_000))).unwrap();
+        assert_eq!(server.questions(), 2);
+        // That goes for readers too, whose length shows when they are read.
+        server.take(30_000);
+        server.sandbox.advance(Duration::from_secs(61));
+        let reader = std::io::Cursor::new("x".repeat(30_000));
+        go!(client.create_attachment(new(Upload::reader("a.txt", reader)))).unwrap();
+        assert_eq!(server.questions(), 3);
+        // Whoever cannot ask again lets the server decide.
+        server.hide_behind(503);
+        server.sandbox.advance(Duration::from_secs(61));
+        let error = go!(client.create_attachment(file(40_000))).unwrap_err();
+        assert!(error.is_validation("file"), "{error}");
+    }
+
+    fn it_is_asked_again_after_an_hour_and_after_a_refusal() {
+        let server = Tuned::new(20_000);
+        let client = client!(server.clone());
+        go!(client.login("admin", "admin-password")).unwrap();
+        go!(client.create_attachment(file(10))).unwrap();
+        server.take(5_000);
+        let error = go!(client.create_attachment(file(10_000))).unwrap_err();
+        assert!(error.is_validation("file"), "{error}");
+        let error = go!(client.create_attachment(file(10_000))).unwrap_err();
+        assert_eq!((error.kind(), server.questions()), (ErrorKind::InvalidRequest, 2));
+        server.sandbox.advance(Duration::from_secs(3_599));
+        go!(client.create_attachment(file(10))).unwrap();
+        assert_eq!(server.questions(), 2);
+        server.sandbox.advance(Duration::from_secs(2));
+        go!(client.create_attachment(file(10))).unwrap();
+        assert_eq!(server.questions(), 3);
+    }
+
+    fn a_server_that_does_not_say_is_no_obstacle() {
+        // Unknown, refused, failing, no answer, an answer that is none.
+        for status in [404, 403, 500, 1, 200] {
+            let server = Tuned::new(5_000);
+            server.hide_behind(status);
+            let client = client!(server.clone());
+            go!(client.login("admin", "admin-password")).unwrap();
+            go!(client.create_attachment(file(10))).unwrap();
+            go!(client.create_attachment(file(10))).unwrap();
+            assert_eq!(server.questions(), 1, "{status}");
+            // What it would refuse, the server refuses.
+            let error = go!(client.create_attachment(new(Upload::bytes("README", "x"))));
+            assert!(error.unwrap_err().is_validation("file"), "{status}");
+            server.sandbox.advance(Duration::from_secs(61));
+            go!(client.create_attachment(file(10))).unwrap();
+        }
+    }
+
+    fn servers_before_the_configuration_are_not_asked() {
+        let server = Tuned::new(5_000);
+        let client = client!(server.clone(), |builder| builder.server_version("0.9.4"));
+        go!(client.login("admin", "admin-password")).unwrap();
+        go!(client.create_attachment(file(10))).unwrap();
+        let error = go!(client.create_attachment(new(Upload::bytes("tool.exe", "x"))));
+        assert!(error.unwrap_err().is_validation("file"));
+        assert_eq!(server.questions(), 0);
+    }
+
+    fn the_limits_are_those_of_attachments_only() {
+        let server = Tuned::new(5_000);
+        let client = client!(server.clone());
+        go!(client.login("admin", "admin-password")).unwrap();
+        let form = |name: &str| {
+            (0..16).fold(Multipart::new(), |form, number| {
+                form.file(format!("f{number}"), Upload::bytes(name, "x"))
+            })
+        };
+        go!(client.http_post("elsewhere").multipart(form("a.zip"))).unwrap();
+        assert_eq!(server.questions(), 0);
+        let error = go!(client.http_post("batch").multipart(form("a.zip"))).unwrap_err();
+        assert!(error.to_string().contains("is of type application/zip"), "{error}");
+        // A job may be about many requests, each of which may have so many files.
+        go!(client.http_post("batch").multipart(form("a.txt"))).unwrap();
+        let error = go!(client.http_post(LIST).multipart(form("a.txt"))).unwrap_err();
+        let expected = "there are 16 files, and the server takes 15 for a request at most";
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(!asked(&server.sandbox).contains(&format!("POST {LIST}")));
+        go!(client.http_post(LIST).multipart(Multipart::new().text("request", "7"))).unwrap();
+    }
+}
+
+#[test]
+fn many_threads_ask_once() {
+    const CALLERS: usize = 16;
+    let server = Tuned::new(5_000);
+    let client = blocking::KeystoneClient::builder(BASE).backend(server.clone()).build().unwrap();
+    client.login("admin", "admin-password").unwrap();
+    let barrier = Barrier::new(CALLERS);
+    thread::scope(|scope| {
+        for _ in 0..CALLERS {
+            scope.spawn(|| {
+                barrier.wait();
+                client.create_attachment(file(10)).send().unwrap();
+            });
+        }
+    });
+    assert_eq!(server.questions(), 1);
+    let uploads = asked(&server.sandbox).into_iter().filter(|request| request.ends_with(LIST));
+    assert_eq!(uploads.count(), CALLERS);
+}
