@@ -11,3 +11,6 @@ pub mod batch {}
 
 #[doc = include_str!("../docs/guide/failures.md")]
 pub mod failures {}
+
+#[doc = include_str!("../docs/guide/attachments.md")]
+pub mod attachments {}

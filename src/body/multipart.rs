@@ -23,7 +23,7 @@ use crate::upload::{Upload, UploadError};
 /// # let sandbox = Sandbox::new();
 /// # let team = sandbox.insert("users/teams", serde_json::json!({ "name": "Folding" }))?;
 /// # let request = sandbox.insert("allocations/requests", serde_json::json!({
-/// #     "title": "Folding", "description": "", "submitter": 1, "team": team,
+/// #     "title": "Folding", "description": "d", "submitter": 1, "team": team,
 /// # }))?;
 /// # let client = sandbox.blocking_client()?;
 /// client.login("admin", "admin-password")?;

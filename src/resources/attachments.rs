@@ -29,7 +29,7 @@ use crate::upload::Upload;
 /// # let sandbox = Sandbox::new();
 /// # let team = sandbox.insert("users/teams", serde_json::json!({ "name": "Folding" }))?;
 /// # sandbox.insert("allocations/requests", serde_json::json!({
-/// #     "id": 7, "title": "Folding", "description": "", "submitter": 1, "team": team,
+/// #     "id": 7, "title": "Folding", "description": "d", "submitter": 1, "team": team,
 /// # }))?;
 /// # let client = sandbox.blocking_client()?;
 /// client.login("admin", "admin-password")?;
@@ -96,7 +96,7 @@ impl<C: Clone> Crud<Attachment, C> {
     /// # let sandbox = Sandbox::new();
     /// # let team = sandbox.insert("users/teams", serde_json::json!({ "name": "Folding" }))?;
     /// # sandbox.insert("allocations/requests", serde_json::json!({
-    /// #     "id": 7, "title": "Folding", "description": "", "submitter": 1, "team": team,
+    /// #     "id": 7, "title": "Folding", "description": "d", "submitter": 1, "team": team,
     /// # }))?;
     /// # let client = sandbox.blocking_client()?;
     /// # client.login("admin", "admin-password")?;

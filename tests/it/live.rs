@@ -4,6 +4,7 @@
 //! `KEYSTONE_TEST_TOKEN_SECONDS` may state how long an access token lives on a JWT server, if it
 //! is short enough to be waited for.
 
+mod attachments;
 mod batch;
 mod lists;
 mod renewal;

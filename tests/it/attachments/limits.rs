@@ -11,7 +11,7 @@ use keystone_client::backend::{BackendError, BackendErrorKind, HttpBackend, Now}
 use keystone_client::body::Multipart;
 use keystone_client::sandbox::Sandbox;
 use keystone_client::upload::Upload;
-use keystone_client::{ErrorKind, blocking};
+use keystone_client::{ErrorKind, KeystoneClient, blocking};
 use serde_json::{Value, json};
 
 use super::{LIST, asked, new, sandbox};
@@ -55,6 +55,10 @@ impl Tuned {
         match request.uri().path() {
             "/config/" => {
                 self.questions.fetch_add(1, Ordering::SeqCst);
+                // Whoever else would ask has the time to.
+                for _ in 0..1_000 {
+                    thread::yield_now();
+                }
                 let mut response = self.sandbox.handle(request);
                 match self.status.load(Ordering::SeqCst) {
                     0 => {
@@ -238,4 +242,21 @@ fn many_threads_ask_once() {
     assert_eq!(server.questions(), 1);
     let uploads = asked(&server.sandbox).into_iter().filter(|request| request.ends_with(LIST));
     assert_eq!(uploads.count(), CALLERS);
+}
+
+#[test]
+fn many_tasks_ask_once() {
+    const CALLERS: usize = 16;
+    let server = Tuned::new(5_000);
+    let client = KeystoneClient::builder(BASE).backend(server.clone()).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
+    runtime.block_on(async {
+        client.login("admin", "admin-password").await.unwrap();
+        let tasks: Vec<_> =
+            (0..CALLERS).map(|_| tokio::spawn(client.create_attachment(file(10)).send())).collect();
+        for task in tasks {
+            task.await.unwrap().unwrap();
+        }
+    });
+    assert_eq!(server.questions(), 1);
 }
