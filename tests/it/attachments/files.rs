@@ -53,9 +53,9 @@ both_colours! {
             let said = unsent(go!(client.create_attachment(new(file.clone()))));
             let start = format!("create attachment: invalid request: {expected}");
             assert!(said.starts_with(&start), "{said}");
-            let said = unsent(go!(client.attachments().replace(1.into(), new(file.clone()))));
+            let said = unsent(go!(client.attachments().replace(keystone_client::Id::new(1), new(file.clone()))));
             assert!(said.starts_with("replace attachment"), "{said}");
-            unsent(go!(client.attachments().update_file(1.into(), file)));
+            unsent(go!(client.attachments().update_file(keystone_client::Id::new(1), file)));
         }
         assert_eq!(asked(&sandbox), [""; 0]);
     }

@@ -126,7 +126,7 @@ both_colours! {
         go!(client.login("admin", "admin-password")).unwrap();
         for _ in 0..3 {
             go!(client.create_attachment(file(5_000))).unwrap();
-            go!(client.attachments().update_file(1.into(), file(10).file)).unwrap();
+            go!(client.attachments().update_file(keystone_client::Id::new(1), file(10).file)).unwrap();
         }
         let error = go!(client.create_attachment(file(5_001))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidRequest);
