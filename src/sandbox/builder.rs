@@ -12,6 +12,7 @@ use crate::sandbox::schema::Resource;
 use crate::sandbox::server::{Config, Server};
 use crate::sandbox::sessions::{CookieOptions, Sessions};
 use crate::sandbox::store::Store;
+use crate::sandbox::throttle::{RateLimit, RateLimits, Throttle};
 use crate::sandbox::tokens::Tokens;
 use crate::sandbox::validate::Mode;
 use crate::sandbox::writes::Secrets;
@@ -38,6 +39,7 @@ pub struct SandboxBuilder {
     users: Vec<Account>,
     api_tokens: Vec<(String, String)>,
     start: Option<SystemTime>,
+    default_rate_limits: bool,
     config: Config,
 }
 
@@ -57,6 +59,7 @@ impl SandboxBuilder {
             users: Vec::new(),
             api_tokens: Vec::new(),
             start: None,
+            default_rate_limits: false,
             config: Config {
                 version: String::new(),
                 prefix: String::new(),
@@ -67,6 +70,7 @@ impl SandboxBuilder {
                 allowed_hosts: Vec::new(),
                 trusted_origins: Vec::new(),
                 cookies: CookieOptions::default(),
+                rate_limits: RateLimits::default(),
                 failing_checks: Vec::new(),
             },
         }
@@ -165,6 +169,72 @@ impl SandboxBuilder {
         self
     }
 
+    /// Limits how often it is asked as a server does whose operator sets nothing: in the session
+    /// dialect 300 requests a minute for each user and 120 for each address without login, in the
+    /// JWT dialect 10,000 and 1,000 a day. If not said, there is no limit.
+    ///
+    /// [`user_rate_limit`](Self::user_rate_limit) says what is counted. Limits that are set by that
+    /// method or its sibling, before or after this one, hold in the place of the default ones.
+    ///
+    /// ```
+    /// use keystone_client::sandbox::Sandbox;
+    /// use keystone_client::{ErrorKind, RetryPolicy};
+    ///
+    /// let sandbox =
+    ///     Sandbox::builder().staff("admin", "admin-password").default_rate_limits().build();
+    /// let client = sandbox.blocking_client()?;
+    /// client.login("admin", "admin-password")?;
+    /// for _ in 0..300 {
+    ///     client.whoami().send()?;
+    /// }
+    /// let error = client.whoami().retry(RetryPolicy::never()).send().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Throttled);
+    /// # Ok::<(), keystone_client::Error>(())
+    /// ```
+    pub fn default_rate_limits(mut self) -> Self {
+        self.default_rate_limits = true;
+        self
+    }
+
+    /// How many requests of a user are answered in a period, which slides; no limit if not said.
+    ///
+    /// One over the limit is refused with 429 and the seconds to wait in `Retry-After`, by the clock
+    /// of the sandbox. Counted is every request that has passed the checks of login and permission,
+    /// also one whose method or body is wrong; refused ones are not. A job of `/batch/` counts, and
+    /// each of its steps as well.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use keystone_client::sandbox::Sandbox;
+    ///
+    /// let sandbox = Sandbox::builder()
+    ///     .staff("admin", "admin-password")
+    ///     .user_rate_limit(2, Duration::from_secs(60))
+    ///     .build();
+    /// let client = sandbox.blocking_client()?;
+    /// client.login("admin", "admin-password")?;
+    /// let before = sandbox.now();
+    /// for _ in 0..3 {
+    ///     client.whoami().send()?; // the client waits for its turn, in no time
+    /// }
+    /// assert!(sandbox.now() >= before + Duration::from_secs(59));
+    /// # Ok::<(), keystone_client::Error>(())
+    /// ```
+    pub fn user_rate_limit(mut self, requests: usize, period: Duration) -> Self {
+        self.config.rate_limits.user = Some(RateLimit { requests, period });
+        self
+    }
+
+    /// How many requests without login are answered in a period; no limit if not said.
+    ///
+    /// They are counted by address: the header `X-Forwarded-For` where there is one, else all that
+    /// come are one client. So are logins, and in the JWT dialect all calls for tokens. Otherwise it
+    /// is as with [`user_rate_limit`](Self::user_rate_limit).
+    pub fn anonymous_rate_limit(mut self, requests: usize, period: Duration) -> Self {
+        self.config.rate_limits.anonymous = Some(RateLimit { requests, period });
+        self
+    }
+
     /// Makes a check of the health report fail, with a message that the report shows as it is given.
     ///
     /// Names are such as `Redis` in the session dialect and `RedisHealthCheck` in the JWT dialect. A
@@ -212,8 +282,12 @@ impl SandboxBuilder {
             }
             .to_owned()
         });
+        let mut rate_limits = self.config.rate_limits;
+        if self.default_rate_limits {
+            rate_limits = rate_limits.or(RateLimits::of_dialect(self.dialect));
+        }
         let mut server = Server {
-            config: Config { version, ..self.config },
+            config: Config { version, rate_limits, ..self.config },
             schema,
             clock: self.start.map_or_else(Clock::default, Clock::starting_at),
             store: Store::new(schema, self.database),
@@ -222,6 +296,7 @@ impl SandboxBuilder {
             files: Files::default(),
             sessions: Sessions::default(),
             tokens: Tokens::default(),
+            throttle: Throttle::default(),
             api_tokens: self.api_tokens,
         };
         if let Some(table) = schema.table(Resource::Users) {

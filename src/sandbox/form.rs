@@ -1,5 +1,7 @@
 //! Form bodies, and how form fields stand for JSON values.
 
+use std::collections::HashMap;
+
 use crate::sandbox::files::Upload;
 use crate::sandbox::json::Json;
 use crate::sandbox::json_parser;
@@ -10,7 +12,7 @@ use crate::sandbox::schema::{Column, Kind};
 pub(crate) const MAX_FIELDS: usize = 1000;
 
 /// A form body.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Form {
     fields: Vec<(String, String)>,
     files: Vec<(String, Upload)>,
@@ -23,6 +25,11 @@ impl Form {
 
     pub(crate) fn add_file(&mut self, name: String, file: Upload) {
         self.files.push((name, file));
+    }
+
+    /// All files by name; of several the last.
+    pub(crate) fn into_files(self) -> HashMap<String, Upload> {
+        self.files.into_iter().collect()
     }
 
     /// The number of parts.

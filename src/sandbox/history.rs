@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use http::{HeaderMap, HeaderValue};
+
 use crate::sandbox::access;
 use crate::sandbox::cell::Cell;
-use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::{Json, Name};
 use crate::sandbox::schema::{Column, Default, Kind, Resource, Table};
 use crate::sandbox::store::{Row, Store};
@@ -21,9 +22,12 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    pub(crate) fn new(incoming: &Incoming) -> Self {
-        let given = incoming.header("x-keystone-cid").filter(|cid| is_uuid(cid));
-        let forwarded = incoming.header("x-forwarded-for");
+    pub(crate) fn new(headers: &HeaderMap) -> Self {
+        let text = |name| {
+            headers.get(name).map(|value| String::from_utf8_lossy(HeaderValue::as_bytes(value)))
+        };
+        let given = text("x-keystone-cid").filter(|cid| is_uuid(cid));
+        let forwarded = text("x-forwarded-for");
         let address = forwarded.as_deref().and_then(|it| it.split(',').next()).map(str::trim);
         Self {
             cid: given.map_or_else(random_uuid, |cid| cid.into_owned()),

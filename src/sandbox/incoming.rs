@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::cell::Cell;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 
 use crate::sandbox::form::{self, Form};
+use crate::sandbox::history::Origin;
 use crate::sandbox::json::Json;
 use crate::sandbox::json_parser::{self, JsonError};
 use crate::sandbox::multipart;
@@ -26,6 +27,11 @@ pub(crate) struct Incoming {
     pub(crate) body: Bytes,
     pub(crate) host: String,
     pub(crate) https: bool,
+    pub(crate) origin: Origin,
+    /// How many batches this request is a step within.
+    pub(crate) depth: usize,
+    /// A form in the place of the body, where the request is a step.
+    form: Option<Form>,
     /// Whether the body was looked at.
     parsed: Cell<bool>,
 }
@@ -60,12 +66,43 @@ impl Incoming {
             prefix: prefix.to_owned(),
             query: url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect(),
             raw_query,
+            origin: Origin::new(&headers),
             headers,
             body,
             host,
             https,
+            depth: 0,
+            form: None,
             parsed: Cell::new(false),
         })
+    }
+
+    /// A request that this one contains. It comes from the same place, has a header of its own only
+    /// for its content type, and is taken to come without encryption.
+    pub(crate) fn step(&self, method: Method, target: &str, body: Option<Input>) -> Self {
+        let (path, raw_query) = target.split_once('?').unwrap_or((target, ""));
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let (body, form) = match body {
+            None => (Bytes::new(), None),
+            Some(Input::Json(json)) => (serde_json::to_vec(&json).unwrap_or_default().into(), None),
+            Some(Input::Form(form)) => (Bytes::new(), Some(form)),
+        };
+        Self {
+            method,
+            path: path.to_owned(),
+            prefix: self.prefix.clone(),
+            query: url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect(),
+            raw_query: raw_query.to_owned(),
+            headers,
+            body,
+            host: self.host.clone(),
+            https: false,
+            origin: self.origin.clone(),
+            depth: self.depth.saturating_add(1),
+            form,
+            parsed: Cell::new(false),
+        }
     }
 
     pub(crate) fn header(&self, name: impl header::AsHeaderName) -> Option<Cow<'_, str>> {
@@ -120,12 +157,24 @@ impl Incoming {
     }
 
     fn parse_form(&self) -> Result<Option<Form>, Failure> {
+        if self.form.is_some() {
+            return Ok(self.form.clone());
+        }
         let (sent, essence) = self.content_type();
         match essence.as_str() {
             "application/x-www-form-urlencoded" => form::parse_urlencoded(&self.body).map(Some),
             "multipart/form-data" => multipart::parse(&sent, &self.body).map(Some),
             _ => Ok(None),
         }
+    }
+
+    /// The body where it may be JSON or in several parts, and not a form in a line.
+    pub(crate) fn input_without_lines(&self) -> Result<Input, Failure> {
+        let (sent, essence) = self.content_type();
+        if essence == "application/x-www-form-urlencoded" && !self.body.is_empty() {
+            return Err(unsupported(&sent));
+        }
+        self.input()
     }
 
     pub(crate) fn is_parsed(&self) -> bool {
@@ -135,7 +184,7 @@ impl Incoming {
     /// Reads the body by its content type.
     pub(crate) fn input(&self) -> Result<Input, Failure> {
         self.parsed.set(true);
-        if self.body.is_empty() {
+        if self.body.is_empty() && self.form.is_none() {
             return Ok(Input::Json(Json::Object(Vec::new())));
         }
         if let Some(form) = self.parse_form()? {
@@ -143,8 +192,7 @@ impl Incoming {
         }
         let (sent, essence) = self.content_type();
         if essence != "application/json" {
-            let text = format!("Unsupported media type \"{sent}\" in request.");
-            return Err(Failure::detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+            return Err(unsupported(&sent));
         }
         let syntax = |message: String| {
             let text = format!("JSON parse error - {message}");
@@ -163,4 +211,9 @@ impl Incoming {
             Err(JsonError::TooDeep) => Err(Failure::ServerError),
         }
     }
+}
+
+fn unsupported(content_type: &str) -> Failure {
+    let text = format!("Unsupported media type \"{content_type}\" in request.");
+    Failure::detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, text)
 }

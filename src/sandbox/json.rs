@@ -40,6 +40,15 @@ impl Json {
         }
     }
 
+    /// Takes a member out of an object; of repeated names the last.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Json> {
+        let Self::Object(members) = self else {
+            return None;
+        };
+        let at = members.iter().rposition(|(key, _)| key == name)?;
+        Some(members.remove(at).1)
+    }
+
     /// What Python calls the type, as error messages name it.
     pub(crate) fn type_name(&self) -> &'static str {
         match self {

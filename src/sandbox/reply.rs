@@ -21,10 +21,14 @@ pub(crate) enum Failure {
     Detail(StatusCode, String),
     /// 401, with whatever else the body says beside the detail.
     Unauthenticated(Json),
+    /// Any other body of JSON.
+    Body(StatusCode, Json),
     /// 400 with messages by field.
     Fields(FieldErrors),
     /// 400 with a bare list of messages.
     Messages(Vec<String>),
+    /// 429, and the seconds to wait.
+    Throttled(u64),
     /// The small HTML page for an internal error.
     ServerError,
     /// The small HTML page for a request the framework refuses.
@@ -160,6 +164,16 @@ impl Reply {
     }
 }
 
+/// Messages as they are sent.
+pub(crate) fn messages(texts: Vec<String>) -> Json {
+    Json::List(texts.into_iter().map(Json::Text).collect())
+}
+
+/// Messages by field as they are sent.
+pub(crate) fn by_field(errors: FieldErrors) -> Json {
+    Json::Object(errors.into_iter().map(|(name, texts)| (name, messages(texts))).collect())
+}
+
 impl From<Failure> for Reply {
     fn from(failure: Failure) -> Self {
         match failure {
@@ -167,16 +181,15 @@ impl From<Failure> for Reply {
                 Self::json(status, Json::object([("detail", Json::Text(text))]))
             }
             Failure::Unauthenticated(body) => Self::json(StatusCode::UNAUTHORIZED, body),
-            Failure::Fields(errors) => {
-                let members = errors
-                    .into_iter()
-                    .map(|(name, texts)| (name, texts.into_iter().map(Json::Text).collect()))
-                    .map(|(name, texts)| (name, Json::List(texts)));
-                Self::json(StatusCode::BAD_REQUEST, Json::Object(members.collect()))
-            }
-            Failure::Messages(texts) => {
-                let list = Json::List(texts.into_iter().map(Json::Text).collect());
-                Self::json(StatusCode::BAD_REQUEST, list)
+            Failure::Body(status, body) => Self::json(status, body),
+            Failure::Fields(errors) => Self::json(StatusCode::BAD_REQUEST, by_field(errors)),
+            Failure::Messages(texts) => Self::json(StatusCode::BAD_REQUEST, messages(texts)),
+            Failure::Throttled(seconds) => {
+                let unit = if seconds == 1 { "second" } else { "seconds" };
+                let text =
+                    format!("Request was throttled. Expected available in {seconds} {unit}.");
+                let detail = Failure::detail(StatusCode::TOO_MANY_REQUESTS, text);
+                Self::from(detail).with(header::RETRY_AFTER, &seconds.to_string())
             }
             Failure::ServerError => Self::server_error(),
             Failure::BadRequestPage => Self::page(StatusCode::BAD_REQUEST, BAD_REQUEST),

@@ -3,7 +3,6 @@
 use http::StatusCode;
 
 use crate::sandbox::cell::Cell;
-use crate::sandbox::history::Origin;
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::reply::Reply;
 use crate::sandbox::schema::Resource;
@@ -37,7 +36,7 @@ impl Server {
             ("response_code", Cell::Integer(i64::from(reply.status.as_u16()))),
             ("body_request", Cell::text(&sent)),
             ("body_response", Cell::text(&text(&reply.bytes()))),
-            ("remote_address", Cell::text(&Origin::new(incoming).remote_address)),
+            ("remote_address", Cell::text(&incoming.origin.remote_address)),
             ("time", Cell::Moment(self.clock.microseconds())),
             ("user", user.map_or(Cell::Null, Cell::Integer)),
         ];

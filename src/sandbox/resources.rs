@@ -3,7 +3,6 @@
 use http::{Method, StatusCode};
 
 use crate::sandbox::access::Caller;
-use crate::sandbox::history::Origin;
 use crate::sandbox::incoming::{Incoming, Input};
 use crate::sandbox::json::Json;
 use crate::sandbox::lists::{self, Query};
@@ -56,14 +55,13 @@ impl Server {
         incoming: &Incoming,
     ) -> Result<Reply, Failure> {
         if incoming.method == Method::POST {
-            let origin = Origin::new(incoming);
             let input = incoming.input()?;
             let object = matches!(input, Input::Form(_) | Input::Json(Json::Object(_)));
             if table.fragile_create && !object {
                 return Err(Failure::ServerError);
             }
             let create = |server: &mut Self| {
-                server.pen(Some(caller), Some(&origin)).create(table, &input, Mode::Create)
+                server.pen(Some(caller), Some(&incoming.origin)).create(table, &input, Mode::Create)
             };
             let id = self.transaction(create)?;
             return Ok(Reply::json(StatusCode::CREATED, self.record(table, id, caller, false)?));
@@ -85,14 +83,13 @@ impl Server {
         incoming: &Incoming,
     ) -> Result<Reply, Failure> {
         let id = self.look_up(table, id, caller, incoming)?;
-        let origin = Origin::new(incoming);
         match incoming.method {
             Method::PUT | Method::PATCH => {
                 let input = incoming.input()?;
                 let whole = incoming.method == Method::PUT;
                 let mode = if whole { Mode::Replace } else { Mode::Modify };
                 self.transaction(|server| {
-                    server.pen(Some(caller), Some(&origin)).update(table, id, &input, mode)
+                    server.pen(Some(caller), Some(&incoming.origin)).update(table, id, &input, mode)
                 })?;
                 Ok(Reply::ok(self.record(table, id, caller, false)?))
             }
@@ -102,7 +99,7 @@ impl Server {
                     return Err(Failure::ServerError);
                 }
                 self.transaction(|server| {
-                    server.pen(Some(caller), Some(&origin)).delete(table, id)
+                    server.pen(Some(caller), Some(&incoming.origin)).delete(table, id)
                 })?;
                 Ok(Reply::new(StatusCode::NO_CONTENT, Body::Empty))
             }

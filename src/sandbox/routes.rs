@@ -17,6 +17,7 @@ pub(crate) enum Endpoint {
     TokenNew,
     TokenRefresh,
     TokenBlacklist,
+    Batch,
     Choices(Choices),
     Statistics(&'static Statistic),
     Group(&'static str, &'static [&'static str]),
@@ -57,6 +58,7 @@ impl Endpoint {
             Self::Version if dialect == Dialect::Jwt => return None,
             Self::Login
             | Self::Logout
+            | Self::Batch
             | Self::TokenNew
             | Self::TokenRefresh
             | Self::TokenBlacklist => "POST, OPTIONS",
@@ -85,6 +87,12 @@ impl Endpoint {
         }
     }
 
+    /// Whether a batch shows what a step here answers. It does not where the answer goes past the
+    /// framework.
+    pub(crate) fn shows_in_batches(self) -> bool {
+        !matches!(self, Self::Health(_) | Self::Batch)
+    }
+
     /// Whether credentials are not even looked at.
     pub(crate) fn ignores_credentials(self) -> bool {
         matches!(self, Self::TokenNew | Self::TokenRefresh | Self::TokenBlacklist)
@@ -105,6 +113,7 @@ static FIXED: &[(&str, Option<Dialect>, Endpoint)] = &[
     ("/authentication/login/", SESSION, Endpoint::Login),
     ("/authentication/logout/", SESSION, Endpoint::Logout),
     ("/authentication/whoami/", SESSION, Endpoint::Whoami),
+    ("/batch/", SESSION, Endpoint::Batch),
     ("/authentication/new/", JWT, Endpoint::TokenNew),
     ("/authentication/refresh/", JWT, Endpoint::TokenRefresh),
     ("/authentication/blacklist/", JWT, Endpoint::TokenBlacklist),

@@ -16,6 +16,7 @@ use crate::sandbox::routes::{self, Endpoint, HealthForm, Route};
 use crate::sandbox::schema::Schema;
 use crate::sandbox::sessions::{CookieOptions, Sessions, Spoilt};
 use crate::sandbox::store::Store;
+use crate::sandbox::throttle::{RateLimits, Throttle};
 use crate::sandbox::tokens::Tokens;
 use crate::sandbox::writes::{Pen, Secrets};
 use crate::sandbox::{Dialect, specification, system};
@@ -32,6 +33,7 @@ pub(crate) struct Config {
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) trusted_origins: Vec<String>,
     pub(crate) cookies: CookieOptions,
+    pub(crate) rate_limits: RateLimits,
     /// Names and messages.
     pub(crate) failing_checks: Vec<(String, String)>,
 }
@@ -47,6 +49,7 @@ pub(crate) struct Server {
     pub(crate) files: Files,
     pub(crate) sessions: Sessions,
     pub(crate) tokens: Tokens,
+    pub(crate) throttle: Throttle,
     /// Names of users and their API tokens.
     pub(crate) api_tokens: Vec<(String, String)>,
 }
@@ -73,10 +76,20 @@ impl Server {
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        self.transaction_or_trial(false, write)
+    }
+
+    /// Runs a write as [`transaction`](Self::transaction) does, or as a trial: then all it did is
+    /// taken back in any case.
+    pub(crate) fn transaction_or_trial<T>(
+        &mut self,
+        trial: bool,
+        write: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let logged = self.history.len();
         let mark = self.store.begin();
         let result = write(self);
-        if result.is_ok() {
+        if result.is_ok() && !trial {
             self.store.commit(mark);
         } else {
             self.store.roll_back(mark);
@@ -193,6 +206,30 @@ impl Server {
         self.dispatch(endpoint, id, allow, incoming, identity)
     }
 
+    /// Answers a step of a batch as the user who sent the batch.
+    pub(crate) fn answer_step(
+        &mut self,
+        incoming: &Incoming,
+        caller: &Caller,
+    ) -> Result<Reply, Failure> {
+        let Route::To(endpoint, id) = routes::find(self.schema, &incoming.path) else {
+            let text = format!("No route matched: {}", incoming.path);
+            return Err(Failure::detail(StatusCode::NOT_FOUND, text));
+        };
+        let Some(allow) = endpoint.allow(self.schema.dialect) else {
+            return Ok(self.answer_page(endpoint, incoming));
+        };
+        negotiate(self.schema.dialect, endpoint, incoming)?;
+        // Earlier steps may have changed what the user may do.
+        let caller = Caller::new(&self.store, caller.user, caller.actor.is_some());
+        let identity = Identity { caller, session: None };
+        let mut reply = self.dispatch(endpoint, id.as_deref(), allow, incoming, identity)?;
+        if !endpoint.shows_in_batches() {
+            reply.body = Body::Empty;
+        }
+        Ok(reply)
+    }
+
     /// The part of the way behind the login, where it is known who is asking.
     fn dispatch(
         &mut self,
@@ -215,7 +252,7 @@ impl Server {
             _ => Ok(()),
         };
         permitted?;
-        self.throttle(&identity)?;
+        self.throttle(&identity, incoming)?;
         let method = incoming.method.as_str();
         if !allow.split(", ").any(|allowed| allowed == method) {
             return Err(Failure::method_not_allowed(method));
@@ -234,6 +271,11 @@ impl Server {
             (Endpoint::Specification(_), _) => {
                 Ok(Reply::ok(specification::document(self.schema, &self.config.version)))
             }
+            (Endpoint::Batch, Some(caller)) => self.batch(&caller, incoming),
+            // Steps have no session that could begin or end.
+            (Endpoint::Login | Endpoint::Logout, _) if incoming.depth > 0 => {
+                Err(Failure::ServerError)
+            }
             (Endpoint::Login, _) => self.log_in(incoming, identity.session.as_deref()),
             (Endpoint::Logout, _) => Ok(self.log_out(identity.session.as_deref())),
             (Endpoint::Whoami, Some(caller)) => self.whoami(&caller),
@@ -242,11 +284,6 @@ impl Server {
             (Endpoint::TokenBlacklist, _) => self.blacklist_token(incoming),
             (endpoint, _) => system::answer(endpoint, &self.config, self.schema.dialect, incoming),
         }
-    }
-
-    /// The place of the limit on requests per minute. There is none yet.
-    fn throttle(&mut self, _identity: &Identity) -> Result<(), Failure> {
-        Ok(())
     }
 }
 

@@ -130,6 +130,66 @@ impl Recording {
         }
     }
 
+    /// The job that a batch holds.
+    fn job(&self) -> Value {
+        let (text, job) = match &self.body["$multipart"] {
+            Value::Array(parts) => {
+                let mut parts = parts.iter();
+                let part = parts.find(|part| part["name"] == "job");
+                (part.and_then(|part| part["value"].as_str()), &Value::Null)
+            }
+            _ => (self.body["job"].as_str(), &self.body["job"]),
+        };
+        match text {
+            Some(text) => serde_json::from_str(text).unwrap_or_default(),
+            None => job.clone(),
+        }
+    }
+
+    pub fn is_dry_run(&self) -> bool {
+        self.job()["dry_run"] == true
+    }
+
+    /// The exchanges within a batch, as far as its answer tells of them. The status of those of
+    /// which it does not is 0.
+    pub fn steps(&self) -> Vec<Self> {
+        let job = self.job();
+        let actions = job["actions"].as_array().filter(|_| self.path == "/batch/");
+        let actions = actions.map_or(&[][..], Vec::as_slice);
+        actions.iter().enumerate().map(|(index, action)| self.step(index, action)).collect()
+    }
+
+    fn step(&self, index: usize, action: &Value) -> Self {
+        let result = &self.answer["results"][index];
+        let failed = self.answer["step"] == index + 1;
+        let told = if failed { &self.answer } else { result };
+        let path = result["path"].as_str().or(action["path"].as_str()).unwrap_or_default();
+        let (path, in_path) = path.split_once('?').unwrap_or((path, ""));
+        let mut raw_query = url::form_urlencoded::Serializer::new(in_path.to_owned());
+        raw_query.extend_pairs(pairs(&action["query_params"]));
+        let raw_query = raw_query.finish();
+        let status = told["status"].as_u64().unwrap_or(if self.status == 500 { 500 } else { 0 });
+        Self {
+            name: format!("{}, step {}", self.name, index + 1),
+            method: action["method"].as_str().unwrap_or_default().to_owned(),
+            path: path.to_owned(),
+            query: url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect(),
+            raw_query,
+            headers: self.headers.clone(),
+            body: action["payload"].clone(),
+            https: false,
+            status: u16::try_from(status).unwrap(),
+            answer_headers: Vec::new(),
+            answer: told["body"].clone(),
+        }
+    }
+
+    /// Who sends the request, by the session.
+    pub fn sender(&self) -> Option<&str> {
+        let cookie = self.header("cookie")?;
+        cookie.split_once("<session:")?.1.split('>').next()
+    }
+
     fn body_bytes(&self) -> Vec<u8> {
         let special = |name: &str| self.body.get(name);
         if let Some(raw) = special("$raw") {

@@ -6,6 +6,7 @@ use keystone_client::sandbox::{Dialect, Sandbox};
 use serde_json::{Map, Value, json};
 
 use super::recording::Recording;
+use super::replay::user_id;
 
 /// A column that refers to other records, and where these are.
 type References = &'static [(&'static str, &'static str)];
@@ -97,7 +98,6 @@ fn surveyed(path: &str) -> Option<&'static [&'static str]> {
         "/stats/requests/" => &["allocations/requests", "allocations/allocations"],
         "/stats/grants/" => &["research/grants"],
         "/stats/publications/" => &["research/publications"],
-        "/stats/notifications/" => &["notifications/notifications"],
         _ => return None,
     })
 }
@@ -119,23 +119,30 @@ impl World {
     pub fn new(dialect: Dialect, recordings: &[Recording]) -> Self {
         let mut world = Self { dialect, sights: BTreeMap::new(), gone: BTreeMap::new() };
         for (position, recording) in recordings.iter().enumerate() {
-            let found = target(&recording.path);
-            if let (204, Some((resource, Some(id)))) = (recording.status, &found) {
-                world.gone.insert((resource.clone(), *id), position);
-            }
-            if !(200..300).contains(&recording.status) {
-                continue;
-            }
-            let resource = match (recording.path.as_str(), found) {
-                ("/authentication/login/" | "/authentication/whoami/", _) => "users/users".into(),
-                (_, Some((resource, _))) => resource,
-                _ => continue,
-            };
-            for record in records(&recording.answer) {
-                world.see(position, &resource, record);
+            world.learn(position, recording);
+            for step in recording.steps().iter().filter(|_| !recording.is_dry_run()) {
+                world.learn(position, step);
             }
         }
         world
+    }
+
+    fn learn(&mut self, position: usize, recording: &Recording) {
+        let found = target(&recording.path);
+        if let (204, Some((resource, Some(id)))) = (recording.status, &found) {
+            self.gone.insert((resource.clone(), *id), position);
+        }
+        if !(200..300).contains(&recording.status) {
+            return;
+        }
+        let resource = match (recording.path.as_str(), found) {
+            ("/authentication/login/" | "/authentication/whoami/", _) => "users/users".into(),
+            (_, Some((resource, _))) => resource,
+            _ => return,
+        };
+        for record in records(&recording.answer) {
+            self.see(position, &resource, record);
+        }
     }
 
     fn see(&mut self, position: usize, resource: &str, record: &Map<String, Value>) -> Option<Key> {
@@ -192,19 +199,21 @@ impl World {
     /// Puts into a sandbox what a recording needs.
     pub fn furnish(&self, sandbox: &Sandbox, position: usize, recording: &Recording) {
         let reads = matches!(recording.method.as_str(), "GET" | "HEAD");
+        let steps = recording.steps();
+        let created: Vec<Key> = steps.iter().filter_map(created).collect();
         let resource = target(&recording.path);
         let mut room = Room {
             world: self,
             sandbox,
             position,
-            limit: if reads { position + 1 } else { position },
+            limit: if reads || !steps.is_empty() { position + 1 } else { position },
             target: resource.clone().and_then(|(resource, id)| Some((resource, id?))),
             later_groups: resource.as_ref().is_none_or(|(it, _)| it != "users/researchgroups")
                 && !recording.name.contains("outsider"),
             active: recording.name.ends_with("access-inactive-user")
                 || recording.name.contains("deleted-user")
                 || recording.name.ends_with("inactive-user-succeeds"),
-            placed: BTreeSet::new(),
+            placed: created.iter().cloned().collect(),
         };
         let session = self.dialect == Dialect::Session;
         let everyone: Vec<i64> =
@@ -230,6 +239,18 @@ impl World {
         }
         if let Some((resource, id)) = resource {
             self.furnish_for(&mut room, &resource, id, recording);
+        }
+        for (resource, id) in &created {
+            // So that the server gives new records the recorded ids.
+            room.place(resource, id - 1);
+        }
+        for figures in [recording].into_iter().chain(&steps).filter(|it| notifies(it)) {
+            stock_notifications(sandbox, figures);
+        }
+        for step in &steps {
+            if let Some((resource, id)) = target(&step.path) {
+                self.furnish_for(&mut room, &resource, id, step);
+            }
         }
     }
 
@@ -272,7 +293,8 @@ impl World {
                 });
                 let complete =
                     recording.answer.get("count").is_none_or(|it| *it == shown_count(recording));
-                if selects && complete && !recording.name.contains("ignored") {
+                let step = recording.name.contains(", step ");
+                if step && !complete || selects && complete && !recording.name.contains("ignored") {
                     keys.extend(self.sights.keys().filter(|key| known(room, key)).cloned());
                 }
                 keys
@@ -298,6 +320,29 @@ impl World {
             room.place(&resource, id);
         }
     }
+}
+
+fn notifies(recording: &Recording) -> bool {
+    recording.path == "/stats/notifications/" && recording.status == 200
+}
+
+/// Stores as many notifications as recorded figures count. Staff see those of others, too.
+fn stock_notifications(sandbox: &Sandbox, figures: &Recording) {
+    let count = |name: &str| figures.answer[name].as_u64().unwrap();
+    let user =
+        if figures.sender() == Some("admin") { 102 } else { user_id(figures.sender().unwrap()) };
+    for number in 0..count("total") {
+        let read = number >= count("unread");
+        let notification = json!({"user": user, "read": read});
+        sandbox.insert("notifications/notifications", notification).unwrap();
+    }
+}
+
+/// The record that an exchange brought about.
+fn created(recording: &Recording) -> Option<Key> {
+    let (resource, _) = target(&recording.path)?;
+    let id = recording.answer["id"].as_i64().filter(|_| recording.status == 201)?;
+    Some((resource, id))
 }
 
 fn shown_count(recording: &Recording) -> Value {

@@ -1,0 +1,129 @@
+//! Limits on how many requests come in a time.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::sandbox::Dialect;
+use crate::sandbox::authentication::Identity;
+use crate::sandbox::incoming::Incoming;
+use crate::sandbox::reply::Failure;
+use crate::sandbox::server::Server;
+
+/// So many requests in any period of this length.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RateLimit {
+    pub(crate) requests: usize,
+    pub(crate) period: Duration,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The limits of a server; none where nothing is limited.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RateLimits {
+    pub(crate) user: Option<RateLimit>,
+    pub(crate) anonymous: Option<RateLimit>,
+}
+
+impl RateLimits {
+    /// Those of a server whose operator sets none.
+    pub(crate) fn of_dialect(dialect: Dialect) -> Self {
+        let (user, anonymous, period) = match dialect {
+            Dialect::Session => (300, 120, MINUTE),
+            Dialect::Jwt => (10_000, 1_000, DAY),
+        };
+        let limit = |requests| Some(RateLimit { requests, period });
+        Self { user: limit(user), anonymous: limit(anonymous) }
+    }
+
+    /// These limits, and the others where there is none.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { user: self.user.or(other.user), anonymous: self.anonymous.or(other.anonymous) }
+    }
+}
+
+/// Whose requests are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Client {
+    User(i64),
+    /// Those without login, by what is known of their address.
+    Address(String),
+}
+
+/// The requests that were let in of late.
+#[derive(Debug, Default)]
+pub(crate) struct Throttle {
+    admitted: HashMap<Client, VecDeque<Instant>>,
+}
+
+impl Throttle {
+    /// Counts a request; one over the limit is not counted, and the error is how long to wait.
+    fn admit(&mut self, client: Client, limit: RateLimit, now: Instant) -> Result<(), Duration> {
+        let admitted = self.admitted.entry(client).or_default();
+        let age = |then: &Instant| now.saturating_duration_since(*then);
+        while admitted.front().is_some_and(|then| age(then) >= limit.period) {
+            admitted.pop_front();
+        }
+        if admitted.len() < limit.requests {
+            admitted.push_back(now);
+            return Ok(());
+        }
+        Err(limit.period.saturating_sub(admitted.front().map(age).unwrap_or_default()))
+    }
+}
+
+impl Server {
+    /// Counts a request of a caller, and refuses one that is over the limit.
+    pub(crate) fn throttle(
+        &mut self,
+        identity: &Identity,
+        incoming: &Incoming,
+    ) -> Result<(), Failure> {
+        let limits = self.config.rate_limits;
+        let (client, limit) = match &identity.caller {
+            Some(caller) => (Client::User(caller.user), limits.user),
+            None => {
+                let forwarded = incoming.header("x-forwarded-for");
+                let address = forwarded.as_deref().unwrap_or("127.0.0.1");
+                (Client::Address(address.split_whitespace().collect()), limits.anonymous)
+            }
+        };
+        let Some(limit) = limit else {
+            return Ok(());
+        };
+        let now = self.clock.read().monotonic;
+        self.throttle.admit(client, limit, now).map_err(|wait| {
+            let part = u64::from(wait.subsec_nanos() > 0);
+            Failure::Throttled(wait.as_secs().saturating_add(part))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{Client, RateLimit, Throttle};
+
+    #[test]
+    fn a_window_slides_and_refused_requests_do_not_count() {
+        let limit = RateLimit { requests: 2, period: Duration::from_secs(60) };
+        let begin = Instant::now();
+        let mut throttle = Throttle::default();
+        let mut at = |seconds: u64| {
+            let now = begin + Duration::from_secs(seconds);
+            throttle.admit(Client::User(1), limit, now).map_err(|wait| wait.as_secs())
+        };
+        let outcomes = [0, 20, 30, 59, 60, 61, 79, 80, 81].map(&mut at);
+        let expected = [Ok(()), Ok(()), Err(30), Err(1), Ok(()), Err(19), Err(1), Ok(()), Err(39)];
+        assert_eq!(outcomes, expected);
+    }
+
+    #[test]
+    fn a_limit_of_none_lets_nothing_in() {
+        let limit = RateLimit { requests: 0, period: Duration::from_secs(60) };
+        let refused = Throttle::default().admit(Client::User(1), limit, Instant::now());
+        assert_eq!(refused, Err(limit.period));
+    }
+}
