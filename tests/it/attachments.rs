@@ -2,7 +2,7 @@
 
 mod encoding;
 mod files;
-mod form;
+pub(super) mod form;
 mod life;
 mod limits;
 mod readers;

@@ -2,15 +2,15 @@
 
 /// One part.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Seen {
-    pub(super) name: String,
-    pub(super) file_name: Option<String>,
-    pub(super) content_type: Option<String>,
-    pub(super) content: Vec<u8>,
+pub(crate) struct Seen {
+    pub(crate) name: String,
+    pub(crate) file_name: Option<String>,
+    pub(crate) content_type: Option<String>,
+    pub(crate) content: Vec<u8>,
 }
 
 /// The parts of a body. Nothing may be before the first boundary, between two, or after the last.
-pub(super) fn parts(content_type: &str, body: &[u8]) -> Vec<Seen> {
+pub(crate) fn parts(content_type: &str, body: &[u8]) -> Vec<Seen> {
     let boundary = content_type.strip_prefix("multipart/form-data; boundary=").unwrap();
     assert!(boundary.len() <= 70 && boundary.bytes().all(|byte| byte.is_ascii_graphic()));
     let delimiter = format!("--{boundary}");
