@@ -21,6 +21,7 @@ mod pages;
 #[cfg(all(feature = "reqwest", feature = "blocking"))]
 mod reqwest;
 mod rows;
+mod writes;
 
 use std::fmt;
 use std::future::{Future, ready};

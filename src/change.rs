@@ -9,22 +9,30 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::capability::FieldName;
+use crate::field::{Read, Reading};
+use crate::resource::Resource;
 
 /// A new value for one field of resource `R`, made by [`Field::set`](crate::field::Field::set).
 ///
 /// Values of write-only fields are never shown.
 #[must_use = "a change does nothing until an update takes it"]
-pub struct Change<R> {
+pub struct Change<R: Resource> {
     field: FieldName,
     value: Result<Value, String>,
     secret: bool,
+    /// How the present value is read off a record, if there is a way.
+    read: Option<Read<R>>,
     resource: PhantomData<fn() -> R>,
 }
 
-impl<R> Change<R> {
+impl<R: Resource> Change<R> {
     pub(crate) fn new(field: FieldName, value: &impl Serialize, secret: bool) -> Self {
         let value = serde_json::to_value(value).map_err(|error| error.to_string());
-        Self { field, value, secret, resource: PhantomData }
+        Self { field, value, secret, read: None, resource: PhantomData }
+    }
+
+    pub(crate) fn reading(self, read: Read<R>) -> Self {
+        Self { read: Some(read), ..self }
     }
 
     /// The name of the field on the wire.
@@ -35,10 +43,29 @@ impl<R> Change<R> {
     pub(crate) fn field_name(&self) -> FieldName {
         self.field
     }
+
+    /// What is to be sent; `None` if it has no JSON form.
+    pub(crate) fn value(&self) -> Option<&Value> {
+        self.value.as_ref().ok()
+    }
+
+    pub(crate) fn is_secret(&self) -> bool {
+        self.secret
+    }
+
+    /// Whether records can be asked for the present value.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.read.is_some()
+    }
+
+    /// What a record has in the field.
+    pub(crate) fn read<'a>(&self, record: &'a R::Model) -> Reading<'a> {
+        self.read.map_or(Reading::Unknown, |read| read(record))
+    }
 }
 
 /// One change is a list of one, so that an update of one field needs no brackets.
-impl<R> IntoIterator for Change<R> {
+impl<R: Resource> IntoIterator for Change<R> {
     type Item = Self;
     type IntoIter = iter::Once<Self>;
 
@@ -47,24 +74,25 @@ impl<R> IntoIterator for Change<R> {
     }
 }
 
-impl<R> Clone for Change<R> {
+impl<R: Resource> Clone for Change<R> {
     fn clone(&self) -> Self {
         Self {
             field: self.field,
             value: self.value.clone(),
             secret: self.secret,
+            read: self.read,
             resource: PhantomData,
         }
     }
 }
 
-impl<R> fmt::Debug for Change<R> {
+impl<R: Resource> fmt::Debug for Change<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Change({self})")
     }
 }
 
-impl<R> fmt::Display for Change<R> {
+impl<R: Resource> fmt::Display for Change<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
             _ if self.secret => write!(f, "{}=[redacted]", self.field.name),
@@ -75,9 +103,9 @@ impl<R> fmt::Display for Change<R> {
 }
 
 /// The body of an update: the changed fields in the order given.
-pub(crate) struct Changes<R>(pub(crate) Vec<Change<R>>);
+pub(crate) struct Changes<R: Resource>(pub(crate) Vec<Change<R>>);
 
-impl<R> Changes<R> {
+impl<R: Resource> Changes<R> {
     /// Two changes of one field contradict each other.
     pub(crate) fn repeated_field(&self) -> Option<&'static str> {
         self.0.iter().enumerate().find_map(|(index, change)| {
@@ -87,7 +115,7 @@ impl<R> Changes<R> {
     }
 }
 
-impl<R> Serialize for Changes<R> {
+impl<R: Resource> Serialize for Changes<R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for change in &self.0 {

@@ -6,6 +6,7 @@ mod methods;
 mod pages;
 mod rows;
 mod unblock;
+mod writes;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};

@@ -52,7 +52,7 @@ impl<R: Resource, C: Clone> Crud<R, C> {
         Operation::new(verb, R::NAME)
     }
 
-    fn call<T>(&self, request: Result<Request<T>, Error>) -> Call<T, C> {
+    pub(crate) fn call<T>(&self, request: Result<Request<T>, Error>) -> Call<T, C> {
         let request = request.map(|request| match R::CAPABILITY {
             Some(capability) => request.needing(capability),
             None => request,

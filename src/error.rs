@@ -111,6 +111,18 @@ pub enum ErrorKind {
     ///
     /// *What to do:* check what the endpoint allows.
     MethodNotAllowed,
+    /// The record has changed since it was fetched, so it was left alone; see
+    /// [`Edit::if_unmodified`](crate::Edit::if_unmodified). The message says what is known of who
+    /// changed it, and when.
+    ///
+    /// *What to do:* fetch it again, look at it, and decide anew.
+    Conflict,
+    /// The server answered a write with success, but the record that it returned does not have all that
+    /// was sent. It drops in silence what the user may not set.
+    ///
+    /// *What to do:* the message names the fields. All others were changed. Ask somebody with the
+    /// rights for these.
+    NotApplied,
     /// The server rejected the data or a filter.
     ///
     /// *What to do:* [`Error::field_errors`] says what is wrong with which field.
@@ -301,6 +313,12 @@ impl Error {
         self
     }
 
+    /// Says that nothing was written, whatever has become of the request.
+    pub(crate) fn without_effect(mut self) -> Self {
+        self.0.may_have_been_sent = false;
+        self
+    }
+
     pub(crate) fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
@@ -312,6 +330,15 @@ impl Error {
         let is_long = note.len() > NOTE_LIMIT;
         self.0.note = Some(if is_long { shortened(&note, NOTE_LIMIT).into() } else { note });
         self
+    }
+
+    /// Says more, after what is said already.
+    pub(crate) fn with_remark(self, remark: &str) -> Self {
+        let note = match &self.0.note {
+            Some(note) => format!("{note}; {remark}"),
+            None => remark.to_owned(),
+        };
+        self.with_note(note)
     }
 
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
@@ -395,6 +422,15 @@ impl Error {
     /// By which step or reference a batch job failed. Nothing that the job had done was kept.
     pub fn batch_failure(&self) -> Option<&BatchFailure> {
         self.0.failure.as_ref()
+    }
+
+    /// The server says that there is such a record already: a name is taken, or a pair of keys.
+    pub(crate) fn is_not_unique(&self) -> bool {
+        let complains = |text: &String| {
+            text.ends_with("already exists.") || text.ends_with("must make a unique set.")
+        };
+        self.kind() == ErrorKind::Validation
+            && self.field_errors().any(|(_, complaints)| complaints.iter().any(complains))
     }
 
     /// No such record.

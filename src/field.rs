@@ -32,15 +32,18 @@ mod comparand;
 mod info;
 mod value;
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Serialize;
+use serde_json::Value;
 
 pub use self::comparand::Comparand;
 pub use self::info::FieldInfo;
 #[doc(hidden)]
-pub use self::info::{Otherwise, Probe, Reader, Unread};
+pub use self::info::{AsJson, Otherwise, Probe, Reader, Unread};
 pub use self::value::{Column, Dated, Listable, Nullable, Ordered, Scalar, Textual, Timed};
 use crate::capability::{FieldName, ServerVersion};
 use crate::change::Change;
@@ -130,6 +133,10 @@ pub enum Reading<'a> {
     Value(Comparand<'a>),
     /// Null.
     Null,
+    /// These keys of other records, in no order: the server keeps none.
+    Keys(BTreeSet<u64>),
+    /// What is no single value, as JSON.
+    Json(Cow<'a, Value>),
     /// Not to be told from the record, which may lack what the server filters by.
     Unknown,
 }
@@ -141,13 +148,20 @@ pub(crate) type Read<R> = for<'a> fn(&'a <R as Resource>::Model) -> Reading<'a>;
 pub struct Field<R: Resource, V, A = ReadWrite> {
     name: FieldName,
     read: Read<R>,
+    /// Whether `read` is more than a stand-in.
+    is_read: bool,
     types: PhantomData<fn() -> (R, V, A)>,
 }
 
 impl<R: Resource, V, A> Field<R, V, A> {
     /// The handle of the field that is called `wire_name` on the wire.
     pub const fn new(wire_name: &'static str) -> Self {
-        Self { name: FieldName::new(wire_name), read: |_| Reading::Unknown, types: PhantomData }
+        Self {
+            name: FieldName::new(wire_name),
+            read: |_| Reading::Unknown,
+            is_read: false,
+            types: PhantomData,
+        }
     }
 
     /// The same field, of servers since this version: older ones ignore it.
@@ -157,7 +171,8 @@ impl<R: Resource, V, A> Field<R, V, A> {
     }
 
     /// The same field, with the way to read it off a record, by which
-    /// [`Filter::matches`](crate::Filter::matches) can tell without asking the server.
+    /// [`Filter::matches`](crate::Filter::matches) can tell without asking the server, and
+    /// [`Change::differs_from`] whether there is anything to change.
     ///
     /// ```
     /// use keystone_client::Id;
@@ -192,7 +207,7 @@ impl<R: Resource, V, A> Field<R, V, A> {
     /// assert_eq!(ClusterName::FIELDS.name.eq("atlas").matches(&atlas), Some(true));
     /// ```
     pub const fn reading(self, read: for<'a> fn(&'a R::Model) -> Reading<'a>) -> Self {
-        Self { read, ..self }
+        Self { read, is_read: true, ..self }
     }
 
     /// The name on the wire.
@@ -241,7 +256,8 @@ impl<R: Resource, V, A> Field<R, V, A> {
         V: Serialize,
         A: Writable,
     {
-        Change::new(self.name, &value.into_input(), A::SECRET)
+        let change = Change::new(self.name, &value.into_input(), A::SECRET);
+        if self.is_read { change.reading(self.read) } else { change }
     }
 
     /// Ascending order by this field. Foreign keys order by key.

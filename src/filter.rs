@@ -6,7 +6,7 @@ mod semantics;
 
 use std::fmt;
 
-pub(crate) use self::condition::{Condition, Test, misread_text};
+pub(crate) use self::condition::{Condition, Test, misread_text, trimmed, trimmed_input};
 pub(crate) use self::lookup::{Class, Lookup};
 pub use self::semantics::MatchSemantics;
 use crate::capability::FieldName;
@@ -67,6 +67,10 @@ impl<R: Resource> Filter<R> {
     /// Whether it holds for a record that is at hand, by the rules of a server of this kind.
     pub fn matches_with(&self, record: &R::Model, semantics: &MatchSemantics) -> Option<bool> {
         all_match(&self.conditions, record, semantics)
+    }
+
+    pub(crate) fn conditions(&self) -> &[Condition<R>] {
+        &self.conditions
     }
 
     pub(crate) fn into_conditions(self) -> Vec<Condition<R>> {

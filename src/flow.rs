@@ -15,6 +15,7 @@ mod renew;
 mod store;
 mod transmit;
 mod version;
+mod writes;
 
 use std::borrow::Cow;
 use std::future::Future;

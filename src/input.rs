@@ -51,11 +51,61 @@ impl<V> Input<V> {
         }
     }
 
+    /// An input of what `change` makes of the value, if it is at hand; a reference stays what it is.
+    ///
+    /// ```
+    /// use keystone_client::resources::NewTeam;
+    ///
+    /// let new = NewTeam::new(" Folding ");
+    /// let name = new.name.map(|name| name.trim().to_owned());
+    /// assert_eq!(name.value().unwrap(), "Folding");
+    /// ```
+    #[must_use]
+    pub fn map(self, change: impl FnOnce(V) -> V) -> Self {
+        match self.0 {
+            State::Given(value) => Self::given(change(value)),
+            State::Pending(_) => self,
+        }
+    }
+
     /// The value, or the JSON with references in it.
     pub(crate) fn into_value(self) -> Result<V, Value> {
         match self.0 {
             State::Given(value) => Ok(value),
             State::Pending(json) => Err(json),
+        }
+    }
+}
+
+/// Lists of keys.
+impl<R> Input<Vec<Id<R>>> {
+    /// Keys and steps of a batch job in one list. Lists of keys alone need no more than an array.
+    ///
+    /// ```
+    /// # use keystone_client::{resources::*, sandbox::Sandbox};
+    /// use keystone_client::{Id, Input, Link};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// let mut batch = client.batch();
+    /// let ada = batch.add(client.users().create(NewUser::new("ada", "a long password")));
+    /// let assignees = [Link::from(Id::new(1)), ada.into()];
+    /// batch.add(client.requests().update(Id::new(7), |r| [r.assignees.set(Input::list(assignees))]));
+    /// # Ok(()) }
+    /// ```
+    // A method rather than conversions of lists: with more of them than one, an empty list could be
+    // of any type.
+    pub fn list<L: Into<Link<R>>>(links: impl IntoIterator<Item = L>) -> Self {
+        let links: Vec<Link<R>> = links.into_iter().map(Into::into).collect();
+        let all: Option<Vec<Id<R>>> = links.iter().map(|link| link.value().copied()).collect();
+        match all {
+            Some(ids) => Self::given(ids),
+            None => Self::pending(Value::Array(
+                links
+                    .into_iter()
+                    .map(|link| link.into_value().map_or_else(|json| json, |id| id.get().into()))
+                    .collect(),
+            )),
         }
     }
 }
@@ -168,26 +218,5 @@ impl<R, const N: usize> IntoInput<Vec<Id<R>>> for [Id<R>; N] {
 impl<R> IntoInput<Vec<Id<R>>> for &[Id<R>] {
     fn into_input(self) -> Input<Vec<Id<R>>> {
         Input::given(self.to_vec())
-    }
-}
-
-/// Keys and references may stand in one list.
-impl<R> IntoInput<Vec<Id<R>>> for Vec<Link<R>> {
-    fn into_input(self) -> Input<Vec<Id<R>>> {
-        let all: Option<Vec<Id<R>>> = self.iter().map(|link| link.value().copied()).collect();
-        match all {
-            Some(ids) => Input::given(ids),
-            None => Input::pending(Value::Array(
-                self.into_iter()
-                    .map(|link| link.into_value().map_or_else(|json| json, |id| id.get().into()))
-                    .collect(),
-            )),
-        }
-    }
-}
-
-impl<R, const N: usize> IntoInput<Vec<Id<R>>> for [Link<R>; N] {
-    fn into_input(self) -> Input<Vec<Id<R>>> {
-        Vec::from(self).into_input()
     }
 }

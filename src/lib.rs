@@ -34,7 +34,10 @@ mod change;
 mod client;
 pub mod credentials;
 mod crud;
+mod difference;
 pub mod drift;
+mod edit;
+mod ensure;
 mod error;
 pub mod field;
 mod filter;
@@ -70,6 +73,8 @@ pub use self::client::{
     BulkFuture, CallFuture, ClientBuilder, KeystoneClient, Legacy, Pages, Rows,
 };
 pub use self::crud::Crud;
+pub use self::edit::{Edit, Edited};
+pub use self::ensure::{Ensure, Ensured, Outcome};
 pub use self::error::{Error, ErrorKind};
 pub use self::filter::{Filter, MatchSemantics};
 pub use self::id::Id;

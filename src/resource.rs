@@ -11,7 +11,9 @@ use serde::de::DeserializeOwned;
 use crate::body::ToBody;
 use crate::capability::Capability;
 use crate::field::FieldInfo;
+use crate::filter::Filter;
 use crate::id::Id;
+use crate::resources::History;
 
 /// A kind of record that the server keeps under one path.
 ///
@@ -100,10 +102,40 @@ pub trait Resource: Sized + 'static {
     /// The primary key of a record; `None` where [`HAS_ID`](Self::HAS_ID) is `false`.
     fn id(model: &Self::Model) -> Option<Id<Self>>;
 
+    /// The changes of a record, if records carry them. By the newest of them is known whether a record
+    /// has changed since it was fetched.
+    fn history(model: &Self::Model) -> Option<&History> {
+        let _ = model;
+        None
+    }
+
     /// What tells a record from all others of a list, by which one that comes twice is known. It is
     /// asked for where there is no key; `None` if nothing does.
     fn identity(model: &Self::Model) -> Option<u64> {
         Self::id(model).map(Id::get)
+    }
+}
+
+/// Finds the history among the fields of a model.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct HistoryIn<'a, T>(pub &'a T);
+
+#[doc(hidden)]
+impl<'a> HistoryIn<'a, History> {
+    pub fn history(self) -> Option<&'a History> {
+        Some(self.0)
+    }
+}
+
+#[doc(hidden)]
+pub trait NoHistory<'a> {
+    fn history(self) -> Option<&'a History>;
+}
+
+impl<'a, T> NoHistory<'a> for HistoryIn<'a, T> {
+    fn history(self) -> Option<&'a History> {
+        None
     }
 }
 
@@ -122,6 +154,61 @@ pub trait Retrieve: Resource {}
 pub trait Create: Resource {
     /// What it takes: whatever serialises travels as JSON, and files as [`ToBody`] says.
     type New: ToBody;
+}
+
+/// Records can be known by what they are about, without their keys; see
+/// [`Crud::ensure`](crate::Crud::ensure).
+///
+/// ```
+/// use keystone_client::resource::NaturalKey;
+/// use keystone_client::{Filter, Id, Outcome, Resource, sandbox::Sandbox};
+///
+/// keystone_client::resource! {
+///     /// A cluster, as far as this program is interested.
+///     pub struct Machine("machine", "allocations/clusters");
+///     fields MachineFields;
+///     new NewMachine;
+///     verbs [Retrieve, Update];
+///
+///     read_only {
+///         /// Primary key.
+///         id: Id<Machine>,
+///     }
+///     required {
+///         /// Unique name.
+///         name: String,
+///     }
+/// }
+///
+/// impl NaturalKey for Machine {
+///     fn key(new: &NewMachine) -> Filter<Self> {
+///         Self::FIELDS.name.eq(new.name.clone().map(|name| name.trim().to_owned()))
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// let machines = client.resource::<Machine>();
+/// let ensured = machines.ensure(NewMachine::new("atlas"), |_| []).send()?;
+/// assert_eq!(ensured.outcome(), Outcome::Created);
+/// # Ok(()) }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` has no natural key",
+    label = "say by which filter it is found, with `ensure_by`"
+)]
+pub trait NaturalKey: Create {
+    /// The filter that finds the record that `new` would be, and no other. The server cuts blanks off
+    /// both ends of a text, and so has the filter to.
+    fn key(new: &Self::New) -> Filter<Self>;
+
+    /// A filter that finds what the server would take for the same record although its key differs. It
+    /// makes a refusal easier to understand.
+    fn rivals(new: &Self::New) -> Option<Filter<Self>> {
+        let _ = new;
+        None
+    }
 }
 
 /// Records can be changed in part: `PATCH {path}/{id}/`.

@@ -240,19 +240,6 @@ macro_rules! keys {
                     value.into_input()
                 }
             }
-
-            impl<R: Resource, const N: usize> IntoInput<Vec<Id<R>>> for [$type<R::Model>; N] {
-                fn into_input(self) -> Input<Vec<Id<R>>> {
-                    self.map(Input::<Id<R>>::from).into_input()
-                }
-            }
-
-            impl<R: Resource> IntoInput<Vec<Id<R>>> for Vec<$type<R::Model>> {
-                fn into_input(self) -> Input<Vec<Id<R>>> {
-                    let links: Vec<Input<Id<R>>> = self.into_iter().map(Input::from).collect();
-                    links.into_input()
-                }
-            }
         )+
     };
 }

@@ -40,6 +40,8 @@ impl ErrorKind {
             Self::ListChanged => "the list has changed",
             Self::UnknownEndpoint => "the server does not know this path",
             Self::MethodNotAllowed => "method not allowed",
+            Self::Conflict => "the record has changed since it was fetched",
+            Self::NotApplied => "the server did not apply all that was sent",
             Self::Validation => "the server rejected the request",
             Self::UnresolvedReference => "a reference cannot be resolved",
             Self::Throttled => "too many calls",

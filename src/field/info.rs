@@ -1,9 +1,14 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde_json::Value;
 
 use super::{Access, Column, Dated, Listable, Ordered, Reading, Textual, Timed, read};
 use crate::capability::{FieldName, ServerVersion};
 use crate::filter::{Class, Lookup};
+use crate::id::Id;
 
 /// What the server understands of a field, for programs that learn names at run time.
 ///
@@ -133,7 +138,8 @@ impl<R, V> Probe<R, V> {
     }
 }
 
-/// Reads the value of a field off a record, if it is one that can be compared; works as [`Probe`].
+/// Reads the value of a field off a record; works as [`Probe`]: as a value that can be compared if it
+/// is one, else as keys, else as JSON.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Reader<'a, T>(pub &'a T);
@@ -146,12 +152,49 @@ impl<'a, T: Column> Reader<'a, T> {
 }
 
 #[doc(hidden)]
-pub trait Unread<'a> {
+impl<'a, R> Reader<'a, Vec<Id<R>>> {
+    pub fn read(self) -> Reading<'a> {
+        Reading::Keys(self.0.iter().map(|id| id.get()).collect())
+    }
+}
+
+/// Keys of records that are no resource of the API.
+#[doc(hidden)]
+impl<'a> Reader<'a, Vec<u64>> {
+    pub fn read(self) -> Reading<'a> {
+        Reading::Keys(self.0.iter().copied().collect())
+    }
+}
+
+#[doc(hidden)]
+impl<'a> Reader<'a, Value> {
+    pub fn read(self) -> Reading<'a> {
+        Reading::Json(Cow::Borrowed(self.0))
+    }
+}
+
+#[doc(hidden)]
+pub trait AsJson<'a> {
     fn read(self) -> Reading<'a>;
 }
 
-impl<'a, T> Unread<'a> for Reader<'a, T> {
+impl<'a, T: Serialize> AsJson<'a> for Reader<'a, T> {
     fn read(self) -> Reading<'a> {
+        match serde_json::to_value(self.0) {
+            Ok(value) => Reading::Json(Cow::Owned(value)),
+            Err(_) => Reading::Unknown,
+        }
+    }
+}
+
+/// One reference farther away, so that it is taken last.
+#[doc(hidden)]
+pub trait Unread<'a> {
+    fn read(&self) -> Reading<'a>;
+}
+
+impl<'a, T> Unread<'a> for Reader<'a, T> {
+    fn read(&self) -> Reading<'a> {
         Reading::Unknown
     }
 }

@@ -117,6 +117,19 @@ impl<R: Resource> Condition<R> {
         })
     }
 
+    /// What it wants the field to be, where it is met by one value only.
+    pub(crate) fn only(&self) -> Option<Reading<'_>> {
+        match (self.lookup, &self.test) {
+            (Lookup::Equal, Test::Value(value)) => Some(Reading::Value(value.clone())),
+            (Lookup::In, Test::Values(values)) => match values.as_slice() {
+                [value] => Some(Reading::Value(value.clone())),
+                _ => None,
+            },
+            (Lookup::IsNull, Test::Value(Comparand::Boolean(true))) => Some(Reading::Null),
+            _ => None,
+        }
+    }
+
     pub(crate) fn matches_nothing(&self) -> bool {
         self.test == Test::Nothing
     }
@@ -130,14 +143,14 @@ impl<R: Resource> Condition<R> {
             Test::Value(_) | Test::Values(_) | Test::Part(_) => {}
         }
         let value = match ((self.read)(record), self.lookup) {
-            (Reading::Unknown, _) => return None,
-            (reading, Lookup::IsNull) => {
+            (reading, Lookup::IsNull) if reading != Reading::Unknown => {
                 let is_null = reading == Reading::Null;
                 return Some(self.test == Test::Value(Comparand::Boolean(is_null)));
             }
             // What is null differs from everything.
             (Reading::Null, lookup) => return Some(lookup.is_negated()),
             (Reading::Value(value), _) => value,
+            (Reading::Keys(_) | Reading::Json(_) | Reading::Unknown, _) => return None,
         };
         Some(self.holds(&value, semantics) != self.lookup.is_negated())
     }
@@ -338,13 +351,23 @@ fn misread(value: &Comparand<'_>) -> Option<&'static str> {
 pub(crate) fn misread_text(text: &str) -> Option<&'static str> {
     if text.is_empty() {
         Some("the server ignores an empty value and would return every record")
-    } else if text.trim_matches(is_blank) != text {
+    } else if trimmed(text) != text {
         Some("the server trims blanks at both ends of a value")
     } else if text.contains('\0') {
         Some("the server refuses NUL characters")
     } else {
         None
     }
+}
+
+/// The text as the server keeps it: without blanks at either end.
+pub(crate) fn trimmed(text: &str) -> &str {
+    text.trim_matches(is_blank)
+}
+
+/// The same of what a new record is to have.
+pub(crate) fn trimmed_input(text: &Input<String>) -> Input<String> {
+    text.clone().map(|text| trimmed(&text).to_owned())
 }
 
 /// What the server takes for blanks: more than Unicode does.

@@ -111,6 +111,10 @@ macro_rules! resource {
             fn id(model: &Self) -> ::core::option::Option<$crate::Id<Self>> {
                 ::core::option::Option::Some(model.id)
             }
+
+            fn history(model: &Self) -> ::core::option::Option<&$crate::resources::History> {
+                $fields::history(model)
+            }
         }
 
         $(impl $crate::resource::$verb for $model {})*
@@ -128,7 +132,7 @@ macro_rules! resource {
             $(.since($crate::capability::ServerVersion::of_literal($since)))?
             .reading(|model: &$model| {
                 #[allow(unused_imports, reason = "only for fields that cannot be compared")]
-                use $crate::field::Unread as _;
+                use $crate::field::{AsJson as _, Unread as _};
                 $crate::field::Reader(&model.$name).read()
             })
     };
@@ -228,6 +232,14 @@ macro_rules! resource {
         }
 
         impl $fields {
+            fn history(model: &$model) -> ::core::option::Option<&$crate::resources::History> {
+                #[allow(unused_imports, reason = "only for fields that are no history")]
+                use $crate::resource::NoHistory as _;
+                let _ = model;
+                ::core::option::Option::None
+                    $($(.or($crate::resource::HistoryIn(&model.$cp).history()))*)?
+            }
+
             const SECRETS: &'static [&'static str] =
                 &[$($($crate::resource!(@wire $wo $($wo_wire)?),)*)?];
 
@@ -246,8 +258,8 @@ macro_rules! resource {
                     [$crate::resource!(@wire $re $($re_wire)?)] [$($re_since)?]),)*)?
                 $($($op: $crate::resource!(@handle $model $op
                     [$crate::resource!(@wire $op $($op_wire)?)] [$($op_since)?]),)*)?
-                $($($un: $crate::field::Field::new($crate::resource!(@wire $un $($un_wire)?))
-                    $(.since($crate::capability::ServerVersion::of_literal($un_since)))?,)*)?
+                $($($un: $crate::resource!(@handle $model $un
+                    [$crate::resource!(@wire $un $($un_wire)?)] [$($un_since)?]),)*)?
                 $($($wo: $crate::field::Field::new($crate::resource!(@wire $wo $($wo_wire)?))
                     $(.since($crate::capability::ServerVersion::of_literal($wo_since)))?,)*)?
             };

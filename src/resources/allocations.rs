@@ -8,7 +8,9 @@ use super::{
     AllocationSummary, AttachmentSummary, ClusterSummary, CommentSummary, Grant, GrantSummary,
     History, Publication, PublicationSummary, RequestSummary, Team, TeamSummary, User, UserSummary,
 };
+use crate::filter::{Filter, trimmed_input};
 use crate::id::Id;
+use crate::resource::{NaturalKey, Resource};
 
 codes! {
     /// Where an allocation request stands.
@@ -313,5 +315,12 @@ crate::resource! {
         request_summary = "_request": Option<RequestSummary>,
         /// Changes, newest first.
         history = "_history": History [default],
+    }
+}
+
+/// By name, which is case-sensitive.
+impl NaturalKey for Cluster {
+    fn key(new: &NewCluster) -> Filter<Self> {
+        Self::FIELDS.name.eq(trimmed_input(&new.name))
     }
 }

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 
 use super::codes::codes;
 use super::{History, TeamRole, TeamSummary, UserRole, UserSummary};
+use crate::filter::{Filter, trimmed_input};
 use crate::id::Id;
+use crate::resource::{NaturalKey, Resource};
 
 codes! {
     /// What a member may do in a team.
@@ -155,5 +157,71 @@ crate::resource! {
         team_summary = "_team": Option<TeamSummary>,
         /// Changes, newest first.
         history = "_history": History [default],
+    }
+}
+
+/// By user name, which is case-sensitive.
+impl NaturalKey for User {
+    fn key(new: &NewUser) -> Filter<Self> {
+        Self::FIELDS.username.eq(trimmed_input(&new.username))
+    }
+}
+
+/// By name, which is case-sensitive. A team whose name differs but makes the same slug, as `Team 1` and
+/// `team-1` do, is another one; the server refuses to have both.
+impl NaturalKey for Team {
+    fn key(new: &NewTeam) -> Filter<Self> {
+        Self::FIELDS.name.eq(trimmed_input(&new.name))
+    }
+
+    fn rivals(new: &NewTeam) -> Option<Filter<Self>> {
+        new.name.value().and_then(|name| slug(name)).map(|slug| Self::FIELDS.slug.eq(slug))
+    }
+}
+
+/// By user and team, both of which have to exist.
+impl NaturalKey for Membership {
+    fn key(new: &NewMembership) -> Filter<Self> {
+        Self::FIELDS.user.eq(new.user.clone()).and(Self::FIELDS.team.eq(new.team.clone()))
+    }
+}
+
+/// The slug that the server makes of a name. It takes other letters than those of ASCII apart first, so
+/// of names with such letters it is not known here.
+fn slug(name: &str) -> Option<String> {
+    if !name.is_ascii() {
+        return None;
+    }
+    let mut slug = String::with_capacity(name.len());
+    for letter in name.chars() {
+        match letter {
+            '-' | '\t'..='\r' | '\x1c'..=' ' if !slug.ends_with('-') => slug.push('-'),
+            '_' => slug.push('_'),
+            _ if letter.is_ascii_alphanumeric() => slug.push(letter.to_ascii_lowercase()),
+            _ => {}
+        }
+    }
+    Some(slug.trim_matches(['-', '_']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slug;
+
+    #[test]
+    fn slugs_are_those_of_the_server() {
+        for (name, expected) in [
+            ("Team 1", "team-1"),
+            ("team  1!", "team-1"),
+            ("team -\t- 1", "team-1"),
+            ("__Team_A__", "team_a"),
+            ("a !b", "a-b"),
+            ("a - ! - b", "a-b"),
+            ("!?", ""),
+            ("\x1fa\x0bb", "a-b"),
+        ] {
+            assert_eq!(slug(name).as_deref(), Some(expected), "{name}");
+        }
+        assert_eq!(slug("Équipe"), None);
     }
 }

@@ -8,8 +8,11 @@ pub(crate) mod tls;
 use std::collections::BTreeSet;
 
 use http::{HeaderValue, StatusCode, header};
+use keystone_client::resource::{Create, Update};
 use keystone_client::testing::{Exchange, Scripted};
-use keystone_client::{Bulk, BulkReport, Call, Error, RetryPolicy, blocking};
+use keystone_client::{
+    Bulk, BulkReport, Call, Edit, Edited, Ensure, Ensured, Error, RetryPolicy, blocking,
+};
 use serde_json::{Value, json};
 
 pub(crate) const BASE: &str = "https://keystone.test";
@@ -29,6 +32,20 @@ impl<T> Finish for Call<T, blocking::KeystoneClient> {
 
 impl<T: 'static> Finish for Bulk<T, blocking::KeystoneClient> {
     type Output = BulkReport<T>;
+    fn finish(self) -> Self::Output {
+        self.send()
+    }
+}
+
+impl<R: Update> Finish for Edit<R, blocking::KeystoneClient> {
+    type Output = Result<Edited<R::Model>, Error>;
+    fn finish(self) -> Self::Output {
+        self.send()
+    }
+}
+
+impl<R: Create + Update> Finish for Ensure<R, blocking::KeystoneClient> {
+    type Output = Result<Ensured<R::Model>, Error>;
     fn finish(self) -> Self::Output {
         self.send()
     }

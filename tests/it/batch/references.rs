@@ -11,7 +11,7 @@ use keystone_client::resources::{
     NewMembership, NewTeam, Team, User,
 };
 use keystone_client::testing::from_fn;
-use keystone_client::{ErrorKind, Id, Link};
+use keystone_client::{ErrorKind, Id, Input, Link};
 use serde_json::{Value, json};
 
 use super::recordings::Job;
@@ -46,9 +46,9 @@ fn steps_stand_for_keys_in_bodies_paths_and_filters() {
     let team = job.add(client.teams().create(NewTeam::new("Folding")));
     let new = NewMembership::new(user, team, MembershipRole::Owner);
     let membership = job.add(client.memberships().create(new));
-    let new = NewAllocationRequest::new("Title", "Text", user, team).assignees([user]);
+    let new = NewAllocationRequest::new("Title", "Text", user, team).assignees(Input::list([user]));
     let request = job.add(client.requests().create(new));
-    let both: Vec<Link<User>> = vec![Id::new(3).into(), user.into()];
+    let both = Input::list([Link::<User>::from(Id::new(3)), user.into()]);
     job.add(client.requests().update(request, |r| [r.assignees.set(both), r.team.set(team)]));
     job.add(client.memberships().delete(membership));
     job.add(client.grants().filter(|g| g.team.eq(team)).page(5, 0));

@@ -1,0 +1,28 @@
+use super::{KeystoneClient, run};
+use crate::edit::{Edit, Edited};
+use crate::ensure::{Ensure, Ensured};
+use crate::error::Error;
+use crate::resource::{Create, Update};
+
+impl<R: Update> Edit<R, KeystoneClient> {
+    /// Sends it and waits for the end.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the call, what happened on the way, or what the server refused; and what
+    /// [`if_unmodified`](Self::if_unmodified) and [`verified`](Self::verified) say.
+    pub fn send(self) -> Result<Edited<R::Model>, Error> {
+        run(self.client.inner.core.edit(&self.client, self.plan?))
+    }
+}
+
+impl<R: Create + Update> Ensure<R, KeystoneClient> {
+    /// Sends it and waits for the end.
+    ///
+    /// # Errors
+    ///
+    /// What [`Crud::ensure_by`](crate::Crud::ensure_by) says.
+    pub fn send(self) -> Result<Ensured<R::Model>, Error> {
+        run(self.client.inner.core.ensure(&self.client, self.plan?))
+    }
+}

@@ -1,0 +1,347 @@
+//! Changes of a record that was fetched: only what differs is sent.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::call::Call;
+use crate::change::Change;
+use crate::crud::Crud;
+use crate::difference::{different, moved, not_applied};
+use crate::error::{Error, ErrorKind};
+use crate::request::{CallOptions, Operation, Request};
+use crate::resource::{Resource, Retrieve, Update};
+use crate::resources::{AuditAction, History, HistoryEntry};
+use crate::retry::RetryPolicy;
+
+/// Options of what takes several requests: they hold for each of them.
+macro_rules! options_of_each_request {
+    () => {
+        /// Bounds each attempt of each request; see [`Call::timeout`](crate::Call::timeout).
+        pub fn timeout(self, timeout: Duration) -> Self {
+            self.with_options(|options| options.timeout = Some(timeout))
+        }
+
+        /// Sets how often and how patiently each request is repeated; see
+        /// [`Call::retry`](crate::Call::retry).
+        pub fn retry(self, policy: RetryPolicy) -> Self {
+            self.with_options(|options| options.retry = Some(policy))
+        }
+
+        /// Sets the id under which the server logs the requests; see
+        /// [`Call::correlation_id`](crate::Call::correlation_id).
+        pub fn correlation_id(self, id: Uuid) -> Self {
+            self.with_options(|options| options.correlation_id = Some(id))
+        }
+
+        fn with_options(mut self, change: impl FnOnce(&mut CallOptions)) -> Self {
+            if let Ok(plan) = &mut self.plan {
+                change(&mut plan.options);
+            }
+            self
+        }
+    };
+}
+
+pub(crate) use options_of_each_request;
+
+/// What has become of an [edit](Crud::edit).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Edited<M> {
+    /// Something differed and was sent.
+    Changed {
+        /// The record as the server returned it.
+        record: M,
+        /// The names on the wire of the fields that were sent.
+        fields: Vec<&'static str>,
+    },
+    /// Nothing differed, and nothing was sent. This is the record that was given.
+    Unchanged(M),
+}
+
+impl<M> Edited<M> {
+    /// The record as it is now, as far as is known.
+    pub fn record(&self) -> &M {
+        match self {
+            Self::Changed { record, .. } | Self::Unchanged(record) => record,
+        }
+    }
+
+    /// The same by itself.
+    pub fn into_record(self) -> M {
+        match self {
+            Self::Changed { record, .. } | Self::Unchanged(record) => record,
+        }
+    }
+
+    /// The names on the wire of the fields that were sent; none if nothing was.
+    pub fn fields(&self) -> &[&'static str] {
+        match self {
+            Self::Changed { fields, .. } => fields,
+            Self::Unchanged(_) => &[],
+        }
+    }
+
+    /// Whether anything was sent.
+    pub fn is_changed(&self) -> bool {
+        matches!(self, Self::Changed { .. })
+    }
+}
+
+/// Changes of a record at hand, not yet sent; made by [`Crud::edit`].
+///
+/// Send it with `.await` on the async client and with `.send()` on the blocking one.
+#[must_use = "an edit does nothing until it is sent: `.await` it, or `.send()?` it"]
+pub struct Edit<R: Resource, C> {
+    pub(crate) client: C,
+    pub(crate) plan: Result<EditPlan<R>, Error>,
+}
+
+/// What an edit comes down to.
+pub(crate) struct EditPlan<R: Resource> {
+    record: R::Model,
+    /// Those that differ.
+    changes: Vec<Change<R>>,
+    fetch: Option<Request<R::Model>>,
+    update: Request<R::Model>,
+    is_verified: bool,
+    options: CallOptions,
+}
+
+impl<R: Resource, C: Clone> Crud<R, C> {
+    /// Changes a record that was fetched: sends those of the changes that differ from the record, and
+    /// nothing if none does. See [`Change::differs_from`] for what differs; values that a record does
+    /// not show, such as a password, are always sent.
+    ///
+    /// As it is the record at hand that is compared with, what others have changed meanwhile stays in
+    /// the fields that are not sent; see [`Edit::if_unmodified`].
+    ///
+    /// ```
+    /// # use keystone_client::{resources::{NewGrant, NewTeam}, sandbox::Sandbox};
+    /// # use jiff::civil::date;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// # let team = client.create_team(NewTeam::new("Folding")).send()?;
+    /// # let new = NewGrant::new("Folding", "NSF", 1000, date(2026, 1, 1), team.id);
+    /// let grant = client.create_grant(new).send()?;
+    ///
+    /// let edited = client.grants().edit(&grant, |g| [g.title.set("Knots"), g.agency.set("NSF")]);
+    /// let edited = edited.send()?;
+    /// assert_eq!(edited.fields(), ["title"]);
+    ///
+    /// let grant = edited.into_record();
+    /// let edited = client.grants().edit(&grant, |g| [g.title.set("Knots")]).send()?;
+    /// assert!(!edited.is_changed()); // nothing was sent
+    /// # Ok(()) }
+    /// ```
+    pub fn edit<I>(&self, record: &R::Model, changes: impl FnOnce(&R::Fields) -> I) -> Edit<R, C>
+    where
+        R: Update<Model: Clone>,
+        I: IntoIterator<Item = Change<R>>,
+    {
+        let changes: Vec<Change<R>> = changes(&R::FIELDS).into_iter().collect();
+        let differing = different(record, changes.iter().cloned());
+        let request = match R::id(record) {
+            // First with all of them, so that what is wrong with one that does not differ is found, too.
+            Some(id) => self.update(id, |_| changes).into_request().and_then(|_| {
+                let call = self.update(id, |_| differing.clone());
+                call.into_request()
+            }),
+            None => Err(without_key(Operation::new("edit", R::NAME))),
+        };
+        let Call { client, request } = self.call(request);
+        let plan = request.map(|update| EditPlan {
+            record: record.clone(),
+            changes: differing,
+            fetch: None,
+            update,
+            is_verified: false,
+            options: CallOptions::default(),
+        });
+        Edit { client, plan }
+    }
+}
+
+pub(crate) fn without_key(operation: Operation) -> Error {
+    Error::new(ErrorKind::InvalidRequest, operation)
+        .with_note("the record has no key to change it by")
+}
+
+impl<R: Update, C> Edit<R, C> {
+    options_of_each_request!();
+
+    /// Leaves the record alone if it has changed since it was fetched: it is fetched again right before
+    /// the write and compared with the one given, by the newest entry of its history where the resource
+    /// has one, and by the fields named. If nothing differs there is nothing to write, and it is not
+    /// fetched.
+    ///
+    /// This narrows the time in which another's change can be overwritten to that between two requests;
+    /// it does not close it, as the server knows no conditional requests.
+    ///
+    /// ```
+    /// # use keystone_client::{ErrorKind, resources::NewCluster, sandbox::Sandbox};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// let cluster = client.create_cluster(NewCluster::new("atlas")).send()?;
+    /// client.update_cluster(cluster.id, |c| [c.enabled.set(false)]).send()?;
+    ///
+    /// let edit = client.clusters().edit(&cluster, |c| [c.description.set("CPU only")]);
+    /// let error = edit.if_unmodified().send().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Conflict);
+    /// assert!(error.to_string().contains("by admin, in enabled"));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Sending it fails with [`ErrorKind::Conflict`] if the record has changed, and with
+    /// [`ErrorKind::NotFound`] if it is gone. Nothing was written then.
+    pub fn if_unmodified(mut self) -> Self
+    where
+        R: Retrieve,
+    {
+        let fetch = |plan: EditPlan<R>| {
+            let id = R::id(&plan.record).ok_or_else(|| without_key(plan.update.operation()))?;
+            let mut fetch = Crud::<R, ()>::new(()).retrieve(id).into_request()?;
+            fetch.parts.operation = Operation::new("edit", R::NAME);
+            Ok(EditPlan { fetch: Some(fetch), ..plan })
+        };
+        self.plan = self.plan.and_then(fetch);
+        self
+    }
+
+    /// Checks that the server has done what it was told: it drops fields that the user may not set
+    /// without a word, such as `is_staff` for users who are not staff.
+    ///
+    /// # Errors
+    ///
+    /// Sending it fails with [`ErrorKind::NotApplied`] if the record that the server returns has not all
+    /// that was sent. The message names the fields; all others were changed.
+    pub fn verified(mut self) -> Self {
+        if let Ok(plan) = &mut self.plan {
+            plan.is_verified = true;
+        }
+        self
+    }
+}
+
+/// What an edit does next.
+pub(crate) enum EditStep<R: Resource> {
+    /// There is nothing to do.
+    Nothing(R::Model),
+    Write {
+        /// The record as it is now, and the error that it is if that is not what it was.
+        fetch: Option<Request<(R::Model, Error)>>,
+        before: R::Model,
+        changes: Vec<Change<R>>,
+        update: Request<R::Model>,
+    },
+}
+
+impl<R: Update> EditPlan<R> {
+    pub(crate) fn into_step(self) -> EditStep<R> {
+        if self.changes.is_empty() {
+            return EditStep::Nothing(self.record);
+        }
+        let fetch = self.fetch.map(|request| {
+            request.with_options(self.options.clone()).adapt(|response, decode| {
+                let conflict = response.error(ErrorKind::Conflict).without_effect();
+                decode(response).map(|record| (record, conflict))
+            })
+        });
+        let update = match self.is_verified {
+            true => verified(self.update, self.changes.clone()),
+            false => self.update,
+        };
+        EditStep::Write {
+            fetch,
+            before: self.record,
+            changes: self.changes,
+            update: update.with_options(self.options),
+        }
+    }
+}
+
+/// The same update, which fails if what is returned lacks what was sent.
+pub(crate) fn verified<R: Resource>(
+    request: Request<R::Model>,
+    sent: Vec<Change<R>>,
+) -> Request<R::Model> {
+    request.adapt(move |response, decode| {
+        let error = response.error(ErrorKind::NotApplied);
+        let record = decode(response)?;
+        match not_applied(&record, &sent).as_slice() {
+            [] => Ok(record),
+            fields => Err(error.with_note(format!(
+                "the record does not have what was sent for `{}`; the other fields were changed",
+                fields.join("`, `")
+            ))),
+        }
+    })
+}
+
+/// What has happened to a record between two looks at it, in words; `None` if nothing is known to
+/// have.
+pub(crate) fn modification<R: Resource>(
+    before: &R::Model,
+    after: &R::Model,
+    changes: &[Change<R>],
+) -> Option<String> {
+    let mut fields: BTreeSet<String> =
+        moved(before, after, changes).into_iter().map(str::to_owned).collect();
+    let mut by = String::new();
+    if let (Some(before), Some(after)) = (R::history(before), R::history(after)) {
+        match (writes(before), writes(after)) {
+            (Ok(known), Ok(entries)) => {
+                let last = known.iter().map(|entry| entry.id).max();
+                let newer: Vec<_> =
+                    entries.into_iter().filter(|entry| Some(entry.id) > last).collect();
+                if let Some(newest) = newer.first() {
+                    by = authorship(newest);
+                }
+                let changes = newer.iter().filter_map(|entry| entry.changes.as_ref());
+                fields.extend(changes.flat_map(|changes| changes.fields().map(str::to_owned)));
+            }
+            _ if before != after => by = "its history is another".to_owned(),
+            _ => {}
+        }
+    }
+    if fields.is_empty() && by.is_empty() {
+        return None;
+    }
+    let mut parts = Vec::new();
+    if !by.is_empty() {
+        parts.push(by);
+    }
+    if !fields.is_empty() {
+        parts.push(format!("in {}", fields.into_iter().collect::<Vec<_>>().join(", ")));
+    }
+    Some(format!("{}; nothing was written", parts.join(", ")))
+}
+
+/// The entries that stand for writes, newest first.
+fn writes(history: &History) -> Result<Vec<HistoryEntry>, Error> {
+    let mut entries = history.entries()?;
+    entries.retain(|entry| entry.action != AuditAction::Access);
+    Ok(entries)
+}
+
+fn authorship(entry: &HistoryEntry) -> String {
+    let actor = match &entry.actor_summary {
+        Some(actor) if !actor.display_name.is_empty() => &actor.display_name,
+        Some(actor) => &actor.username,
+        None => "somebody unknown",
+    };
+    format!("at {} by {actor}", entry.timestamp)
+}
+
+impl<R: Resource, C: fmt::Debug> fmt::Debug for Edit<R, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let changes = self.plan.as_ref().map(|plan| &plan.changes);
+        f.debug_struct("Edit").field("client", &self.client).field("changes", &changes).finish()
+    }
+}
