@@ -169,8 +169,9 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     ///
     /// What others do meanwhile:
     ///
-    /// - If the server refuses the new record because there is one by now, that is taken for the one
-    ///   that was there. This is certain for what the server keeps unique: user names, names of teams
+    /// - If the server refuses the new record because there is one by now, that is taken for one that
+    ///   was there. So is one that is there after the server has failed (500), as it does when two
+    ///   create the same at the very same moment. This is certain for what the server keeps unique: user names, names of teams
     ///   and clusters, members of a team, DOIs. Of other keys two programs may create a record each at
     ///   the same moment; the next run says so ([`ErrorKind::Ambiguous`]).
     /// - If the answer to the creation is lost, the record is looked for. If it is there, and as it

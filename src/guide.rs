@@ -3,6 +3,9 @@
 #[doc = include_str!("../docs/guide/lists.md")]
 pub mod lists {}
 
+#[doc = include_str!("../docs/guide/changing.md")]
+pub mod changing {}
+
 #[doc = include_str!("../docs/guide/authentication.md")]
 pub mod authentication {}
 

@@ -1,5 +1,7 @@
 //! Writes that take several requests.
 
+use http::StatusCode;
+
 use super::{Core, Effects};
 use crate::edit::{EditPlan, EditStep, Edited, modification};
 use crate::ensure::{EnsurePlan, Ensured};
@@ -47,7 +49,7 @@ impl Core {
                     Ok(record) => return Ok(Ensured::Created(record)),
                     Err(error) if !was_refused && is_worth_a_look(&error) => {
                         was_refused = true;
-                        is_perhaps_ours = !error.is_not_unique();
+                        is_perhaps_ours = !is_refusal(&error);
                         found = Some(self.look_again(effects, &plan, error).await?);
                     }
                     Err(error) => return Err(error),
@@ -105,6 +107,12 @@ impl Core {
         };
         Err(refusal.with_remark(&plan.remark_on_refusal(rival.as_ref())))
     }
+}
+
+/// Whether the server has answered that it did not create the record. It fails when two create the
+/// same at the very same moment.
+fn is_refusal(error: &Error) -> bool {
+    error.is_not_unique() || error.status() == Some(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// Whether the record may be there although its creation failed.

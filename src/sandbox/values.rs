@@ -44,6 +44,11 @@ pub(crate) fn read(store: &Store, column: &Column, value: &Json) -> Result<Cell,
     }
 }
 
+/// Python takes the separators of ASCII for blanks, too.
+fn is_blank(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
+}
+
 fn text(
     column: &Column,
     value: &Json,
@@ -55,7 +60,7 @@ fn text(
         Json::Integer(_) | Json::Float(_) => value.python_text(),
         _ => return Err(one("Not a valid string.")),
     };
-    let trimmed = text.trim();
+    let trimmed = text.trim_matches(is_blank);
     if trimmed.is_empty() && (trim || text.is_empty()) {
         return if column.blank {
             Ok(String::new())

@@ -6,6 +6,7 @@
 
 mod attachments;
 mod batch;
+mod changing;
 mod lists;
 mod renewal;
 

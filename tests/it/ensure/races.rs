@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use keystone_client::backend::{BackendError, BackendErrorKind};
 use keystone_client::resources::{NewCluster, NewTeam};
 use keystone_client::sandbox::Sandbox;
@@ -53,6 +53,14 @@ fn beaten(sandbox: &Sandbox, request: Request<Bytes>) -> Answer {
     Ok(sandbox.handle(request))
 }
 
+/// Two writes at the very same moment pass the check of the server, and its database refuses one.
+fn beaten_by_a_hair(sandbox: &Sandbox, request: Request<Bytes>) -> Answer {
+    beaten(sandbox, request)?;
+    let mut failure = Response::new(Bytes::from_static(b"<h1>Server Error (500)</h1>"));
+    *failure.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    Ok(failure)
+}
+
 fn answer_lost(sandbox: &Sandbox, request: Request<Bytes>) -> Answer {
     assert!(sandbox.handle(request).status().is_success());
     Err(BackendError::new(BackendErrorKind::Closed, "the connection was closed"))
@@ -73,15 +81,17 @@ fn deleted_before(sandbox: &Sandbox, request: Request<Bytes>) -> Answer {
 both_colours! {
     fn whoever_comes_second_finds_the_record_of_the_first() {
         for (description, outcome) in [("theirs", Outcome::Unchanged), ("ours", Outcome::Changed)] {
-            let sandbox = Sandbox::new();
-            let client = client!(meddled(&sandbox, Method::POST, &[beaten]));
-            go!(client.login("admin", "admin-password")).unwrap();
-            let new = NewCluster::new("atlas").description(description);
-            let ensured =
-                go!(client.clusters().ensure(new, |c| c.description.set(description))).unwrap();
-            assert_eq!(ensured.outcome(), outcome);
-            assert_eq!(ensured.record().description.as_deref(), Some(description));
-            assert_eq!(go!(client.clusters().list().all()).unwrap().len(), 1);
+            for turn in [beaten as Turn, beaten_by_a_hair] {
+                let sandbox = Sandbox::new();
+                let client = client!(meddled(&sandbox, Method::POST, &[turn]));
+                go!(client.login("admin", "admin-password")).unwrap();
+                let new = NewCluster::new("atlas").description(description);
+                let ensured = client.clusters().ensure(new, |c| c.description.set(description));
+                let ensured = go!(ensured).unwrap();
+                assert_eq!(ensured.outcome(), outcome);
+                assert_eq!(ensured.record().description.as_deref(), Some(description));
+                assert_eq!(go!(client.clusters().list().all()).unwrap().len(), 1);
+            }
         }
     }
 
@@ -120,7 +130,7 @@ both_colours! {
                 *looks += 1;
                 if *looks == 2 {
                     let mut refusal = Response::new(Bytes::from_static(b"{\"detail\":\"no\"}"));
-                    *refusal.status_mut() = http::StatusCode::FORBIDDEN;
+                    *refusal.status_mut() = StatusCode::FORBIDDEN;
                     return Ok(refusal);
                 }
             }
