@@ -229,24 +229,26 @@ impl<R: Update, C> Edit<R, C> {
     }
 }
 
-/// What an edit does next.
-pub(crate) enum EditStep<R: Resource> {
-    /// There is nothing to do.
-    Nothing(R::Model),
-    Write {
-        /// The record as it is now, and the error that it is if that is not what it was.
-        fetch: Option<Request<(R::Model, Error)>>,
-        before: R::Model,
-        changes: Vec<Change<R>>,
-        update: Request<R::Model>,
-    },
+/// What an edit sends.
+pub(crate) struct EditWrite<R: Resource> {
+    /// The record as it is now, and the error that it is if that is not what it was.
+    pub(crate) fetch: Option<Request<(R::Model, Error)>>,
+    pub(crate) before: R::Model,
+    pub(crate) changes: Vec<Change<R>>,
+    pub(crate) update: Request<R::Model>,
 }
 
 impl<R: Update> EditPlan<R> {
-    pub(crate) fn into_step(self) -> EditStep<R> {
-        if self.changes.is_empty() {
-            return EditStep::Nothing(self.record);
-        }
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    pub(crate) fn into_record(self) -> R::Model {
+        self.record
+    }
+
+    pub(crate) fn into_write(self) -> EditWrite<R> {
         let fetch = self.fetch.map(|request| {
             request.with_options(self.options.clone()).adapt(|response, decode| {
                 let conflict = response.error(ErrorKind::Conflict).without_effect();
@@ -257,7 +259,7 @@ impl<R: Update> EditPlan<R> {
             true => verified(self.update, self.changes.clone()),
             false => self.update,
         };
-        EditStep::Write {
+        EditWrite {
             fetch,
             before: self.record,
             changes: self.changes,

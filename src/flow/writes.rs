@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::{Core, Effects};
-use crate::edit::{EditPlan, EditStep, Edited, modification};
+use crate::edit::{EditPlan, EditWrite, Edited, modification};
 use crate::ensure::{EnsurePlan, Ensured};
 use crate::error::{Error, ErrorKind};
 use crate::resource::{Create, Update};
@@ -15,10 +15,10 @@ impl Core {
         effects: &E,
         plan: EditPlan<R>,
     ) -> Result<Edited<R::Model>, Error> {
-        let (fetch, before, changes, update) = match plan.into_step() {
-            EditStep::Nothing(record) => return Ok(Edited::Unchanged(record)),
-            EditStep::Write { fetch, before, changes, update } => (fetch, before, changes, update),
-        };
+        if plan.is_empty() {
+            return Ok(Edited::Unchanged(plan.into_record()));
+        }
+        let EditWrite { fetch, before, changes, update } = plan.into_write();
         if let Some(fetch) = fetch {
             let (now, conflict) =
                 self.send(effects, &fetch).await.map_err(Error::without_effect)?;
