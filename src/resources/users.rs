@@ -169,6 +169,9 @@ impl NaturalKey for User {
 
 /// By name, which is case-sensitive. A team whose name differs but makes the same slug, as `Team 1` and
 /// `team-1` do, is another one; the server refuses to have both.
+///
+/// Users who are not staff see their own teams only, and are no members of a team for having created it.
+/// What one of them has ensured is not found by the same user again before there is a membership.
 impl NaturalKey for Team {
     fn key(new: &NewTeam) -> Filter<Self> {
         Self::FIELDS.name.eq(trimmed_input(&new.name))
