@@ -185,11 +185,11 @@ both_colours! {
         go!(client.create_team(NewTeam::new("Knots"))).unwrap();
         go!(client.create_team(NewTeam::new("Team-1"))).unwrap();
         sandbox.clear_requests();
-        let error = go!(client.teams().ensure(NewTeam::new("team  1!"), |_| [])).unwrap_err();
+        let error = go!(client.teams().ensure(NewTeam::new("TEAM  1!"), |_| [])).unwrap_err();
         assert!(error.is_validation("name"), "{error}");
         assert!(!error.may_have_been_sent());
         let text = error.to_string();
-        assert!(text.contains("team 2 has another key than `name=team  1!`"), "{text}");
+        assert!(text.contains("team 2 has another key than `name=TEAM  1!`"), "{text}");
         assert!(text.ends_with("A team with this name already exists."), "{text}");
         assert_eq!(methods(&sandbox), "GET POST GET GET");
     }

@@ -221,11 +221,11 @@ fn names() -> impl Iterator<Item = String> {
 
 macro_rules! both_at_once {
     ($sandbox:ident, |$client:ident| $work:expr) => {{
+        $sandbox.clear_requests();
         let threads = [(), ()].map(|()| {
             let $client = $client.clone();
             thread::spawn(move || $work)
         });
-        $sandbox.clear_requests();
         threads.map(|thread| thread.join().unwrap())
     }};
 }
