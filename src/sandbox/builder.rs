@@ -178,16 +178,17 @@ impl SandboxBuilder {
     ///
     /// ```
     /// use keystone_client::sandbox::Sandbox;
-    /// use keystone_client::{ErrorKind, RetryPolicy};
+    /// use keystone_client::{ErrorKind, Id, RetryPolicy};
     ///
     /// let sandbox =
     ///     Sandbox::builder().staff("admin", "admin-password").default_rate_limits().build();
     /// let client = sandbox.blocking_client()?;
     /// client.login("admin", "admin-password")?;
     /// for _ in 0..300 {
-    ///     client.whoami().send()?;
+    ///     client.retrieve_user(Id::new(1)).send()?;
     /// }
-    /// let error = client.whoami().retry(RetryPolicy::never()).send().unwrap_err();
+    /// let call = client.retrieve_user(Id::new(1)).retry(RetryPolicy::never());
+    /// let error = call.send().unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::Throttled);
     /// # Ok::<(), keystone_client::Error>(())
     /// ```
@@ -215,7 +216,7 @@ impl SandboxBuilder {
     /// client.login("admin", "admin-password")?;
     /// let before = sandbox.now();
     /// for _ in 0..3 {
-    ///     client.whoami().send()?; // the client waits for its turn, in no time
+    ///     client.whoami()?; // the client waits for its turn, in no time
     /// }
     /// assert!(sandbox.now() >= before + Duration::from_secs(59));
     /// # Ok::<(), keystone_client::Error>(())

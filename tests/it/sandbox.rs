@@ -2,6 +2,7 @@
 
 mod attachments;
 mod audit;
+mod batch;
 mod behaviour;
 mod client;
 mod compare;
@@ -10,4 +11,5 @@ mod replay;
 mod robustness;
 mod server;
 mod stats;
+mod throttle;
 mod world;

@@ -236,7 +236,7 @@ mod tests {
             ),
             (
                 r#"{"actions":"GET"}"#,
-                r#"{"actions":{"non_field_errors":["Expected a list of items but got type "str"."]}}"#,
+                r#"{"actions":{"non_field_errors":["Expected a list of items but got type \"str\"."]}}"#,
             ),
         ];
         for (job, expected) in cases {
