@@ -6,6 +6,9 @@
 //! and [`Sandbox::handle`] takes a request and returns the response. With the feature
 //! `sandbox-server` it can also listen on a loopback socket, for any HTTP client.
 //!
+//! Batch jobs run as on the real server: all steps or none, with references and files. How often it
+//! may be asked is limited only if [`SandboxBuilder::default_rate_limits`] or its siblings say so.
+//!
 //! Its tables are its own and follow the behaviour of real servers (0.10.9 and 0.3.26), so that a
 //! mistake in a client shows.
 //!

@@ -135,7 +135,8 @@ impl SandboxBuilder {
         self
     }
 
-    /// The path below which the server is mounted, such as `/keystone`. Other paths are unknown.
+    /// The path below which the server is mounted, such as `/keystone`. Other paths are unknown. Steps
+    /// of a batch name their paths without it.
     pub fn path_prefix(mut self, prefix: &str) -> Self {
         let prefix = prefix.trim_matches('/');
         self.config.prefix = if prefix.is_empty() { String::new() } else { format!("/{prefix}") };
