@@ -1,5 +1,6 @@
 //! Attachments: multipart bodies, files, and the limits that the server tells.
 
+mod custom;
 mod encoding;
 mod files;
 pub(super) mod form;
