@@ -4,11 +4,15 @@ mod report;
 mod run;
 
 use std::fmt;
+use std::time::Duration;
+
+use uuid::Uuid;
 
 pub use self::report::{BulkProgress, BulkReport, RowOutcome};
 pub(crate) use self::run::{Run, Work};
 use crate::error::Error;
-use crate::request::Request;
+use crate::request::{CallOptions, Request};
+use crate::retry::RetryPolicy;
 
 /// Rows that travel in one job unless something else is said: three such jobs and a few calls beside
 /// them are what servers usually answer within a minute, and larger jobs are hardly faster.
@@ -36,6 +40,9 @@ pub(crate) enum Repeat {
 /// job for one more. A run takes as long as that takes: the total time of a retry policy bounds each
 /// job, not the run.
 ///
+/// Rows are written in their order, but for those that do not fit into a job, such as one with text that
+/// the server would take for a reference, which go by themselves before the others of theirs.
+///
 /// Sending gives a [`BulkReport`], whatever happens, which says what has become of each row.
 ///
 /// [`Crud::create_many`]: crate::Crud::create_many
@@ -57,6 +64,7 @@ pub(crate) struct Plan<T> {
     stops_at_failure: bool,
     progress: Option<Progress>,
     previous: Option<BulkReport<T>>,
+    options: CallOptions,
 }
 
 type Progress = Box<dyn FnMut(&BulkProgress) + Send>;
@@ -77,6 +85,7 @@ impl<T, C> Bulk<T, C> {
             stops_at_failure: false,
             progress: None,
             previous: None,
+            options: CallOptions::default(),
         };
         Self { client, plan }
     }
@@ -97,8 +106,30 @@ impl<T, C> Bulk<T, C> {
     }
 
     /// Stops at the first row that is refused: the rows of its job, and those after it, are not written.
+    /// What is wrong with a row without asking the server is found before anything is sent, and then
+    /// nothing is.
     pub fn stop_at_failure(mut self) -> Self {
         self.plan.stops_at_failure = true;
+        self
+    }
+
+    /// Bounds each attempt of each job or call, in place of the client's own time-out. A large job can
+    /// take longer than a call.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.plan.options.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how often and how patiently each job or call is repeated; see
+    /// [`Call::retry`](crate::Call::retry).
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.plan.options.retry = Some(policy);
+        self
+    }
+
+    /// Sets the id under which the server logs all of it, in place of the client's own.
+    pub fn correlation_id(mut self, id: Uuid) -> Self {
+        self.plan.options.correlation_id = Some(id);
         self
     }
 
@@ -110,8 +141,9 @@ impl<T, C> Bulk<T, C> {
 
     /// Goes on from an earlier run over the same rows: those that are done are not written again, those
     /// that failed or were not attempted are. Rows in doubt are attempted again where that is harmless,
-    /// as it is for updates and deletes; creates in doubt are left as they are, since a second record
-    /// might come of them: look for them, and leave them out of a run of the others.
+    /// as it is for updates and deletes, of which a record that is gone is the success; creates in doubt
+    /// are left as they are, since a second record might come of them, and so are deletes that are to be
+    /// all or nothing: look for these records, and leave the rows out of a run of the others.
     ///
     /// ```
     /// # use keystone_client::{resources::NewTeam, sandbox::Sandbox};

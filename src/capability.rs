@@ -198,6 +198,8 @@ pub(crate) struct Needs {
     capabilities: u32,
     /// Of the fields the one that came last.
     field: Option<(ServerVersion, &'static str)>,
+    /// Whether a step of a job reads by it.
+    reads: bool,
 }
 
 impl Needs {
@@ -213,6 +215,12 @@ impl Needs {
     pub(crate) fn insert_all(&mut self, others: Self) {
         self.capabilities |= others.capabilities;
         self.field = self.field.max(others.field);
+        self.reads |= others.reads;
+    }
+
+    /// The same of a step of a job, whose method is not that of the job.
+    pub(crate) fn of_method(self, method: &Method) -> Self {
+        Self { reads: self.field.is_some() && method == Method::GET, ..self }
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = Capability> {
@@ -227,7 +235,8 @@ impl Needs {
         let capability = self.iter().any(|capability| {
             capability.sign() == Sign::Nothing && server.offers(capability).is_none()
         });
-        let late = self.field.filter(|(since, _)| *since > FIRST_ENVELOPE && method == Method::GET);
+        let reads = self.reads || method == Method::GET;
+        let late = self.field.filter(|(since, _)| *since > FIRST_ENVELOPE && reads);
         capability || late.is_some_and(|(since, _)| server.is_before(since).is_none())
     }
 

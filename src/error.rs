@@ -2,6 +2,7 @@
 
 mod classify;
 mod explanation;
+mod kind;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -14,140 +15,10 @@ use uuid::Uuid;
 
 pub(crate) use self::classify::Carried;
 pub(crate) use self::explanation::Explanation;
+pub use self::kind::ErrorKind;
 use crate::backend::{BackendError, BackendErrorKind};
 use crate::batch::{BatchFailure, FailedStep};
-use crate::request::{Operation, Origin, Response};
-
-/// What happened, for a program to decide by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The client or the call was put together wrongly; nothing was sent.
-    ///
-    /// *What to do:* mend the program or its configuration; the message says what is wrong.
-    InvalidRequest,
-    /// The server is of a version that cannot do this, too old or too new; it did nothing. The
-    /// message says what is missing, with which version it came or went, and what is known of the
-    /// server.
-    ///
-    /// *What to do:* ask for less, or do it in the program. A server would have ignored parameters
-    /// that it does not know without a word.
-    Unsupported,
-    /// No connection to the server. Nothing was sent.
-    ///
-    /// *What to do:* check host, port, proxy and certificates; try again later.
-    Connect,
-    /// The server did not answer in time.
-    ///
-    /// *What to do:* ask [`Error::may_have_been_sent`] before repeating a write.
-    Timeout,
-    /// The connection broke, or what came was not HTTP.
-    ///
-    /// *What to do:* as for [`Timeout`](Self::Timeout).
-    Transport,
-    /// The response is larger than the client accepts.
-    ///
-    /// *What to do:* ask for smaller pages, or raise the limit in the transport settings.
-    TooLarge,
-    /// The answer could not be read as what was asked for. The status is kept.
-    ///
-    /// *What to do:* if the message names a field, the server is of a version that this crate
-    /// does not know. The call itself was carried out if the status is a success.
-    Decode,
-    /// There is no Keystone API at this address: something else where the API should be.
-    ///
-    /// *What to do:* check the base URL, its scheme and path prefix.
-    NotKeystone,
-    /// The server redirected. Redirects are never followed, as they may lose a body or carry
-    /// credentials elsewhere.
-    ///
-    /// *What to do:* use the address that the message names as base URL.
-    Redirected,
-    /// The call needs a login, and there is none.
-    ///
-    /// *What to do:* log in.
-    NotLoggedIn,
-    /// The login has ended: expired, or ended by the server. Nothing was executed.
-    ///
-    /// *What to do:* log in again and repeat the call.
-    SessionExpired,
-    /// The place where logins are kept for other processes cannot be used; see
-    /// [`session_store`](crate::session_store). The message says why.
-    ///
-    /// *What to do:* mend it, or remove what is kept there. After a logout that failed so, the client
-    /// has forgotten the login all the same.
-    SessionStore,
-    /// The server refused the user name and password, or the API token.
-    ///
-    /// *What to do:* check them. Inactive users are refused with the same words.
-    InvalidCredentials,
-    /// The user may not do this.
-    ///
-    /// *What to do:* ask somebody with the rights; logging in again does not help.
-    Denied,
-    /// The server refused the proof that a write comes from this client.
-    ///
-    /// *What to do:* check that the base URL is the address under which the server knows itself,
-    /// and see [`ClientBuilder::send_origin`](crate::ClientBuilder::send_origin).
-    CsrfRejected,
-    /// No such record, or none that the user may see.
-    ///
-    /// *What to do:* [`Call::optional`](crate::Call::optional) turns this into `None`.
-    NotFound,
-    /// More than one record where one was wanted.
-    ///
-    /// *What to do:* narrow the filter, or ask for the first or for all.
-    Ambiguous,
-    /// The list changed while it was walked, or since a walk over it was left off, so that there is no
-    /// telling what is missing.
-    ///
-    /// *What to do:* walk it again, in the order of the keys if it has any: no change disturbs that.
-    ListChanged,
-    /// The server does not know this path.
-    ///
-    /// *What to do:* check the path; the endpoint may be missing in this version of the server.
-    UnknownEndpoint,
-    /// The server knows the path but not this method.
-    ///
-    /// *What to do:* check what the endpoint allows.
-    MethodNotAllowed,
-    /// The record has changed since it was fetched, so it was left alone; see
-    /// [`Edit::if_unmodified`](crate::Edit::if_unmodified). The message says what is known of who
-    /// changed it, and when.
-    ///
-    /// *What to do:* fetch it again, look at it, and decide anew.
-    Conflict,
-    /// The server answered a write with success, but the record that it returned does not have all that
-    /// was sent. It drops in silence what the user may not set.
-    ///
-    /// *What to do:* the message names the fields. All others were changed. Ask somebody with the
-    /// rights for these.
-    NotApplied,
-    /// The server rejected the data or a filter.
-    ///
-    /// *What to do:* [`Error::field_errors`] says what is wrong with which field.
-    Validation,
-    /// A reference of a batch job could not be resolved, and everything was rolled back;
-    /// [`Error::batch_failure`] says which and why.
-    ///
-    /// *What to do:* check what the step that it refers to answers, by itself or in a dry run.
-    UnresolvedReference,
-    /// Too many calls, by the server's word or by the client's own
-    /// [budget](crate::ClientBuilder::requests_per_minute). Nothing was executed.
-    ///
-    /// *What to do:* wait; [`Error::retry_after`] says how long.
-    Throttled,
-    /// The server failed. Keystone answers so also for conflicts: deleting a record that others
-    /// refer to is a 500.
-    ///
-    /// *What to do:* for a delete, look for records that still refer to this one. Otherwise tell
-    /// the administrators, with the correlation id.
-    Server,
-    /// A status that has no kind of its own.
-    ///
-    /// *What to do:* look at [`Error::status`] and [`Error::body_text`].
-    Status,
-}
+use crate::request::{Operation, Origin, RequestParts, Response};
 
 /// Why a call failed: what happened, to which call, what is known about its effect.
 ///
@@ -282,10 +153,12 @@ impl Error {
     }
 
     /// The failure of a step as it would be told of the same call by itself.
-    pub(crate) fn into_step(mut self) -> Self {
+    pub(crate) fn into_step(mut self, call: &RequestParts) -> Self {
         if let Some(BatchFailure::Step(step)) = self.0.failure.take() {
             self.0.operation = step.operation;
             self.0.status = step.status.or(self.0.status);
+            self.0.method = Some(call.method.clone());
+            self.0.path = Some(call.path.clone());
         }
         self
     }
@@ -419,7 +292,9 @@ impl Error {
         self.0.explanation.text()
     }
 
-    /// By which step or reference a batch job failed. Nothing that the job had done was kept.
+    /// By which step or reference a batch job failed. Nothing was kept of what that attempt had done; if
+    /// there were earlier ones that may have been carried out,
+    /// [`may_have_been_sent`](Self::may_have_been_sent) says so.
     pub fn batch_failure(&self) -> Option<&BatchFailure> {
         self.0.failure.as_ref()
     }
@@ -496,7 +371,7 @@ impl fmt::Display for Error {
             write!(f, ": {note}")?;
         }
         inner.explanation.summarise(f)?;
-        if inner.failure.is_some() && inner.attempts > 0 {
+        if inner.failure.is_some() && inner.attempts > 0 && !inner.may_have_been_sent {
             f.write_str("; everything was rolled back")?;
         }
         if let Some(wait) = inner.retry_after {

@@ -38,7 +38,7 @@ use crate::auth::{Authenticator, Credential, RefererHeaders, Snapshot, Verdict, 
 use crate::backend::{ExecuteResult, Now};
 use crate::base_url::BaseUrl;
 use crate::bulk::{BulkReport, Plan, Run, Work};
-use crate::capability::adapt;
+use crate::capability::{Capability, adapt};
 use crate::drift::DriftLog;
 use crate::error::{Error, ErrorKind};
 use crate::observe::{EventKind, Observer};
@@ -132,7 +132,10 @@ impl Core {
         let mut run = Run::new(plan, self.pace.most_in_a_minute());
         while let Some(work) = run.next() {
             match work {
-                Work::Job(request) => run.job_done(self.send(effects, &request).await),
+                Work::Job(request) => {
+                    let outcome = self.send(effects, &request).await;
+                    run.job_done(outcome, self.server().offers(Capability::Batch));
+                }
                 Work::Call(request) => run.call_done(self.send(effects, &request).await),
                 Work::Wait(wait) => effects.sleep(wait).await,
             }
@@ -146,6 +149,14 @@ impl Core {
         effects: &E,
         parts: &RequestParts,
     ) -> Result<Response, Error> {
+        if let Some(limit) = self.pace.stated().filter(|limit| parts.cost.requests > *limit) {
+            let note = format!(
+                "it counts for {} calls, and this client may send {limit} within a minute; divide it, or \
+                 state the limit of the server with `requests_per_minute`",
+                parts.cost.requests
+            );
+            return Err(Error::new(ErrorKind::InvalidRequest, parts.operation).with_note(note));
+        }
         let started = effects.now();
         let retry = parts.options.retry.as_ref().unwrap_or(&self.settings.retry);
         let total = retry.total().max(parts.options.timeout.unwrap_or_default());

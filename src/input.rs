@@ -180,6 +180,15 @@ impl<V> IntoInput<V> for Input<V> {
     }
 }
 
+impl<V> IntoInput<Option<V>> for Input<V> {
+    fn into_input(self) -> Input<Option<V>> {
+        match self.0 {
+            State::Given(value) => Input::given(Some(value)),
+            State::Pending(json) => Input::pending(json),
+        }
+    }
+}
+
 macro_rules! into_input {
     ($($from:ty => $to:ty, |$value:ident| $convert:expr;)+) => {
         $(

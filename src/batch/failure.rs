@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::request::Operation;
 
-/// What a batch job failed by; everything that it had done was taken back.
+/// What a batch job failed by. Everything that this attempt had done was taken back.
 ///
 /// ```
 /// # use keystone_client::{resources::NewTeam, sandbox::Sandbox};

@@ -99,23 +99,19 @@ impl Job {
             Error::new(ErrorKind::InvalidRequest, parts.operation).with_note(problem)
         };
         let mut referred = Vec::new();
-        let mut resolve = |text: &str| -> Result<String, Error> {
-            let (resolved, steps) = token::resolve(text, self.id).map_err(invalid)?;
-            referred.extend(steps);
-            Ok(resolved)
-        };
         check_form(&parts).map_err(invalid)?;
-        let mut target = format!("/{}", resolve(&parts.path)?);
+        let (path, steps) = token::resolve(&parts.path, self.id).map_err(invalid)?;
+        referred.extend(steps);
+        let mut target = format!("/{path}");
         let mut query = parts.query;
         // References in parameters of their own would go unresolved; in the address they do not.
         if query.iter().any(|(_, value)| token::is_in(value)) {
             let mut separator = '?';
             for (name, value) in query.drain(..) {
-                let value = match token::is_in(&value) {
-                    true => resolve(&value)?,
-                    false => encoded(&value),
-                };
-                target.push_str(&format!("{separator}{}={value}", encoded(&name)));
+                let (value, steps) = token::resolve_parameter(&value, self.id).map_err(invalid)?;
+                referred.extend(steps);
+                let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+                target.push_str(&format!("{separator}{name}={value}"));
                 separator = '&';
             }
         }
@@ -124,6 +120,11 @@ impl Job {
                 "within a job an address may have {LONGEST_PATH} characters at most"
             )));
         }
+        let mut resolve = |text: &str| -> Result<String, Error> {
+            let (resolved, steps) = token::resolve(text, self.id).map_err(invalid)?;
+            referred.extend(steps);
+            Ok(resolved)
+        };
         let Payload { members, files } = Payload::of(&parts.body).map_err(invalid)?;
         let mut payload = match members {
             Some(members) => Some(resolve_members(members, &mut resolve)?),
@@ -197,7 +198,7 @@ impl Job {
             .with_secrets(self.secrets.clone())
             .with_cost(cost);
         for step in &self.steps {
-            request = request.needing_all(step.needs);
+            request = request.needing_all(step.needs.of_method(&step.method));
         }
         if is_settled {
             request = request.settled(r#"{"results":[]}"#);
@@ -319,8 +320,4 @@ fn resolve_value(
         Value::Object(members) => Value::Object(resolve_members(members, resolve)?),
         other => other,
     })
-}
-
-fn encoded(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

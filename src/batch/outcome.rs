@@ -142,11 +142,21 @@ impl Refusal {
     }
 }
 
-/// The step, from 1, that the server refused because it was one call too many.
-pub(crate) fn throttled_step(body: &[u8]) -> Option<usize> {
-    match Refusal::read(body)? {
-        Refusal::Step { step, status: 429, .. } => Some(step),
-        _ => None,
+/// Where the server stopped a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StoppedJob {
+    /// Which step, from 1.
+    pub(crate) step: usize,
+    /// Whether it was one call too many.
+    pub(crate) is_throttled: bool,
+}
+
+impl StoppedJob {
+    pub(crate) fn read(body: &[u8]) -> Option<Self> {
+        match Refusal::read(body)? {
+            Refusal::Step { step, status, .. } => Some(Self { step, is_throttled: status == 429 }),
+            Refusal::Reference { .. } => None,
+        }
     }
 }
 
@@ -231,8 +241,11 @@ fn refused(response: &Response, steps: &Arc<[Step]>, refusal: Refusal) -> Error 
     let mut sent = steps.iter().enumerate().filter(|(_, step)| step.settled.is_none());
     match refusal {
         Refusal::Step { step: number, status, body } => {
-            let Some((index, step)) = sent.nth(number.saturating_sub(1)) else {
-                return other_steps(response);
+            let place = number.checked_sub(1);
+            let Some((index, step)) = place.and_then(|place| sent.nth(place)) else {
+                return response.error(ErrorKind::Decode).with_note(
+                    "the server refused a step that the job has not got; nothing was kept",
+                );
             };
             let answer = step_answer(response, step, status, body.as_deref()).response;
             let status = answer.status();

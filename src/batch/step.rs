@@ -211,6 +211,12 @@ impl<V> IntoInput<V> for Reference<V> {
     }
 }
 
+impl<R> From<Reference<Id<R>>> for Input<Id<R>> {
+    fn from(reference: Reference<Id<R>>) -> Self {
+        reference.into_input()
+    }
+}
+
 impl<V> IntoInput<Option<V>> for Reference<V> {
     fn into_input(self) -> Input<Option<V>> {
         Input::pending(self.token)

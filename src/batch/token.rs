@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use url::form_urlencoded;
+
 /// What tells a job from all others of this process and, as it is drawn at random, from what anybody
 /// writes by accident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,11 +19,22 @@ impl JobId {
 /// How every reference begins that was not put into a job yet. No alias of a job begins so.
 const START: &str = "@ref{pending_";
 
+/// How one to a key begins that a filter made of it.
+const KEY_START: &str = "@ref{pending_key_";
+
 /// The reference to what the answer of a step has at a path.
 pub(super) fn write(job: JobId, index: usize, path: &str) -> String {
     // A brace would end the reference before its end; as it is no path either way, anything will do.
     let path = path.replace('}', "?");
     format!("{START}{:016x}_{index}.{path}}}", job.0)
+}
+
+/// The same reference in a parameter, where only keys can be: the server puts the value in as it is.
+pub(crate) fn as_key(reference: &str) -> String {
+    match reference.strip_prefix(START) {
+        Some(rest) => format!("{KEY_START}{rest}"),
+        None => reference.to_owned(),
+    }
 }
 
 /// Whether there is a reference in text that was not put into a job yet.
@@ -50,6 +63,37 @@ pub(super) fn resolve(text: &str, job: JobId) -> Result<(String, Vec<usize>), St
     Ok((resolved, steps))
 }
 
+/// The value of a parameter as it stands in an address, and the steps that it refers to; or what is
+/// wrong with it.
+pub(super) fn resolve_parameter(text: &str, job: JobId) -> Result<(String, Vec<usize>), String> {
+    let (mut encoded, mut steps) = (String::new(), Vec::new());
+    let mut rest = text;
+    while let Some((before, reference, behind)) = next(rest) {
+        // What only looks like a reference is none when it is encoded.
+        if !is_in(reference) {
+            let (head, tail) = rest.split_at(before.len() + 1);
+            encoded.extend(form_urlencoded::byte_serialize(head.as_bytes()));
+            rest = tail;
+            continue;
+        }
+        let Some(key) = reference.strip_prefix(KEY_START) else {
+            return Err(
+                "a parameter can refer to keys of earlier steps, and by typed filters only: the \
+                        server puts in what a reference stands for as it is"
+                    .to_owned(),
+            );
+        };
+        let plain = format!("{START}{key}");
+        let (index, path) = read(&plain, job)?;
+        encoded.extend(form_urlencoded::byte_serialize(before.as_bytes()));
+        let _ = write!(encoded, "@ref{{{}.{path}}}", alias(index));
+        steps.push(index);
+        rest = behind;
+    }
+    encoded.extend(form_urlencoded::byte_serialize(rest.as_bytes()));
+    Ok((encoded, steps))
+}
+
 /// The first place of text that the server takes for a reference, between what is before and behind.
 fn next(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
@@ -73,11 +117,10 @@ fn read(reference: &str, job: JobId) -> Result<(usize, &str), String> {
         Some((u64::from_str_radix(id, 16).ok()?, index.parse().ok()?, path))
     });
     let Some((id, index, path)) = ours else {
-        let text = crate::error::shortened(reference, 60);
-        return Err(format!(
-            "the server would take the text `{text}` for a reference of its own, and there is no way \
-             to write it otherwise; send this call by itself"
-        ));
+        // It is not repeated: it may be part of a password.
+        return Err("the server would take a text for a reference of its own, which begin with `@ref{` \
+                    and `@file{`, and there is no way to write it otherwise; send this call by itself"
+            .to_owned());
     };
     if JobId(id) != job {
         return Err("it refers to a step of another job".to_owned());

@@ -161,13 +161,25 @@ impl BulkProgress {
         progress
     }
 
-    /// Counts a row that was not attempted before.
     pub(super) fn count<T>(&mut self, row: &RowOutcome<T>) {
+        if let Some(number) = self.number_of(row) {
+            *number = number.saturating_add(1);
+        }
+    }
+
+    /// Takes back that a row was counted.
+    pub(super) fn uncount<T>(&mut self, row: &RowOutcome<T>) {
+        if let Some(number) = self.number_of(row) {
+            *number = number.saturating_sub(1);
+        }
+    }
+
+    fn number_of<T>(&mut self, row: &RowOutcome<T>) -> Option<&mut usize> {
         match row {
-            RowOutcome::Done(_) => self.done += 1,
-            RowOutcome::Failed(_) => self.failed += 1,
-            RowOutcome::InDoubt(_) => self.in_doubt += 1,
-            RowOutcome::NotAttempted => {}
+            RowOutcome::Done(_) => Some(&mut self.done),
+            RowOutcome::Failed(_) => Some(&mut self.failed),
+            RowOutcome::InDoubt(_) => Some(&mut self.in_doubt),
+            RowOutcome::NotAttempted => None,
         }
     }
 }

@@ -16,6 +16,28 @@ const MOST_REFUSALS: u32 = 5;
 /// How long to wait where the server does not say it: the span over which it counts.
 const WINDOW: Duration = Duration::from_secs(60);
 
+/// After how many jobs in a row that fail at their first step the rest is sent in calls.
+const MOST_EARLY_FAILURES: u32 = 3;
+
+/// Whether the same row would fail so again, and others may not.
+fn is_about_row(error: &Error) -> bool {
+    let kinds = [
+        ErrorKind::Validation,
+        ErrorKind::NotFound,
+        ErrorKind::Denied,
+        ErrorKind::InvalidRequest,
+        ErrorKind::Unsupported,
+        ErrorKind::Decode,
+    ];
+    kinds.contains(&error.kind()) || error.status() == Some(StatusCode::PAYLOAD_TOO_LARGE)
+}
+
+/// Keystone rolls a job back when one of its steps makes it fail, and does not say which. What stands
+/// before it says other things.
+fn is_rolled_back(error: &Error) -> bool {
+    error.attempts() == 1 && error.status() == Some(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 /// What to do next.
 pub(crate) enum Work<T> {
     /// Run a job, and give its outcome to [`Run::job_done`].
@@ -53,39 +75,43 @@ pub(crate) struct Run<T> {
     way: Way,
     wait: Option<Duration>,
     refusals: u32,
+    /// How many jobs in a row failed at their first step.
+    early_failures: u32,
+    /// How many calls go within a minute.
+    most: usize,
     stopped_by: Option<Error>,
 }
 
 impl<T: 'static> Run<T> {
     /// Begins; `most` is how many requests go within a minute.
     pub(crate) fn new(mut plan: Plan<T>, most: usize) -> Self {
-        let mut outcomes: Vec<RowOutcome<T>> = Vec::with_capacity(plan.rows.len());
         let mut stopped_by = None;
-        match plan.previous.take() {
-            Some(previous) if previous.rows.len() == plan.rows.len() => outcomes = previous.rows,
-            previous => {
-                outcomes.resize_with(plan.rows.len(), || RowOutcome::NotAttempted);
-                if previous.is_some() {
-                    let note = "the report to go on from is one of another number of rows";
+        let mut outcomes = match plan.previous.take() {
+            Some(previous) => {
+                if previous.rows.len() != plan.rows.len() {
+                    let note = "the report to go on from is one of another number of rows; it is as it was";
                     let error = Error::new(ErrorKind::InvalidRequest, OPERATION).with_note(note);
                     stopped_by = Some(error);
+                    plan.rows.clear();
                 }
+                previous.rows
             }
-        }
-        let mut open = Vec::new();
+            None => plan.rows.iter().map(|_| RowOutcome::NotAttempted).collect(),
+        };
+        let (mut open, mut doubted) = (Vec::new(), Vec::new());
         for (row, (outcome, request)) in outcomes.iter_mut().zip(&plan.rows).enumerate() {
-            let is_settled = match outcome {
-                RowOutcome::Done(_) => true,
-                RowOutcome::InDoubt(_) => plan.repeat == Repeat::Never,
-                RowOutcome::Failed(_) | RowOutcome::NotAttempted => false,
-            };
-            match request {
-                _ if is_settled => {}
-                Ok(_) => {
+            // That a record is gone can only be told of by a call of its own.
+            let stays_in_doubt = plan.repeat == Repeat::Never
+                || (plan.all_or_nothing && plan.repeat == Repeat::FindsNothing);
+            match (&*outcome, request) {
+                (RowOutcome::Done(_), _) => {}
+                (RowOutcome::InDoubt(_), _) if stays_in_doubt => {}
+                (RowOutcome::InDoubt(_), Ok(_)) if !plan.all_or_nothing => doubted.push(row),
+                (_, Ok(_)) => {
                     *outcome = RowOutcome::NotAttempted;
                     open.push(row);
                 }
-                Err(error) => {
+                (_, Err(error)) => {
                     if plan.all_or_nothing || plan.stops_at_failure {
                         stopped_by.get_or_insert_with(|| error.clone());
                     }
@@ -98,7 +124,10 @@ impl<T: 'static> Run<T> {
             false => plan.chunk_size.min(most.saturating_sub(1)).max(1),
         };
         let segment = |rows: &[usize]| Segment { rows: rows.to_vec(), way: Way::Job };
-        let left = open.chunks(chunk).map(segment).collect();
+        let mut left: VecDeque<Segment> = open.chunks(chunk).map(segment).collect();
+        if !doubted.is_empty() {
+            left.push_front(Segment { rows: doubted, way: Way::CallsAfterDoubt });
+        }
         let progress = BulkProgress::of(&outcomes);
         Self {
             plan,
@@ -109,6 +138,8 @@ impl<T: 'static> Run<T> {
             way: Way::Job,
             wait: None,
             refusals: 0,
+            early_failures: 0,
+            most,
             stopped_by,
         }
     }
@@ -159,8 +190,8 @@ impl<T: 'static> Run<T> {
             let unfit: Vec<usize> = unfit.into_iter().map(|(row, _)| row).collect();
             let (alone, together): (Vec<usize>, Vec<usize>) =
                 rows.iter().partition(|row| unfit.contains(row));
-            self.left.push_front(Segment { rows: together, way: Way::Job });
-            self.left.push_front(Segment { rows: alone, way: Way::Calls });
+            self.put_back(together, Way::Job);
+            self.put_back(alone, Way::Calls);
             return None;
         }
         if job.is_empty() {
@@ -170,6 +201,7 @@ impl<T: 'static> Run<T> {
             Ok(request) => {
                 self.asked = rows.to_vec();
                 let is_harmless = self.plan.repeat == Repeat::Harmless;
+                let request = request.with_options(self.plan.options.clone());
                 Some(Work::Job(request.with_idempotent(is_harmless)))
             }
             Err(error) => {
@@ -195,135 +227,154 @@ impl<T: 'static> Run<T> {
         };
         let request = if is_again { (self.plan.again)(request) } else { request };
         let cost = Cost { requests: 1, planned: true };
+        let request = request.with_options(self.plan.options.clone());
         Some(Work::Call(request.with_idempotent(is_harmless).with_cost(cost)))
     }
 
-    /// Takes over the outcome of a job.
-    pub(crate) fn job_done(&mut self, outcome: Result<BatchOutcome, Error>) {
+    /// Takes over the outcome of a job, and whether the server is known to have jobs.
+    pub(crate) fn job_done(
+        &mut self,
+        outcome: Result<BatchOutcome, Error>,
+        has_jobs: Option<bool>,
+    ) {
         let rows = std::mem::take(&mut self.asked);
-        let error = match outcome {
+        match outcome {
             Ok(outcome) => {
-                self.refusals = 0;
+                (self.refusals, self.early_failures) = (0, 0);
                 for (place, row) in rows.into_iter().enumerate() {
-                    self.settle(
-                        row,
-                        match outcome.answer(place) {
-                            Ok(answer) => RowOutcome::Done(answer),
-                            Err(error) => RowOutcome::InDoubt(error),
-                        },
-                    );
+                    match outcome.answer(place) {
+                        Ok(answer) => self.settle(row, RowOutcome::Done(answer)),
+                        Err(error) => self.unread(row, error),
+                    }
                 }
-                return self.tell();
             }
-            Err(error) => error,
-        };
-        match error.batch_failure() {
-            _ if error.is_throttled() => self.too_much(rows, Way::Job, error),
-            Some(BatchFailure::Step(step)) => {
-                let place = step.index;
-                let Some(&row) = rows.get(place) else { return self.stop(error) };
-                self.refuse(row, error.into_step());
-                let (before, behind) = rows.split_at(place);
-                // All steps before this one went well.
-                self.put_back(behind.iter().skip(1).copied().collect(), Way::Job);
-                self.put_back(before.to_vec(), Way::Job);
-                self.tell();
-            }
-            Some(BatchFailure::Reference(_)) => self.stop(error),
-            None => self.job_failed(rows, error),
+            Err(error) => self.job_failed(rows, error, has_jobs),
         }
+        self.tell();
     }
 
-    /// A job failed as a whole.
-    fn job_failed(&mut self, rows: Vec<usize>, error: Error) {
-        let has_no_jobs =
-            matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::UnknownEndpoint);
-        if self.plan.all_or_nothing || (!has_no_jobs && !error.may_have_been_sent()) {
-            if error.may_have_been_sent() {
-                self.doubt(&rows, &error);
+    fn job_failed(&mut self, rows: Vec<usize>, error: Error, has_jobs: Option<bool>) {
+        // An earlier attempt may have been carried out, whatever the last one was answered.
+        if error.may_have_been_sent() && !is_rolled_back(&error) {
+            return self.job_in_doubt(rows, error);
+        }
+        match error.batch_failure() {
+            _ if error.is_throttled() => return self.too_much(rows, Way::Job, error),
+            Some(BatchFailure::Step(step)) => {
+                let place = step.index;
+                return self.row_refused(&rows, place, error);
             }
+            Some(BatchFailure::Reference(_)) => return self.stop(error),
+            None => {}
+        }
+        if self.plan.all_or_nothing {
             return self.stop(error);
         }
-        if has_no_jobs {
-            for segment in &mut self.left {
+        let is_old = matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::UnknownEndpoint);
+        if is_old && has_jobs != Some(true) {
+            for segment in self.left.iter_mut().filter(|segment| segment.way == Way::Job) {
                 segment.way = Way::Calls;
             }
             return self.put_back(rows, Way::Calls);
         }
-        // Keystone rolls a job back when one of its steps makes it fail, and does not say which. What
-        // stands before it says other things.
-        if error.status() == Some(StatusCode::INTERNAL_SERVER_ERROR) {
-            let (first, second) = rows.split_at(rows.len() / 2);
-            self.put_back(second.to_vec(), Way::Job);
-            return self.put_back(first.to_vec(), Way::Job);
+        // One of the rows is at fault, and nobody says which.
+        if is_about_row(&error) || is_rolled_back(&error) {
+            return self.halve(rows);
         }
-        match self.plan.repeat {
-            Repeat::Never => {
-                self.doubt(&rows, &error);
-                self.stop(error);
-                self.tell();
-            }
-            Repeat::Harmless | Repeat::FindsNothing => {
-                self.put_back(rows, Way::CallsAfterDoubt);
-            }
+        self.stop(error);
+    }
+
+    /// The server refused the row at this place of a job.
+    fn row_refused(&mut self, rows: &[usize], place: usize, error: Error) {
+        let Some(&row) = rows.get(place) else { return self.stop(error) };
+        let error = match self.plan.rows.get(row) {
+            Some(Ok(request)) => error.into_step(&request.parts),
+            _ => error,
+        };
+        self.refuse(row, error);
+        self.early_failures = if place == 0 { self.early_failures + 1 } else { 0 };
+        // A job that fails at once costs twice what a call does.
+        let is_hopeless = self.early_failures >= MOST_EARLY_FAILURES && !self.plan.all_or_nothing;
+        let way = if is_hopeless { Way::Calls } else { Way::Job };
+        let (before, behind) = rows.split_at(place);
+        self.put_back(behind.iter().skip(1).copied().collect(), way);
+        // All steps before it went well.
+        self.put_back(before.to_vec(), Way::Job);
+    }
+
+    /// Nobody knows whether a job was carried out.
+    fn job_in_doubt(&mut self, rows: Vec<usize>, error: Error) {
+        self.doubt(&rows, &error);
+        if self.plan.all_or_nothing || self.plan.repeat == Repeat::Never {
+            return self.stop(error);
         }
+        self.put_back(rows, Way::CallsAfterDoubt);
+    }
+
+    fn halve(&mut self, rows: Vec<usize>) {
+        let (first, second) = rows.split_at(rows.len() / 2);
+        self.put_back(second.to_vec(), Way::Job);
+        self.put_back(first.to_vec(), Way::Job);
+    }
+
+    /// A row that was written, and of which the answer cannot be read.
+    fn unread(&mut self, row: usize, error: Error) {
+        if self.plan.stops_at_failure {
+            self.stop(error.clone());
+        }
+        self.settle(row, RowOutcome::InDoubt(error));
     }
 
     /// Takes over the answer of a call.
     pub(crate) fn call_done(&mut self, answer: Result<T, Error>) {
         let rows = std::mem::take(&mut self.asked);
         let Some(&row) = rows.first() else { return };
-        let error = match answer {
+        match answer {
             Ok(answer) => {
                 self.refusals = 0;
                 self.settle(row, RowOutcome::Done(answer));
-                return self.tell();
             }
-            Err(error) => error,
-        };
-        if error.is_throttled() {
-            return self.too_much(rows, self.way, error);
-        }
-        let finds_nothing = self.plan.repeat == Repeat::FindsNothing && self.way == Way::Calls;
-        if finds_nothing && error.may_have_been_sent() {
-            return self.put_back(rows, Way::CallsAfterDoubt);
-        }
-        let is_about_row = matches!(
-            error.kind(),
-            ErrorKind::Validation
-                | ErrorKind::NotFound
-                | ErrorKind::Denied
-                | ErrorKind::InvalidRequest
-                | ErrorKind::Decode
-        ) || error.status() == Some(StatusCode::INTERNAL_SERVER_ERROR);
-        if error.may_have_been_sent() {
-            self.doubt(&rows, &error);
-            if self.plan.stops_at_failure || !is_about_row {
-                self.stop(error);
-            }
-        } else if is_about_row {
-            self.refuse(row, error);
-        } else {
-            self.stop(error);
+            Err(error) => self.call_failed(row, error),
         }
         self.tell();
     }
 
+    fn call_failed(&mut self, row: usize, error: Error) {
+        if error.is_throttled() {
+            return self.too_much(vec![row], self.way, error);
+        }
+        if error.may_have_been_sent() {
+            let is_answer = is_about_row(&error) || is_rolled_back(&error);
+            self.doubt(&[row], &error);
+            if self.plan.repeat == Repeat::FindsNothing && self.way == Way::Calls {
+                self.put_back(vec![row], Way::CallsAfterDoubt);
+            } else if self.plan.stops_at_failure || !is_answer {
+                self.stop(error);
+            }
+        } else if is_about_row(&error) {
+            self.refuse(row, error);
+        } else {
+            self.stop(error);
+        }
+    }
+
     /// The server has not carried it out because it was too much for it.
     fn too_much(&mut self, rows: Vec<usize>, way: Way, error: Error) {
+        // More than that the server does not mean, and asking again is how to find out.
+        self.wait = Some(error.retry_after().unwrap_or(WINDOW).min(WINDOW));
+        // The client itself found it too early.
+        if error.attempts() == 0 {
+            return self.put_back(rows, way);
+        }
         self.refusals += 1;
-        if self.refusals >= MOST_REFUSALS {
+        let never_fits = self.plan.all_or_nothing && rows.len() >= self.most;
+        if self.refusals >= MOST_REFUSALS || never_fits {
             return self.stop(error);
         }
-        self.wait = Some(error.retry_after().unwrap_or(WINDOW));
-        // A job that does not fit into a minute never will.
         if way == Way::Job && rows.len() > 1 && !self.plan.all_or_nothing {
-            let (first, second) = rows.split_at(rows.len() / 2);
-            self.put_back(second.to_vec(), way);
-            self.put_back(first.to_vec(), way);
-        } else {
-            self.put_back(rows, way);
+            return self.halve(rows);
         }
+        self.put_back(rows, way);
     }
 
     fn refuse(&mut self, row: usize, error: Error) {
@@ -342,7 +393,8 @@ impl<T: 'static> Run<T> {
     fn settle(&mut self, row: usize, outcome: RowOutcome<T>) {
         if let Some(place) = self.outcomes.get_mut(row) {
             self.progress.count(&outcome);
-            *place = outcome;
+            let before = std::mem::replace(place, outcome);
+            self.progress.uncount(&before);
         }
     }
 

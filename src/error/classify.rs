@@ -17,40 +17,6 @@ pub(crate) enum Carried {
     ApiToken,
 }
 
-impl ErrorKind {
-    pub(super) fn describe(self) -> &'static str {
-        match self {
-            Self::InvalidRequest => "invalid request",
-            Self::Unsupported => "this server does not support it",
-            Self::Connect => "no connection to the server",
-            Self::Timeout => "the server did not answer in time",
-            Self::Transport => "the connection broke",
-            Self::TooLarge => "the response is over the size limit",
-            Self::Decode => "the answer could not be read",
-            Self::NotKeystone => "there is no Keystone API at this address",
-            Self::Redirected => "the server redirected, which is not followed",
-            Self::NotLoggedIn => "not logged in",
-            Self::SessionExpired => "the login has ended",
-            Self::SessionStore => "the session store cannot be used",
-            Self::InvalidCredentials => "the server refused the credentials",
-            Self::Denied => "permission denied",
-            Self::CsrfRejected => "the server refused the CSRF proof",
-            Self::NotFound => "no such record",
-            Self::Ambiguous => "more than one record matches",
-            Self::ListChanged => "the list has changed",
-            Self::UnknownEndpoint => "the server does not know this path",
-            Self::MethodNotAllowed => "method not allowed",
-            Self::Conflict => "the record has changed since it was fetched",
-            Self::NotApplied => "the server did not apply all that was sent",
-            Self::Validation => "the server rejected the request",
-            Self::UnresolvedReference => "a reference cannot be resolved",
-            Self::Throttled => "too many calls",
-            Self::Server => "the server failed",
-            Self::Status => "unexpected status",
-        }
-    }
-}
-
 impl Error {
     /// The error that a response stands for whose status is not a success.
     pub(crate) fn from_response(response: &Response) -> Self {

@@ -7,6 +7,7 @@ use jiff::{Timestamp, Unit};
 use serde_json::Value;
 
 use super::{Lookup, MatchSemantics};
+use crate::batch::as_key;
 use crate::capability::FieldName;
 use crate::field::{Comparand, Read, Reading, Scalar};
 use crate::input::Input;
@@ -77,7 +78,7 @@ const ONLY_KEYS: &str = "a filter can refer to keys of earlier steps, and to not
 
 /// A reference as it stands in a parameter.
 fn in_parameter(reference: &Value) -> String {
-    reference.as_str().map_or_else(|| reference.to_string(), str::to_owned)
+    reference.as_str().map_or_else(|| reference.to_string(), as_key)
 }
 
 /// One comparison of one field.

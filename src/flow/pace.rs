@@ -61,6 +61,11 @@ impl Pace {
         Self { limit, ..Self::default() }
     }
 
+    /// How many requests may go within a minute at the most, if that was stated.
+    pub(super) fn stated(&self) -> Option<usize> {
+        self.limit
+    }
+
     /// How many requests go within a minute, of those that keep to the usual limit.
     pub(crate) fn most_in_a_minute(&self) -> usize {
         self.limit.unwrap_or(USUAL_LIMIT)
@@ -74,6 +79,11 @@ impl Pace {
     /// How many requests may go within a minute at this time.
     fn limit(&self, state: &mut State, now: Instant, planned: bool) -> Option<usize> {
         let stated = self.limit.or(planned.then_some(USUAL_LIMIT))?;
+        if self.limit.is_none() {
+            // What was only assumed is assumed again when the server has had a minute to itself.
+            let is_recent = |lowered: &Lowered| !is_over(lowered.since, now);
+            state.lowered = state.lowered.filter(is_recent);
+        }
         while let Some(Lowered { limit, since }) = state.lowered {
             let Some(since) = since.checked_add(WINDOW).filter(|end| *end <= now) else {
                 return Some(limit);
@@ -127,9 +137,17 @@ impl Pace {
         Ok(Turn { pace: self, at, cost, used: false })
     }
 
-    /// Takes over that the server refused a request for its number, of whose cost it had not counted
-    /// `uncounted`, and asked for silence of this length if it said so; the limit from now on, if it is
-    /// another than before.
+    /// Takes over what the server has counted of a request that was sent at this time, which may take its
+    /// time: each step of a job is counted when it is carried out.
+    pub(super) fn counted(&self, sent: Sent, now: Instant, counted: usize) {
+        let mut state = self.state();
+        state.remove(sent.at, sent.cost);
+        state.insert(now, counted);
+    }
+
+    /// Takes over that the server refused a request for its number, and asked for silence of this length
+    /// if it said so; the limit from now on, if it is another than before. What it has counted has been
+    /// [taken over](Self::counted) already.
     ///
     /// A server that asks for more than its window has changed its mind before that is over, so it is
     /// asked again then.
@@ -138,7 +156,6 @@ impl Pace {
         now: Instant,
         silence: Option<Duration>,
         cost: Cost,
-        uncounted: usize,
     ) -> Option<u32> {
         let mut state = self.state();
         let is_known = state.quiet_until.is_some_and(|until| now < until);
@@ -152,7 +169,7 @@ impl Pace {
         }
         let is_recent = |sent: &&Instant| **sent <= now && !is_over(**sent, now);
         let sent = state.sent.iter().filter(is_recent).count();
-        let limit = sent.saturating_sub(uncounted).max(1).min(present);
+        let limit = sent.max(1).min(present);
         state.lowered = Some(Lowered { limit, since: now });
         (limit != present).then(|| u32::try_from(limit).unwrap_or(u32::MAX))
     }
@@ -178,7 +195,24 @@ impl State {
     }
 }
 
+/// A request that was sent: when, and how many it was to count for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent {
+    at: Instant,
+    cost: usize,
+}
+
 impl Turn<'_> {
+    /// Whether there still is room for it: what is not planned goes meanwhile as it likes.
+    pub(super) fn has_room(&self, now: Instant) -> bool {
+        let mut state = self.pace.state();
+        let Some(limit) = self.pace.limit(&mut state, now, true) else { return true };
+        let is_recent = |sent: &&Instant| **sent <= now && !is_over(**sent, now);
+        let others = state.sent.iter().filter(is_recent).count();
+        let others = if self.at <= now { others.saturating_sub(self.cost) } else { others };
+        others == 0 || others.saturating_add(self.cost) <= limit
+    }
+
     /// When to send. It can be later than it was: the server may have asked for silence meanwhile.
     pub(super) fn at(&self, patient: bool) -> Instant {
         let quiet_until = self.pace.state().quiet_until.filter(|_| patient);
@@ -186,11 +220,13 @@ impl Turn<'_> {
     }
 
     /// Sends now.
-    pub(super) fn take(mut self, now: Instant) {
+    pub(super) fn take(mut self, now: Instant) -> Sent {
         self.used = true;
         let mut state = self.pace.state();
         state.remove(self.at, self.cost);
-        state.insert(now.max(self.at), self.cost);
+        let at = now.max(self.at);
+        state.insert(at, self.cost);
+        Sent { at, cost: self.cost }
     }
 }
 
@@ -225,7 +261,12 @@ mod tests {
     }
 
     fn refused(pace: &Pace, now: Instant, silence: Option<Duration>) -> Option<u32> {
-        pace.refused(now, silence, Cost::ONE, 1)
+        // The request that was refused is not counted.
+        let newest = pace.state().sent.iter().copied().filter(|sent| *sent <= now).max();
+        if let Some(at) = newest {
+            pace.counted(Sent { at, cost: 1 }, now, 0);
+        }
+        pace.refused(now, silence, Cost::ONE)
     }
 
     #[test]
@@ -293,7 +334,7 @@ mod tests {
         }
         assert_eq!(refused(&pace, start, Some(seconds(5))), Some(20));
         // Those who were under way at the same time are refused for the same reason.
-        assert_eq!(refused(&pace, start + seconds(1), Some(seconds(4))), None);
+        assert_eq!(pace.refused(start + seconds(1), Some(seconds(4)), Cost::ONE), None);
         assert_eq!(wait(&pace, start + seconds(10), LONG), Ok(50));
         let free = |after: u64| {
             let mut state = pace.state();
@@ -344,14 +385,54 @@ mod tests {
         assert_eq!(pace.state().sent.len(), 1);
     }
 
+    /// The server counts each step when it carries it out, so a job counts from its end.
+    #[test]
+    fn a_job_counts_from_its_answer_and_for_what_was_carried_out() {
+        let (pace, start) = (Pace::default(), start());
+        for after in [0, 5, 10] {
+            let now = start + seconds(after);
+            let sent = pace.reserve(now, LONG, true, job(99)).unwrap().take(now);
+            pace.counted(sent, now + seconds(4), 99);
+        }
+        let turn = pace.reserve(start + seconds(20), LONG, true, job(99)).unwrap();
+        assert_eq!(turn.at(true), start + seconds(64));
+        drop(turn);
+        let sent = pace.reserve(start + seconds(64), LONG, true, job(99)).unwrap();
+        pace.counted(sent.take(start + seconds(64)), start + seconds(64), 2);
+        let turn = pace.reserve(start + seconds(64), LONG, true, job(97)).unwrap();
+        assert_eq!(turn.at(true), start + seconds(64), "a job that failed at its first step");
+    }
+
+    /// Single calls go as they like while a job waits.
+    #[test]
+    fn there_may_be_no_room_any_more_when_the_turn_comes() {
+        let (pace, start) = (Pace::default(), start());
+        pace.reserve(start, LONG, true, job(200)).unwrap().take(start);
+        let turn = pace.reserve(start, LONG, true, job(200)).unwrap();
+        assert_eq!(turn.at(true), start + seconds(60));
+        for _ in 0..150 {
+            assert_eq!(wait(&pace, start + seconds(30), LONG), Ok(0));
+        }
+        assert!(!turn.has_room(start + seconds(60)));
+        drop(turn);
+        let turn = pace.reserve(start + seconds(60), LONG, true, job(200)).unwrap();
+        assert_eq!(turn.at(true), start + seconds(90));
+        assert!(turn.has_room(start + seconds(90)));
+    }
+
     /// The server has counted the steps before the one that was too much.
     #[test]
     fn a_refused_step_tells_how_many_were_answered() {
         let (pace, start) = (Pace::default(), start());
-        pace.reserve(start, LONG, true, job(101)).unwrap().take(start);
-        assert_eq!(pace.refused(start, None, job(101), 61), Some(40));
-        let turn = pace.reserve(start, LONG, true, job(20)).unwrap();
-        assert_eq!(turn.at(true), start + seconds(60));
+        let sent = pace.reserve(start, LONG, true, job(101)).unwrap().take(start);
+        pace.counted(sent, start + seconds(2), 40);
+        assert_eq!(pace.refused(start + seconds(2), None, job(101)), Some(40));
+        let turn = pace.reserve(start + seconds(2), LONG, true, job(20)).unwrap();
+        assert_eq!(turn.at(true), start + seconds(62));
+        drop(turn);
+        // After a minute the usual limit is assumed again.
+        let turn = pace.reserve(start + seconds(62), LONG, true, job(299)).unwrap();
+        assert_eq!(turn.at(true), start + seconds(62));
     }
 
     #[test]

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use uuid::Uuid;
 
+use super::pace::{Sent, Turn};
 use super::{Core, Effects};
 use crate::auth::Credential;
 use crate::backend::{ExecuteResult, RequestTimeout};
-use crate::batch::throttled_step;
+use crate::batch::StoppedJob;
 use crate::error::{Error, ErrorKind};
 use crate::observe::EventKind;
 use crate::request::{Cost, Origin, RequestParts, Response};
@@ -97,10 +98,14 @@ impl Core {
         let mut last = None;
         let mut too_early = None;
         for number in 1.. {
+            let mut sent = None;
             if is_paced {
-                too_early = self.wait_for_turn(effects, parts, credential, progress).await.err();
-                if too_early.is_some() {
-                    break;
+                match self.wait_for_turn(effects, parts, credential, progress).await {
+                    Ok(turn) => sent = Some(turn),
+                    Err(wait) => {
+                        too_early = Some(wait);
+                        break;
+                    }
                 }
             }
             let now = effects.now().monotonic;
@@ -126,17 +131,20 @@ impl Core {
                     let mut failure = Failure::of_response(status, headers, now.wall);
                     progress.in_doubt |= status.is_server_error();
                     origin.retry_after = retry_after(headers, now.wall);
-                    if is_paced && status == StatusCode::TOO_MANY_REQUESTS {
-                        self.slow_down(&origin, now.monotonic, parts.cost, parts.cost.requests);
-                    }
-                    if let Some(step) = throttled_step_of(parts, status, response.body()) {
-                        // The job itself was counted, and the steps before this one.
-                        let uncounted = parts.cost.requests.saturating_sub(step);
-                        self.slow_down(&origin, now.monotonic, parts.cost, uncounted);
-                        // One that does not fit into a minute never will.
-                        if parts.cost.requests <= self.pace.most_in_a_minute() {
-                            failure = Some(Failure::throttled_job());
+                    let stopped = stopped_job(parts, status, response.body());
+                    if let Some(sent) = sent {
+                        let counted = counted(parts.cost, status, stopped);
+                        self.pace.counted(sent, now.monotonic, counted);
+                        let is_too_much = status == StatusCode::TOO_MANY_REQUESTS
+                            || stopped.is_some_and(|job| job.is_throttled);
+                        if is_too_much {
+                            self.slow_down(&origin, now.monotonic, parts.cost);
                         }
+                    }
+                    // One that does not fit into a minute never will.
+                    let fits = parts.cost.requests <= self.pace.most_in_a_minute();
+                    if stopped.is_some_and(|job| job.is_throttled) && fits {
+                        failure = Some(Failure::throttled_job());
                     }
                     (failure, Ok(Response::new(response, origin)))
                 }
@@ -176,10 +184,32 @@ impl Core {
         parts: &RequestParts,
         credential: &Credential,
         progress: &Progress<'_>,
-    ) -> Result<(), Duration> {
+    ) -> Result<Sent, Duration> {
+        loop {
+            let (turn, now) = self.turn(effects, parts, credential, progress).await?;
+            if !parts.cost.planned || turn.has_room(now) {
+                return Ok(turn.take(now));
+            }
+        }
+    }
+
+    /// The time that a request was given, when it has come.
+    async fn turn<E: Effects>(
+        &self,
+        effects: &E,
+        parts: &RequestParts,
+        credential: &Credential,
+        progress: &Progress<'_>,
+    ) -> Result<(Turn<'_>, Instant), Duration> {
         let patient = progress.retry.is_patient();
         let mut now = effects.now().monotonic;
-        let within = progress.limit.left(now).saturating_sub(SHORTEST_ATTEMPT);
+        let left = progress.limit.left(now);
+        // A job that is cut off half-way is in doubt, so it is not begun without time for it.
+        let attempt = match parts.cost.requests {
+            1 => SHORTEST_ATTEMPT,
+            _ => self.time_left(parts, progress, now).min(left / 2).max(SHORTEST_ATTEMPT),
+        };
+        let within = left.saturating_sub(attempt);
         let deadline = now.checked_add(within);
         let turn = self.pace.reserve(now, within, patient, parts.cost)?;
         let mut waited_for = now;
@@ -195,13 +225,12 @@ impl Core {
             effects.sleep(wait).await;
             now = effects.now().monotonic;
         }
-        turn.take(now);
-        Ok(())
+        Ok((turn, now))
     }
 
     /// Takes over what a refusal of a request for its number means for all others.
-    fn slow_down(&self, origin: &Origin, now: Instant, cost: Cost, uncounted: usize) {
-        let lowered = self.pace.refused(now, origin.retry_after, cost, uncounted);
+    fn slow_down(&self, origin: &Origin, now: Instant, cost: Cost) {
+        let lowered = self.pace.refused(now, origin.retry_after, cost);
         if let Some(requests_per_minute) = lowered {
             self.tell_of(origin, EventKind::PaceLowered { requests_per_minute });
         }
@@ -254,10 +283,22 @@ impl Core {
     }
 }
 
-/// The step of a job, from 1, that the server refused for the number of calls.
-fn throttled_step_of(parts: &RequestParts, status: StatusCode, body: &Bytes) -> Option<usize> {
+/// Where a job was stopped, if the answer says so.
+fn stopped_job(parts: &RequestParts, status: StatusCode, body: &Bytes) -> Option<StoppedJob> {
     let may_be = parts.cost.requests > 1 && status == StatusCode::UNPROCESSABLE_ENTITY;
-    may_be.then(|| throttled_step(body)).flatten()
+    may_be.then(|| StoppedJob::read(body)).flatten()
+}
+
+/// How many calls the server has counted for a request that it answered so.
+fn counted(cost: Cost, status: StatusCode, stopped: Option<StoppedJob>) -> usize {
+    match stopped {
+        _ if status == StatusCode::TOO_MANY_REQUESTS => 0,
+        // The job itself, and the steps up to the one that was refused; what was too much is not counted.
+        Some(StoppedJob { step, is_throttled: true }) => step.min(cost.requests),
+        Some(StoppedJob { step, is_throttled: false }) => step.saturating_add(1).min(cost.requests),
+        None if status == StatusCode::BAD_REQUEST => 1,
+        None => cost.requests,
+    }
 }
 
 fn outcome_of(outcome: &ExecuteResult) -> EventKind {

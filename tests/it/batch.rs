@@ -4,3 +4,8 @@ mod equivalence;
 mod failures;
 mod recordings;
 mod references;
+
+use keystone_client::Batch;
+use keystone_client::blocking::KeystoneClient;
+
+type Job = Batch<KeystoneClient>;

@@ -1,12 +1,15 @@
 //! Many writes: in which jobs and calls they travel, and what is reported of each row.
 
+mod pace;
+mod sandbox;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::StatusCode;
 use keystone_client::backend::BackendErrorKind;
 use keystone_client::resources::{NewTeam, Team};
-use keystone_client::testing::{Exchange, Scripted};
+use keystone_client::testing::{Exchange, Fixture};
 use keystone_client::{BulkProgress, BulkReport, ErrorKind, Id, RowOutcome};
 use serde_json::{Value, json};
 
@@ -208,8 +211,9 @@ both_colours! {
         assert_eq!(letters(&report), "dfd");
         let report = go!(client.teams().create_many(new(&["a", "d", "c"])).resume(report));
         assert_eq!(letters(&report), "ddd");
+        // A report on other rows is given back.
         let other = go!(client.teams().create_many(new(&["a"])).resume(report));
-        assert_eq!(letters(&other), "-");
+        assert_eq!(letters(&other), "ddd");
         assert_eq!(other.stopped_by().unwrap().kind(), ErrorKind::InvalidRequest);
     }
 
@@ -260,6 +264,152 @@ both_colours! {
         assert_eq!(letters(&go!(client.teams().delete_many([Id::new(4)]))), "f");
     }
 
+    /// The answer is lost, and then there is no server any more.
+    fn what_is_in_doubt_stays_so_when_nobody_can_be_asked() {
+        let lost = || Exchange::post("/batch/").fail(BackendErrorKind::Closed);
+        let path = |id: u64| format!("/users/teams/{id}/");
+        let gone = |id: u64| {
+            let delete = Exchange::new(http::Method::DELETE, path(id));
+            delete.reply_json(StatusCode::NOT_FOUND, &json!({ "detail": "No Team matches." }))
+        };
+        let away = || {
+            Exchange::new(http::Method::DELETE, path(1)).fail(BackendErrorKind::Connect)
+        };
+        let backend = script([lost(), away(), gone(1), gone(2), gone(3)]);
+        let client = client!(backend, |builder| {
+            builder.api_token("token").server_version("0.10.9").retry(keystone_client::RetryPolicy::never())
+        });
+        let ids = || [1, 2, 3].map(Id::new);
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        let watch = move |progress: &BulkProgress| log.lock().unwrap().push(progress.in_doubt);
+        let report = go!(client.teams().delete_many(ids()).on_progress(watch));
+        assert_eq!(letters(&report), "???");
+        assert_eq!(report.stopped_by().unwrap().kind(), ErrorKind::Connect);
+        assert_eq!(*seen.lock().unwrap(), [3, 3]);
+        // Those that are gone when it goes on are done.
+        let report = go!(client.teams().delete_many(ids()).resume(report));
+        assert_eq!(letters(&report), "ddd");
+    }
+
+    /// What is to be all or nothing cannot be looked after row by row.
+    fn deletes_in_doubt_that_were_one_stay_in_doubt() {
+        let lost = Exchange::post("/batch/").fail(BackendErrorKind::Closed);
+        let client = client_of!(client, [lost]);
+        let ids = || [1, 2].map(Id::new);
+        let report = go!(client.teams().delete_many(ids()).all_or_nothing());
+        assert_eq!(letters(&report), "??");
+        let report = go!(client.teams().delete_many(ids()).all_or_nothing().resume(report));
+        assert_eq!(letters(&report), "??");
+    }
+
+    /// The first attempt may have been carried out, so the refusal of the second proves nothing.
+    fn a_refusal_after_a_lost_answer_leaves_doubt() {
+        let lost = Exchange::post("/batch/").fail(BackendErrorKind::Closed);
+        let denied = json!({
+            "detail": "Step #2 (PATCH /users/teams/2/) failed with status 403",
+            "step": 2, "status": 403, "body": { "detail": "You do not have permission." },
+        });
+        let second = Exchange::post("/batch/").reply_json(StatusCode::UNPROCESSABLE_ENTITY, &denied);
+        let patch = |id: u64| Exchange::new(http::Method::PATCH, format!("/users/teams/{id}/"));
+        let client = client_of!(client, [
+            lost,
+            second,
+            patch(1).reply_json(StatusCode::OK, &team(1, "a")),
+            patch(2).reply_json(StatusCode::FORBIDDEN, &json!({ "detail": "No." })),
+        ]);
+        let ids = [1, 2].map(Id::new);
+        let report = go!(client.teams().update_many(ids, |id, t| (id, [t.is_active.set(true)])));
+        assert_eq!(letters(&report), "df");
+    }
+
+    /// A job that fails at once costs twice what a call does.
+    fn rows_that_are_all_refused_go_over_to_calls() {
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let no = |name: &str| {
+            call(name).reply_json(StatusCode::BAD_REQUEST, &json!({ "name": ["no"] }))
+        };
+        let client = client_of!(client, [
+            refused(&names, 1, 400),
+            refused(&names[1..], 1, 400),
+            refused(&names[2..], 1, 400),
+            no("d"), no("e"), no("f"),
+        ]);
+        let report = go!(client.teams().create_many(new(&names)));
+        assert_eq!(letters(&report), "ffffff");
+    }
+
+    /// It is about the row, and not about jobs.
+    fn a_row_that_the_server_is_too_old_for_fails_by_itself() {
+        let grant = |id: u64| {
+            let mut grant = serde_json::to_value(keystone_client::resources::Grant::fixture(id)).unwrap();
+            grant["agency"] = "DOE".into();
+            grant
+        };
+        let patch = |id: u64| {
+            let patch = Exchange::new(http::Method::PATCH, format!("/research/grants/{id}/"));
+            patch.reply_json(StatusCode::OK, &grant(id))
+        };
+        let results: Vec<Value> = [1, 2].iter().enumerate().map(|(place, id)| json!({
+            "ref": "", "index": place + 1, "method": "PATCH", "path": "/", "status": 200,
+            "body": grant(*id),
+        })).collect();
+        let both = Exchange::post("/batch/").reply_json(StatusCode::OK, &json!({ "results": results }));
+        let client = client_of!(client, [both, patch(4)], "0.10.3");
+        let report = go!(client.grants().update_many([1, 2, 3, 4], |id, g| {
+            let plain = vec![g.agency.set("DOE")];
+            let late = vec![g.pi.set("Ada")];
+            (Id::new(id), if id == 3 { late } else { plain })
+        }));
+        assert_eq!(letters(&report), "ddfd");
+        assert_eq!(report.failed().next().unwrap().1.kind(), ErrorKind::Unsupported);
+    }
+
+    /// What stands before the server takes no large bodies.
+    fn jobs_that_are_too_large_are_halved() {
+        let too_large = |exchange: Exchange| exchange.reply(StatusCode::PAYLOAD_TOO_LARGE, "<html>");
+        let client = client_of!(client, [
+            too_large(job(&["a", "b", "c"])),
+            called("a"),
+            too_large(job(&["b", "c"])),
+            too_large(call("b")),
+            called("c"),
+        ]);
+        let report = go!(client.teams().create_many(new(&["a", "b", "c"])));
+        assert_eq!(letters(&report), "dfd");
+    }
+
+    fn options_hold_for_jobs_and_calls() {
+        let id = keystone_client::uuid::Uuid::from_u128(7);
+        let header = http::HeaderName::from_static("x-keystone-cid");
+        let with_id = |exchange: Exchange| {
+            exchange.with_header(header.clone(), id.to_string().parse().unwrap())
+        };
+        let lost = || with_id(job(&["a", "b"])).reply(StatusCode::SERVICE_UNAVAILABLE, "");
+        let client = client_of!(client, [with_id(created(&["a", "b"])), with_id(called("c")), lost()]);
+        let bulk = client.teams().create_many(new(&["a", "b", "c"])).chunk_size(2);
+        let report = go!(bulk.correlation_id(id).timeout(Duration::from_secs(300)));
+        assert!(report.is_complete());
+        let bulk = client.teams().create_many(new(&["a", "b"]));
+        let report = go!(bulk.correlation_id(id).retry(keystone_client::RetryPolicy::never()));
+        assert_eq!(letters(&report), "??");
+    }
+
+    /// An answer that cannot be read is no failure of the row, and stops who wants to know.
+    fn rows_of_which_the_answer_cannot_be_read_are_in_doubt() {
+        let odd = |names: &[&str]| {
+            let results: Vec<Value> = (1..=names.len()).map(|index| json!({
+                "ref": "", "index": index, "method": "POST", "path": "/", "status": 201,
+                "body": { "id": "odd" },
+            })).collect();
+            job(names).reply_json(StatusCode::OK, &json!({ "results": results }))
+        };
+        let client = client_of!(client, [odd(&["a", "b"]), called("c"), odd(&["a", "b"])]);
+        let rows = || client.teams().create_many(new(&["a", "b", "c"])).chunk_size(2);
+        assert_eq!(letters(&go!(rows())), "??d");
+        assert_eq!(letters(&go!(rows().stop_at_failure())), "??-");
+    }
+
     fn the_end_of_a_login_stops_a_run() {
         let denied = json!({ "detail": "Authentication credentials were not provided." });
         let ended = job(&["c", "d"]).reply_json(StatusCode::UNAUTHORIZED, &denied);
@@ -293,69 +443,5 @@ both_colours! {
         }));
         assert_eq!(letters(&report), "df");
         assert_eq!(report.failed().next().unwrap().1.kind(), ErrorKind::InvalidRequest);
-    }
-}
-
-/// A backend that says how long was waited.
-fn waits(backend: &Scripted) -> Vec<u64> {
-    backend.sleeps().iter().map(Duration::as_secs).collect()
-}
-
-both_colours! {
-    /// 300 calls a minute, of which each job is one more than its rows.
-    fn the_pace_is_planned() {
-        let names: Vec<String> = (0..25).map(|row| format!("{}{row}", char::from(b'a' + row))).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let jobs = names.chunks(5).map(created);
-        let backend = script(jobs);
-        let client = client!(backend.clone(), |builder| {
-            builder.api_token("token").server_version("0.10.9").requests_per_minute(12)
-        });
-        let report = go!(client.teams().create_many(new(&names)).chunk_size(5));
-        assert!(report.is_complete(), "{report}");
-        assert_eq!(waits(&backend), [60, 60]);
-    }
-
-    fn no_chunk_is_larger_than_what_goes_within_a_minute() {
-        let names = ["a", "b", "c", "d", "e"];
-        let backend = script([created(&names[..3]), created(&names[3..])]);
-        let client = client!(backend.clone(), |builder| {
-            builder.api_token("token").server_version("0.10.9").requests_per_minute(4)
-        });
-        let report = go!(client.teams().create_many(new(&names)).chunk_size(100));
-        assert!(report.is_complete(), "{report}");
-    }
-
-    fn calls_in_place_of_jobs_keep_to_the_pace_too() {
-        let names: Vec<String> = (0..310).map(|row| format!("a{row}")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let backend = script(names.iter().map(|name| called(name)));
-        let client = client!(backend.clone(), |builder| {
-            builder.api_token("token").server_version("0.9.5")
-        });
-        let report = go!(client.teams().create_many(new(&names)));
-        assert!(report.is_complete(), "{report}");
-        assert_eq!(waits(&backend).iter().sum::<u64>(), 60);
-    }
-
-    /// Others send as the same user; the run goes on in smaller jobs, and as often as that helps.
-    fn a_job_that_is_too_much_is_waited_out() {
-        let names = ["a", "b", "c", "d"];
-        let too_much = |names: &[&str]| {
-            let body = json!({
-                "detail": "Step #2 (POST /users/teams/) failed with status 429",
-                "step": 2, "status": 429, "body": { "detail": "Request was throttled." },
-            });
-            job(names).reply_json(StatusCode::UNPROCESSABLE_ENTITY, &body)
-        };
-        let backend = script([
-            too_much(&names), too_much(&names), created(&["a", "b"]), created(&["c", "d"]),
-        ]);
-        let client = client!(backend.clone(), |builder| {
-            builder.api_token("token").server_version("0.10.9")
-        });
-        let report = go!(client.teams().create_many(new(&names)));
-        assert!(report.is_complete(), "{report}");
-        assert!(waits(&backend).iter().sum::<u64>() >= 120);
     }
 }

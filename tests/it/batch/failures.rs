@@ -46,10 +46,22 @@ both_colours! {
         assert_eq!(backend.sleeps(), [Duration::from_secs(60)]);
     }
 
-    /// A job that never fits is not tried again and again.
+    /// A job that never fits is not tried again and again, or not at all if the client knows.
     fn a_job_beyond_the_limit_is_not_repeated() {
-        let backend = script([throttled(3)]);
+        let backend = script([throttled(300)]);
         let client = client!(backend.clone(), |builder| {
+            builder.api_token("token").server_version("0.10.9")
+        });
+        let mut job = client.batch();
+        for number in 0..300 {
+            job.add(client.teams().create(NewTeam::new(format!("team {number}"))));
+        }
+        let error = go!(job.run()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Throttled);
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
+        assert!(backend.sleeps().is_empty());
+
+        let client = client!(script([]), |builder| {
             builder.api_token("token").server_version("0.10.9").requests_per_minute(4)
         });
         let mut job = client.batch();
@@ -57,9 +69,69 @@ both_colours! {
             job.add(client.teams().create(NewTeam::new(name)));
         }
         let error = go!(job.run()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Throttled);
-        assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
-        assert!(backend.sleeps().is_empty());
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        assert!(error.to_string().contains("counts for 5 calls"), "{error}");
+    }
+
+    /// The server ends a job at the first step that is not a success.
+    fn a_record_that_may_be_missing_has_to_be_there_within_a_job() {
+        let body = json!({
+            "detail": "Step #1 (GET /users/teams/9/) failed with status 404", "step": 1, "status": 404,
+            "body": { "detail": "No Team matches the given query." },
+        });
+        let missing = Exchange::post("/batch/").reply_json(StatusCode::UNPROCESSABLE_ENTITY, &body);
+        let client = client!(script([missing]), |builder| {
+            builder.api_token("token").server_version("0.10.9")
+        });
+        let mut job = client.batch();
+        job.add(client.teams().retrieve(Id::new(9)).optional());
+        assert!(go!(job.run()).unwrap_err().is_not_found());
+    }
+
+    fn a_refused_step_that_the_job_has_not_got_is_not_believed() {
+        for step in [0, 2] {
+            let refused = Exchange::post("/batch/").reply_json(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &json!({ "detail": "…", "step": step, "status": 400, "body": {} }),
+            );
+            let client = client!(script([refused]), |builder| {
+                builder.api_token("token").server_version("0.10.9")
+            });
+            let mut job = client.batch();
+            job.add(client.teams().create(NewTeam::new("a")));
+            let error = go!(job.run()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
+            assert!(error.to_string().contains("nothing was kept"), "{error}");
+        }
+    }
+
+    /// The first attempt may have been carried out.
+    fn a_refusal_after_a_lost_answer_does_not_say_that_nothing_was_kept() {
+        let lost = Exchange::post("/batch/").fail(BackendErrorKind::Closed);
+        let body = json!({
+            "detail": "…", "step": 1, "status": 403, "body": { "detail": "You do not have permission." },
+        });
+        let denied = Exchange::post("/batch/").reply_json(StatusCode::UNPROCESSABLE_ENTITY, &body);
+        let client = client!(script([lost, denied]), |builder| {
+            builder.api_token("token").server_version("0.10.9")
+        });
+        let mut job = client.batch();
+        job.add(client.teams().update(Id::new(1), |t| [t.is_active.set(true)]));
+        let error = go!(job.run().idempotent(true)).unwrap_err();
+        assert!(error.is_denied() && error.may_have_been_sent(), "{error}");
+        assert!(!error.to_string().contains("rolled back"), "{error}");
+    }
+
+    /// A filter that the server would ignore in silence is found out before the job is sent.
+    fn steps_that_read_by_late_fields_ask_for_the_version() {
+        let version = Exchange::get("/version/").reply(StatusCode::OK, "0.10.3");
+        let client = client!(script([version]), |builder| builder.api_token("token"));
+        let mut job = client.batch();
+        let grant = job.add(client.grants().filter(|g| g.pi.eq("Ada")).first());
+        job.add(client.grants().delete(grant.record()));
+        let error = go!(job.run()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.to_string().contains("`pi` came with Keystone 0.10.6"), "{error}");
     }
 
     fn jobs_that_write_are_not_repeated_when_in_doubt() {

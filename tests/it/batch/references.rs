@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
 use jiff::civil::date;
-use keystone_client::batch::{BatchFailure, Reference};
+use keystone_client::batch::{BatchFailure, Reference, StepRef};
 use keystone_client::blocking::KeystoneClient;
 use keystone_client::resources::{
     Grant, MembershipRole, NewAllocation, NewAllocationRequest, NewCluster, NewGrant,
@@ -14,7 +14,7 @@ use keystone_client::testing::from_fn;
 use keystone_client::{ErrorKind, Id, Input, Link};
 use serde_json::{Value, json};
 
-use super::recordings::Job;
+use super::Job;
 
 /// A client of which all that is sent is refused, and what it is sent.
 fn client() -> (KeystoneClient, Arc<Mutex<Vec<Value>>>) {
@@ -93,7 +93,10 @@ fn steps_stand_for_keys_in_bodies_paths_and_filters() {
         "/research/grants/?team=@ref{step2.id}&_order=id&_limit=5&_offset=0"
     );
     assert!(steps[6].get("query_params").is_none());
-    assert_eq!(steps[7]["path"], "/research/grants/?team__in=@ref{step2.id},9&_order=id&_limit=1");
+    assert_eq!(
+        steps[7]["path"],
+        "/research/grants/?team__in=@ref{step2.id}%2C9&_order=id&_limit=1"
+    );
 }
 
 #[test]
@@ -231,15 +234,53 @@ fn text_that_the_server_would_resolve_is_refused() {
     assert_eq!(steps(&job, &sent)[0]["query_params"]["_search"], json!(["@ref{step1.id}"]));
 }
 
+/// The server puts what a reference stands for into the address as it is.
 #[test]
-fn filters_refer_to_keys_only() {
+fn parameters_refer_to_keys_only_and_by_filters_only() {
     let (client, sent) = client();
+    let bad = |add: &dyn Fn(&mut Job, StepRef<Team>)| {
+        let mut job = client.batch();
+        let team = job.add(client.teams().create(NewTeam::new("A & B")));
+        add(&mut job, team);
+        let (index, problem) = problem(&job, &sent);
+        assert_eq!(index, 1);
+        assert!(problem.contains("keys of earlier steps"), "{problem}");
+    };
+    bad(&|job, team| {
+        job.add(client.teams().filter(|t| t.name.eq(team.field(|t| t.name))).exists());
+    });
+    bad(&|job, team| {
+        job.add(client.teams().list().param("name", team.field(|t| t.name)).exists());
+    });
+    bad(&|job, team| {
+        job.add(client.teams().list().search(format!("50% & {}", team.field(|t| t.name))).exists());
+    });
+    bad(&|job, team| {
+        job.add(client.http_get("users/teams").query("id", team.field(|t| t.id)));
+    });
+    // What stands beside them is encoded.
     let mut job = client.batch();
     let team = job.add(client.teams().create(NewTeam::new("A & B")));
-    job.add(client.teams().filter(|t| t.name.eq(team.field(|t| t.name))).exists());
-    let (index, problem) = problem(&job, &sent);
-    assert_eq!(index, 1);
-    assert!(problem.contains("keys of earlier steps"), "{problem}");
+    let grants =
+        client.grants().filter(|g| g.team.eq(team)).filter(|g| g.title.eq("A&B=@ref{x.id}"));
+    job.add(grants.count());
+    assert_eq!(
+        steps(&job, &sent)[1]["path"],
+        "/research/grants/?team=@ref{step1.id}&title=A%26B%3D%40ref%7Bx.id%7D&_order=id&_limit=1"
+    );
+}
+
+/// It may be part of a password.
+#[test]
+fn text_that_is_refused_is_not_repeated() {
+    let (client, sent) = client();
+    let mut job = client.batch();
+    job.add(client.teams().create(NewTeam::new("Folding")));
+    let user = keystone_client::resources::NewUser::new("ada", "x@file{the-secret}y");
+    job.add(client.users().create(user));
+    let (_, problem) = problem(&job, &sent);
+    let error = job.run().send().unwrap_err();
+    assert!(!problem.contains("the-secret") && !format!("{error:?}").contains("the-secret"));
 }
 
 #[test]
