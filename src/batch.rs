@@ -59,7 +59,12 @@ use crate::request::Request;
 /// correlation id are those of the job, which [`run`](Self::run) returns as a call; what was said of
 /// them for a step has no effect.
 ///
-/// A job is repeated after a failure that leaves it in doubt only if it reads or is a dry run.
+/// A job is repeated after a failure that leaves it in doubt only if it reads, or is a dry run without
+/// files.
+///
+/// The server ends a job at the first step that is not a success. So
+/// [`optional`](crate::Call::optional) does not help within a job: a record that may be missing is looked
+/// for by [`first`](crate::List::first).
 #[must_use = "a batch does nothing until it is run"]
 pub struct Batch<C> {
     client: C,
