@@ -53,6 +53,41 @@ both_colours! {
         assert!(waits(&backend).iter().all(|wait| *wait <= 60), "{:?}", waits(&backend));
     }
 
+    /// As long as it goes on at all.
+    fn refusals_are_counted_in_a_row_only() {
+        let names: Vec<String> = (0..6).map(|row| format!("a{row}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let never = keystone_client::RetryPolicy::never;
+        let body = json!({ "detail": "Request was throttled." });
+        let calls = names.iter().flat_map(|name| {
+            [call(name).reply_json(StatusCode::TOO_MANY_REQUESTS, &body), called(name)]
+        });
+        let client = client!(script(calls), |builder| {
+            builder.api_token("token").server_version("0.9.5").retry(never())
+        });
+        let report = go!(client.teams().create_many(new(&names)));
+        assert!(report.is_complete(), "{report}");
+
+        let pairs: Vec<String> = (0..12).map(|row| format!("a{row}")).collect();
+        let pairs: Vec<&str> = pairs.iter().map(String::as_str).collect();
+        let jobs = pairs.chunks(2).flat_map(|names| {
+            let refused = job(names).reply_json(StatusCode::TOO_MANY_REQUESTS, &body);
+            [refused, called(names[0]), called(names[1])]
+        });
+        let client = client!(script(jobs), |builder| {
+            builder.api_token("token").server_version("0.10.9").retry(never())
+        });
+        let report = go!(client.teams().create_many(new(&pairs)).chunk_size(2));
+        assert!(report.is_complete(), "{report}");
+
+        let refused = (0..5).map(|_| call("a").reply_json(StatusCode::TOO_MANY_REQUESTS, &body));
+        let client = client!(script(refused), |builder| {
+            builder.api_token("token").server_version("0.9.5").retry(never())
+        });
+        let report = go!(client.teams().create_many(new(&["a"])));
+        assert!(report.stopped_by().unwrap().is_throttled(), "{report}");
+    }
+
     fn a_job_that_never_fits_is_given_up() {
         let names: Vec<String> = (0..400).map(|row| format!("a{row}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
