@@ -140,6 +140,10 @@ impl Pace {
     /// Takes over what the server has counted of a request that was sent at this time, which may take its
     /// time: each step of a job is counted when it is carried out.
     pub(super) fn counted(&self, sent: Sent, now: Instant, counted: usize) {
+        // Of one that counts for itself the moment makes no difference.
+        if sent.cost == 1 && counted == 1 {
+            return;
+        }
         let mut state = self.state();
         state.remove(sent.at, sent.cost);
         state.insert(now, counted);
@@ -222,10 +226,12 @@ impl Turn<'_> {
     /// Sends now.
     pub(super) fn take(mut self, now: Instant) -> Sent {
         self.used = true;
-        let mut state = self.pace.state();
-        state.remove(self.at, self.cost);
         let at = now.max(self.at);
-        state.insert(at, self.cost);
+        if at != self.at {
+            let mut state = self.pace.state();
+            state.remove(self.at, self.cost);
+            state.insert(at, self.cost);
+        }
         Sent { at, cost: self.cost }
     }
 }

@@ -12,6 +12,7 @@ use keystone_client::resources::{
 };
 use keystone_client::testing::from_fn;
 use keystone_client::{ErrorKind, Id, Input, Link};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::Job;
@@ -405,4 +406,52 @@ fn debug_says_which_steps_there_are() {
     let line = job.run().explain().unwrap();
     assert!(line.contains("/batch/") && !line.contains("the-secret-password"), "{line}");
     let _: Link<Grant> = Id::new(1).into();
+}
+
+/// What the server takes for references in a text: `@ref{…}` and `@file{…}`.
+fn found(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let rest = &text[at..];
+        let is_one = rest.starts_with("@ref{") || rest.starts_with("@file{");
+        match rest.find('}').filter(|_| is_one) {
+            Some(end) => {
+                found.push(&rest[..=end]);
+                at += end + 1;
+            }
+            None => at += rest.chars().next().unwrap().len_utf8(),
+        }
+    }
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever stands around them, the server finds the references that were meant and no others; or
+    /// the text is refused.
+    #[test]
+    fn the_server_finds_what_is_meant(pieces in prop::collection::vec(0_usize..10, 1..12)) {
+        let (client, sent) = client();
+        let mut job = client.batch();
+        let team = job.add(client.teams().create(NewTeam::new("Folding")));
+        let name = team.field(|t| t.name).to_string();
+        let all = ["@", "ref", "file", "{", "}", "@ref{", "@file{", "é\n", "step1.id}", &name];
+        let text: String = pieces.iter().map(|piece| all[*piece]).collect();
+        let meant = pieces.iter().filter(|piece| **piece == 9).count();
+        job.add(client.clusters().create(NewCluster::new("atlas").description(text.as_str())));
+        let error = job.run().send().unwrap_err();
+        let bodies = sent.lock().unwrap();
+        match bodies.first() {
+            Some(body) => {
+                let text = body["job"]["actions"][1]["payload"]["description"].as_str().unwrap();
+                prop_assert_eq!(found(text), vec!["@ref{step1.name}"; meant]);
+            }
+            None => {
+                prop_assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+                prop_assert!(found(&text).iter().any(|token| *token != name), "{}", text);
+            }
+        }
+    }
 }
