@@ -9,7 +9,9 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::capability::FieldName;
+use crate::error::{Error, ErrorKind};
 use crate::field::{Read, Reading};
+use crate::request::Operation;
 use crate::resource::Resource;
 
 /// A new value for one field of resource `R`, made by [`Field::set`](crate::field::Field::set).
@@ -106,12 +108,26 @@ impl<R: Resource> fmt::Display for Change<R> {
 pub(crate) struct Changes<R: Resource>(pub(crate) Vec<Change<R>>);
 
 impl<R: Resource> Changes<R> {
-    /// Two changes of one field contradict each other.
-    pub(crate) fn repeated_field(&self) -> Option<&'static str> {
-        self.0.iter().enumerate().find_map(|(index, change)| {
-            let earlier = self.0.iter().take(index);
-            earlier.map(Change::field).find(|field| *field == change.field())
-        })
+    /// The changes, if they can be sent: two of one field contradict each other.
+    pub(crate) fn checked(
+        changes: impl IntoIterator<Item = Change<R>>,
+        operation: Operation,
+    ) -> Result<Self, Error> {
+        let invalid =
+            |note: String| Error::new(ErrorKind::InvalidRequest, operation).with_note(note);
+        let changes: Vec<Change<R>> = changes.into_iter().collect();
+        for (index, change) in changes.iter().enumerate() {
+            let field = change.field();
+            if changes.iter().take(index).any(|earlier| earlier.field() == field) {
+                return Err(invalid(format!("field `{field}` is set twice")));
+            }
+            if let Err(problem) = &change.value {
+                let problem = if change.secret { "" } else { problem.as_str() };
+                let note = format!("field `{field}` cannot be written as JSON: {problem}");
+                return Err(invalid(note.trim_end_matches(": ").to_owned()));
+            }
+        }
+        Ok(Self(changes))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::body::ToBody;
 use crate::bulk::{Bulk, Repeat};
 use crate::call::Call;
 use crate::change::{Change, Changes};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::filter::Filter;
 use crate::id::Id;
 use crate::input::IntoInput;
@@ -46,6 +46,10 @@ pub struct Crud<R, C> {
 impl<R: Resource, C: Clone> Crud<R, C> {
     pub(crate) fn new(client: C) -> Self {
         Self { client, resource: PhantomData }
+    }
+
+    pub(crate) fn client(&self) -> C {
+        self.client.clone()
     }
 
     pub(crate) fn operation(verb: &'static str) -> Operation {
@@ -105,17 +109,20 @@ impl<R: Resource, C: Clone> Crud<R, C> {
         R: Update,
         I: IntoIterator<Item = Change<R>>,
     {
-        let operation = Self::operation("update");
-        let changes = Changes(changes(&R::FIELDS).into_iter().collect());
-        match changes.repeated_field() {
-            Some(field) => self.call(Err(Error::new(ErrorKind::InvalidRequest, operation)
-                .with_note(format!("field `{field}` is set twice")))),
-            None => {
-                let names = changes.0.iter().map(Change::field_name);
-                let call = self.write(operation, Method::PATCH, record_path(id), &changes);
-                call.map(|request| names.fold(request, Request::needing_field))
-            }
+        match Changes::checked(changes(&R::FIELDS), Self::operation("update")) {
+            Ok(changes) => self.write_changes(id, &changes),
+            Err(error) => self.call(Err(error)),
         }
+    }
+
+    pub(crate) fn write_changes(
+        &self,
+        id: impl IntoInput<Id<R>>,
+        changes: &Changes<R>,
+    ) -> Call<R::Model, C> {
+        let names = changes.0.iter().map(Change::field_name);
+        let call = self.write(Self::operation("update"), Method::PATCH, record_path(id), changes);
+        call.map(|request| names.fold(request, Request::needing_field))
     }
 
     /// Writes the record whole: `PUT {path}/{id}/`. Optional fields that are left out keep their

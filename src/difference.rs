@@ -2,16 +2,15 @@
 //! written.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use jiff::civil::Date;
-use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+use jiff::Timestamp;
 use rust_decimal::Decimal;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::change::Change;
-use crate::field::{Comparand, Reading};
-use crate::filter::{Filter, trimmed};
+use crate::field::{Comparand, Reading, kept};
+use crate::filter::Filter;
 use crate::resource::Resource;
 
 impl<R: Resource> Change<R> {
@@ -46,10 +45,26 @@ pub(crate) fn different<R: Resource>(
     changes.into_iter().filter(|change| change.differs_from(record) != Some(false)).collect()
 }
 
-/// The fields in which the record certainly does not have what was sent.
-pub(crate) fn not_applied<R: Resource>(record: &R::Model, sent: &[Change<R>]) -> Vec<&'static str> {
-    let lost = sent.iter().filter(|change| change.differs_from(record) == Some(true));
-    lost.map(Change::field).collect()
+/// What has become of the fields that were sent, by the record that came back.
+#[derive(Default)]
+pub(crate) struct Applied {
+    pub(crate) lost: Vec<&'static str>,
+    pub(crate) kept: Vec<&'static str>,
+    /// Of which the record does not tell.
+    pub(crate) untold: Vec<&'static str>,
+}
+
+pub(crate) fn applied<R: Resource>(record: &R::Model, sent: &[Change<R>]) -> Applied {
+    let mut applied = Applied::default();
+    for change in sent {
+        let fields = match change.differs_from(record) {
+            Some(true) => &mut applied.lost,
+            Some(false) => &mut applied.kept,
+            None => &mut applied.untold,
+        };
+        fields.push(change.field());
+    }
+    applied
 }
 
 /// The fields of `changes` in which two states of a record certainly differ.
@@ -62,24 +77,51 @@ pub(crate) fn moved<R: Resource>(
     changes.iter().filter(has_moved).map(Change::field).collect()
 }
 
-/// A field in which `new`, the body of a new record, or one of the changes says something else than
+/// A field in which `new`, the fields of a new record, or one of the changes says something else than
 /// the key by which the record is to be found again.
 pub(crate) fn contradiction<R: Resource>(
     key: &Filter<R>,
-    new: &Value,
+    new: &Map<String, Value>,
     changes: &[Change<R>],
 ) -> Option<&'static str> {
-    let contradicts = |reading: &Reading<'_>, value: Option<&Value>| {
-        value.is_some_and(|value| shows(reading, value) == Some(false))
-    };
     key.conditions().iter().find_map(|condition| {
         let field = condition.field.name;
-        let reading = condition.only()?;
         let change = changes.iter().find(|change| change.field() == field);
-        let contradicted = contradicts(&reading, new.get(field))
-            || contradicts(&reading, change.and_then(Change::value));
-        contradicted.then_some(field)
+        let mut values = [new.get(field), change.and_then(Change::value)].into_iter().flatten();
+        values.any(|value| condition.excludes(value)).then_some(field)
     })
+}
+
+/// A field that has one value in a new record and another in the changes.
+pub(crate) fn disagreement<R: Resource>(
+    new: &Map<String, Value>,
+    changes: &[Change<R>],
+) -> Option<&'static str> {
+    let disagrees = |change: &&Change<R>| match (new.get(change.field()), change.value()) {
+        (Some(new), Some(change)) => !may_be_same(new, change),
+        _ => false,
+    };
+    changes.iter().find(disagrees).map(Change::field)
+}
+
+/// Whether two values of a field, of which it is not known what kind they are of, may be the same to
+/// the server.
+fn may_be_same(one: &Value, other: &Value) -> bool {
+    if let (Some(one), Some(other)) = (keys(one), keys(other)) {
+        return one == other;
+    }
+    let kinds = [
+        Comparand::Text("".into()),
+        Comparand::Boolean(false),
+        Comparand::Decimal(Decimal::ZERO),
+        Comparand::Timestamp(Timestamp::UNIX_EPOCH),
+        Comparand::Address(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+    ];
+    let is_same = |kind: &Comparand<'_>| {
+        let one = kind.read_alike(one);
+        one.is_some() && one == kind.read_alike(other)
+    };
+    one == other || kinds.iter().any(is_same)
 }
 
 /// Whether a field that reads so has the value `wanted` already; `None` where it does not tell.
@@ -89,46 +131,16 @@ fn shows(reading: &Reading<'_>, wanted: &Value) -> Option<bool> {
         Reading::Null => wanted.is_null(),
         Reading::Json(present) => **present == *wanted,
         Reading::Keys(present) => keys(wanted).is_some_and(|wanted| wanted == *present),
-        Reading::Value(present) => equals(present, wanted),
+        Reading::Value(Comparand::Timestamp(present)) => {
+            let present = Comparand::Timestamp(kept(*present));
+            present.read_alike(wanted).is_some_and(|wanted| wanted == present)
+        }
+        Reading::Value(present) => {
+            present.read_alike(wanted).is_some_and(|wanted| wanted == *present)
+        }
     })
 }
 
 fn keys(value: &Value) -> Option<BTreeSet<u64>> {
     value.as_array()?.iter().map(Value::as_u64).collect()
-}
-
-fn equals(present: &Comparand<'_>, wanted: &Value) -> bool {
-    let text = wanted.as_str().map(trimmed);
-    match present {
-        Comparand::Boolean(present) => wanted.as_bool() == Some(*present),
-        Comparand::Integer(present) => {
-            let signed = wanted.as_i64().map(i128::from);
-            signed.or(wanted.as_u64().map(i128::from)) == Some(*present)
-        }
-        Comparand::Decimal(present) => decimal(wanted) == Some(*present),
-        Comparand::Text(present) => text == Some(&**present),
-        Comparand::Date(present) => parsed::<Date>(text) == Some(*present),
-        Comparand::Timestamp(present) => {
-            parsed::<Timestamp>(text).is_some_and(|wanted| kept(wanted) == kept(*present))
-        }
-        Comparand::Address(present) => parsed::<IpAddr>(text) == Some(*present),
-    }
-}
-
-fn parsed<T: std::str::FromStr>(text: Option<&str>) -> Option<T> {
-    text.and_then(|text| text.parse().ok())
-}
-
-fn decimal(value: &Value) -> Option<Decimal> {
-    match value {
-        Value::String(text) => trimmed(text).parse().ok(),
-        Value::Number(number) => number.to_string().parse().ok(),
-        _ => None,
-    }
-}
-
-/// The server keeps microseconds and cuts off the rest.
-fn kept(time: Timestamp) -> Option<Timestamp> {
-    let cut = TimestampRound::new().smallest(Unit::Microsecond).mode(RoundMode::Floor);
-    time.round(cut).ok()
 }

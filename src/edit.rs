@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::call::Call;
-use crate::change::Change;
+use crate::change::{Change, Changes};
 use crate::crud::Crud;
-use crate::difference::{different, moved, not_applied};
+use crate::difference::{applied, different, moved};
 use crate::error::{Error, ErrorKind};
 use crate::request::{CallOptions, Operation, Request};
 use crate::resource::{Resource, Retrieve, Update};
@@ -102,6 +101,8 @@ pub struct Edit<R: Resource, C> {
 /// What an edit comes down to.
 pub(crate) struct EditPlan<R: Resource> {
     record: R::Model,
+    /// All that was given.
+    named: Vec<Change<R>>,
     /// Those that differ.
     changes: Vec<Change<R>>,
     fetch: Option<Request<R::Model>>,
@@ -142,27 +143,13 @@ impl<R: Resource, C: Clone> Crud<R, C> {
         R: Update<Model: Clone>,
         I: IntoIterator<Item = Change<R>>,
     {
-        let changes: Vec<Change<R>> = changes(&R::FIELDS).into_iter().collect();
-        let differing = different(record, changes.iter().cloned());
-        let request = match R::id(record) {
-            // First with all of them, so that what is wrong with one that does not differ is found, too.
-            Some(id) => self.update(id, |_| changes).into_request().and_then(|_| {
-                let call = self.update(id, |_| differing.clone());
-                call.into_request()
-            }),
-            None => Err(without_key(Operation::new("edit", R::NAME))),
-        };
-        let Call { client, request } = self.call(request);
-        let plan = request.map(|update| EditPlan {
-            record: record.clone(),
-            changes: differing,
-            fetch: None,
-            update,
-            is_verified: false,
-            options: CallOptions::default(),
-        });
-        Edit { client, plan }
+        let plan = EditPlan::new(record, Changes::checked(changes(&R::FIELDS), operation::<R>()));
+        Edit { client: self.client(), plan }
     }
+}
+
+fn operation<R: Resource>() -> Operation {
+    Operation::new("edit", R::NAME)
 }
 
 pub(crate) fn without_key(operation: Operation) -> Error {
@@ -175,8 +162,8 @@ impl<R: Update, C> Edit<R, C> {
 
     /// Leaves the record alone if it has changed since it was fetched: it is fetched again right before
     /// the write and compared with the one given, by the newest entry of its history where the resource
-    /// has one, and by the fields named. If nothing differs there is nothing to write, and it is not
-    /// fetched.
+    /// has one, and by the fields named, also those that need no change. If none does there is nothing to
+    /// write, and the record is not fetched.
     ///
     /// This narrows the time in which another's change can be overwritten to that between two requests;
     /// it does not close it, as the server knows no conditional requests.
@@ -192,7 +179,7 @@ impl<R: Update, C> Edit<R, C> {
     /// let edit = client.clusters().edit(&cluster, |c| [c.description.set("CPU only")]);
     /// let error = edit.if_unmodified().send().unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::Conflict);
-    /// assert!(error.to_string().contains("by admin, in enabled"));
+    /// assert!(error.to_string().contains("by admin; changed since: enabled"));
     /// # Ok(()) }
     /// ```
     ///
@@ -207,7 +194,7 @@ impl<R: Update, C> Edit<R, C> {
         let fetch = |plan: EditPlan<R>| {
             let id = R::id(&plan.record).ok_or_else(|| without_key(plan.update.operation()))?;
             let mut fetch = Crud::<R, ()>::new(()).retrieve(id).into_request()?;
-            fetch.parts.operation = Operation::new("edit", R::NAME);
+            fetch.parts.operation = operation::<R>();
             Ok(EditPlan { fetch: Some(fetch), ..plan })
         };
         self.plan = self.plan.and_then(fetch);
@@ -220,7 +207,8 @@ impl<R: Update, C> Edit<R, C> {
     /// # Errors
     ///
     /// Sending it fails with [`ErrorKind::NotApplied`] if the record that the server returns has not all
-    /// that was sent. The message names the fields; all others were changed.
+    /// that was sent. The message names the fields, and those that were taken over. Values that no record
+    /// shows, such as a password, are not checked.
     pub fn verified(mut self) -> Self {
         if let Ok(plan) = &mut self.plan {
             plan.is_verified = true;
@@ -234,8 +222,31 @@ pub(crate) struct EditWrite<R: Resource> {
     /// The record as it is now, and the error that it is if that is not what it was.
     pub(crate) fetch: Option<Request<(R::Model, Error)>>,
     pub(crate) before: R::Model,
-    pub(crate) changes: Vec<Change<R>>,
+    /// In which the record as it is now is not to differ from that.
+    pub(crate) named: Vec<Change<R>>,
+    /// The names of what is sent.
+    pub(crate) fields: Vec<&'static str>,
     pub(crate) update: Request<R::Model>,
+}
+
+impl<R: Update<Model: Clone>> EditPlan<R> {
+    fn new(record: &R::Model, named: Result<Changes<R>, Error>) -> Result<Self, Error> {
+        let Changes(named) = named?;
+        let id = R::id(record).ok_or_else(|| without_key(operation::<R>()))?;
+        let differing = Changes(different(record, named.iter().cloned()));
+        let update = Crud::<R, ()>::new(()).write_changes(id, &differing).into_request()?;
+        // Here, as nothing is to be fetched for what cannot be sent.
+        update.parts.refuse_reference(operation::<R>())?;
+        Ok(Self {
+            record: record.clone(),
+            named,
+            changes: differing.0,
+            fetch: None,
+            update,
+            is_verified: false,
+            options: CallOptions::default(),
+        })
+    }
 }
 
 impl<R: Update> EditPlan<R> {
@@ -262,7 +273,8 @@ impl<R: Update> EditPlan<R> {
         EditWrite {
             fetch,
             before: self.record,
-            changes: self.changes,
+            named: self.named,
+            fields: self.changes.iter().map(Change::field).collect(),
             update: update.with_options(self.options),
         }
     }
@@ -276,14 +288,24 @@ pub(crate) fn verified<R: Resource>(
     request.adapt(move |response, decode| {
         let error = response.error(ErrorKind::NotApplied);
         let record = decode(response)?;
-        match not_applied(&record, &sent).as_slice() {
-            [] => Ok(record),
-            fields => Err(error.with_note(format!(
-                "the record does not have what was sent for `{}`; the other fields were changed",
-                fields.join("`, `")
-            ))),
+        let applied = applied(&record, &sent);
+        if applied.lost.is_empty() {
+            return Ok(record);
         }
+        let mut note =
+            format!("the record does not have what was sent for {}", quoted(&applied.lost));
+        if !applied.kept.is_empty() {
+            note.push_str(&format!("; it has what was sent for {}", quoted(&applied.kept)));
+        }
+        if !applied.untold.is_empty() {
+            note.push_str(&format!("; it does not tell of {}", quoted(&applied.untold)));
+        }
+        Err(error.with_note(note))
     })
+}
+
+fn quoted(fields: &[&str]) -> String {
+    format!("`{}`", fields.join("`, `"))
 }
 
 /// What has happened to a record between two looks at it, in words; `None` if nothing is known to
@@ -320,9 +342,11 @@ pub(crate) fn modification<R: Resource>(
         parts.push(by);
     }
     if !fields.is_empty() {
-        parts.push(format!("in {}", fields.into_iter().collect::<Vec<_>>().join(", ")));
+        let fields = fields.into_iter().collect::<Vec<_>>();
+        parts.push(format!("changed since: {}", fields.join(", ")));
     }
-    Some(format!("{}; nothing was written", parts.join(", ")))
+    parts.push("nothing was written".to_owned());
+    Some(parts.join("; "))
 }
 
 /// The entries that stand for writes, newest first.
@@ -338,7 +362,7 @@ fn authorship(entry: &HistoryEntry) -> String {
         Some(actor) => &actor.username,
         None => "somebody unknown",
     };
-    format!("at {} by {actor}", entry.timestamp)
+    format!("last at {} by {actor}", entry.timestamp)
 }
 
 impl<R: Resource, C: fmt::Debug> fmt::Debug for Edit<R, C> {

@@ -1,19 +1,22 @@
 //! There is exactly this record: found, created, or changed as far as it differs.
 
+mod check;
+
 use std::fmt;
+use std::slice;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use self::check::{fields_of, found_by};
 use crate::call::Call;
-use crate::change::Change;
+use crate::change::{Change, Changes};
 use crate::crud::Crud;
-use crate::difference::{contradiction, different};
+use crate::difference::different;
 use crate::edit::{options_of_each_request, verified, without_key};
 use crate::error::{Error, ErrorKind};
-use crate::filter::{Filter, MatchSemantics};
-use crate::id::Id;
+use crate::filter::Filter;
 use crate::query::{Part, Query};
 use crate::request::{CallOptions, Operation, Request};
 use crate::resource::{Create, NaturalKey, Resource, Update};
@@ -43,7 +46,9 @@ impl fmt::Display for Outcome {
 /// The record that there is now, and what had to be done for it; see [`Crud::ensure`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ensured<M> {
-    /// There was none. It is what was given as new; the changes had no part in it.
+    /// There was none before. It is what was given as new, with the changes that the new record lacked. If
+    /// the answer to the creation was lost, it may also be what another program has created in the same
+    /// moment: of the new record that is compared which the changes name as well, and the rest is not.
     Created(M),
     /// There was one, and it differed.
     Changed {
@@ -107,7 +112,9 @@ pub(crate) struct EnsurePlan<R: Resource> {
     key: Filter<R>,
     rivals: Option<Filter<R>>,
     create: Request<R::Model>,
-    changes: Vec<Change<R>>,
+    /// The fields of the new record, as they are sent.
+    new: Map<String, Value>,
+    changes: Changes<R>,
     options: CallOptions,
 }
 
@@ -118,6 +125,10 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     ///
     /// Users are found by their names, teams by theirs, clusters by theirs, and memberships by user and
     /// team. For other keys there is [`ensure_by`](Self::ensure_by), whose rules hold here as well.
+    ///
+    /// Names of clusters are unique on servers since 0.6.4 only, so on older ones two programs may create
+    /// the same. Users who are not staff do not see the teams that they have created before they are members:
+    /// a program that ensures teams every night is one for staff.
     ///
     /// ```
     /// # use keystone_client::sandbox::Sandbox;
@@ -146,7 +157,9 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     }
 
     /// Sees to it that there is exactly one record that passes a filter: creates `new` if there is none;
-    /// of one that is there, those of the changes that differ are sent. If none does, nothing is.
+    /// of one that is there, those of the changes that differ are sent. If none does, nothing is. A record
+    /// that was just created gets what it lacks of the changes by an update in the same run, and still
+    /// counts as created.
     ///
     /// ```
     /// # use keystone_client::sandbox::Sandbox;
@@ -174,9 +187,11 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     ///   create the same at the very same moment. This is certain for what the server keeps unique: user names, names of teams
     ///   and clusters, members of a team, DOIs. Of other keys two programs may create a record each at
     ///   the same moment; the next run says so ([`ErrorKind::Ambiguous`]).
-    /// - If the answer to the creation is lost, the record is looked for. If it is there, and as it
-    ///   should be, it counts as created: there was none before. If it is not, the error says that the
-    ///   call [may have been sent](Error::may_have_been_sent).
+    /// - If the answer to the creation is lost, the record is looked for. If it is there, it counts as
+    ///   created, as there was none before; unless it lacks something of the new record that the changes
+    ///   name as well, and so is another's. If it is not there, the error says that the call
+    ///   [may have been sent](Error::may_have_been_sent).
+    /// - Whatever fails after a write that was carried out, or may have been, the error says so.
     /// - A record that is deleted before it could be changed is looked for once more.
     /// - A change may be sent twice if its answer is lost, which sets the same values again.
     ///
@@ -184,11 +199,14 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     ///
     /// Sending it fails
     ///
-    /// - with [`ErrorKind::Ambiguous`] if more than one record has the key; nothing was written;
+    /// - with [`ErrorKind::Ambiguous`] if more than one record has the key;
     /// - with [`ErrorKind::InvalidRequest`], before anything is sent, if the new record or a change
-    ///   contradicts the key, so that the next run would not find it, and for changes of what records do
-    ///   not show, such as a password: whether that differs cannot be told, and a run that has nothing to
-    ///   do would not do nothing. Set it in the new record;
+    ///   contradicts the key, so that the next run would not find it; if the two contradict each other; if
+    ///   the key finds no record whatever there is, or each; if something refers to a step of a batch job;
+    ///   and for changes of what records do not show, such as a password: whether that differs cannot be
+    ///   told, and a run that has nothing to do would not do nothing. Set it in the new record;
+    /// - with [`ErrorKind::Unsupported`] if the server finds a record that has not the key, as one does that
+    ///   ignores a filter which it does not know;
     /// - with [`ErrorKind::Validation`] if the key names a record that does not exist, and as a creation
     ///   or an update does; if a name is taken by a record that is not found by the key, perhaps because
     ///   this user may not see it, the message says that;
@@ -217,68 +235,31 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     where
         R: Create + Update,
     {
-        let changes: Vec<Change<R>> = changes.into_iter().collect();
+        let changes = Changes::checked(changes, operation::<R>());
         let Call { client, request } = self.create(new);
         let plan = request.and_then(|create| {
-            check(&key, &create, &changes)?;
-            let create = found_by(create, key.clone());
-            Ok(EnsurePlan { key, rivals, create, changes, options: CallOptions::default() })
+            let (new, changes) = (fields_of(create.body()), changes?);
+            let create = found_by(create, key.clone(), "created");
+            let options = CallOptions::default();
+            let plan = EnsurePlan { key, rivals, create, new, changes, options };
+            plan.check()?;
+            Ok(plan)
         });
         Ensure { client, plan }
     }
 }
 
-/// What is wrong with the call, whatever there is on the server.
-fn check<R: Update>(
-    key: &Filter<R>,
-    create: &Request<R::Model>,
-    changes: &[Change<R>],
-) -> Result<(), Error> {
-    let operation = Operation::new("ensure", R::NAME);
-    let invalid =
-        |note: String| Err(Error::new(ErrorKind::InvalidRequest, operation).with_note(note));
-    for change in changes {
-        let field = change.field();
-        if change.is_secret() {
-            return invalid(format!(
-                "`{field}` is never shown, so there is no telling whether it differs; set it in the \
-                 new record, and change it by an update"
-            ));
-        }
-        if !change.is_readable() {
-            return invalid(format!(
-                "whether `{field}` differs cannot be read off a record; say how with `Field::reading`"
-            ));
-        }
-    }
-    // A field that is set twice.
-    let _ = Crud::<R, ()>::new(()).update(Id::new(0), |_| changes.to_vec()).into_request()?;
-    let body: Value =
-        serde_json::from_slice(&create.body().bytes().unwrap_or_default()).unwrap_or_default();
-    match contradiction(key, &body, changes) {
-        Some(field) => invalid(format!(
-            "`{field}` is part of the key `{key}` and is to have another value, so that the next run \
-             would not find the record"
-        )),
-        None => Ok(()),
-    }
+fn operation<R: Resource>() -> Operation {
+    Operation::new("ensure", R::NAME)
 }
 
-/// The same creation, which fails if the key does not find what was created.
-fn found_by<R: Resource>(create: Request<R::Model>, key: Filter<R>) -> Request<R::Model> {
-    create.adapt(move |response, decode| {
-        let astray = response.error(ErrorKind::NotApplied);
-        let record = decode(response)?;
-        // Some servers find more, none finds less.
-        let semantics = MatchSemantics::default().ignore_ascii_case(true);
-        match key.matches_with(&record, &semantics) {
-            Some(false) => Err(astray.with_note(format!(
-                "the record was created, but the key `{key}` does not find it, so that the next run \
-                 would create another"
-            ))),
-            _ => Ok(record),
-        }
-    })
+/// Records by their keys: `cluster 7`.
+fn named<R: Resource>(records: &[R::Model]) -> String {
+    let name = |record| match R::id(record) {
+        Some(id) => format!("{} {id}", R::NAME),
+        None => format!("a {} without a key", R::NAME),
+    };
+    records.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// The one record that a filter finds.
@@ -296,16 +277,27 @@ impl<R: Create + Update> EnsurePlan<R> {
     }
 
     fn look_up_by(&self, filter: Filter<R>, limit: u32) -> Result<Lookup<R>, Error> {
-        let query = Query::new().matching(filter);
+        let query = Query::new().matching(filter.clone());
         let mut request =
             query.page_request(limit, Part::Whole)?.with_options(self.options.clone());
-        request.parts.operation = Operation::new("ensure", R::NAME);
-        Ok(request.adapt(|response, decode| {
-            let several = response.error(ErrorKind::Ambiguous);
-            let mut records = decode(response)?.items.into_iter();
-            match (records.next(), records.next()) {
-                (found, None) => Ok(found),
-                (_, Some(_)) => Err(several.with_note("the key is not that of one record alone")),
+        request.parts.operation = operation::<R>();
+        Ok(request.adapt(move |response, decode| {
+            let (several, ignored) =
+                (response.error(ErrorKind::Ambiguous), response.error(ErrorKind::Unsupported));
+            let records = decode(response)?.items;
+            if let Some(other) = records.iter().find(|record| filter.rejects(record)) {
+                let other = named::<R>(slice::from_ref(other));
+                return Err(ignored.with_note(format!(
+                    "asked for `{filter}`, the server has found {other}, which is another: it ignores \
+                     part of that"
+                )));
+            }
+            match records.as_slice() {
+                [] | [_] => Ok(records.into_iter().next()),
+                several_records => Err(several.with_note(format!(
+                    "the key `{filter}` finds {}, and perhaps more",
+                    named::<R>(several_records)
+                ))),
             }
         }))
     }
@@ -319,16 +311,24 @@ impl<R: Create + Update> EnsurePlan<R> {
         &self,
         record: &R::Model,
     ) -> Result<Option<(Vec<&'static str>, Request<R::Model>)>, Error> {
-        let changes = different(record, self.changes.iter().cloned());
-        if changes.is_empty() {
+        let changes = Changes(different(record, self.changes.0.iter().cloned()));
+        if changes.0.is_empty() {
             return Ok(None);
         }
-        let id = R::id(record).ok_or_else(|| without_key(Operation::new("ensure", R::NAME)))?;
-        let update = Crud::<R, ()>::new(()).update(id, |_| changes.clone()).into_request()?;
-        let fields = changes.iter().map(Change::field).collect();
+        let id = R::id(record).ok_or_else(|| without_key(operation::<R>()))?;
+        let update = Crud::<R, ()>::new(()).write_changes(id, &changes).into_request()?;
+        let fields = changes.0.iter().map(Change::field).collect();
         // What is to be so may be said twice.
         let update = update.with_idempotent(true).with_options(self.options.clone());
-        Ok(Some((fields, verified(update, changes))))
+        Ok(Some((fields, found_by(verified(update, changes.0), self.key.clone(), "changed"))))
+    }
+
+    /// Whether the record may be one that was created as the new one is; of what the changes do not
+    /// name it is not known how to read it.
+    pub(crate) fn may_have_created(&self, record: &R::Model) -> bool {
+        let mut given =
+            self.changes.0.iter().filter(|change| self.new.contains_key(change.field()));
+        given.all(|change| change.differs_from(record) != Some(true))
     }
 
     /// What to add to the refusal of a record that the key does not find.
@@ -358,7 +358,7 @@ impl<R: Resource, C: fmt::Debug> fmt::Debug for Ensure<R, C> {
         f.debug_struct("Ensure")
             .field("client", &self.client)
             .field("key", &plan.map(|plan| &plan.key))
-            .field("changes", &plan.map(|plan| &plan.changes))
+            .field("changes", &plan.map(|plan| &plan.changes.0))
             .finish()
     }
 }

@@ -192,6 +192,12 @@ impl Error {
         self
     }
 
+    /// Says that something may have been written, whatever has become of the last request.
+    pub(crate) fn with_effect(mut self) -> Self {
+        self.0.may_have_been_sent = true;
+        self
+    }
+
     pub(crate) fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self

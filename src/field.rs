@@ -41,9 +41,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use self::comparand::Comparand;
+pub(crate) use self::comparand::kept;
 pub use self::info::FieldInfo;
 #[doc(hidden)]
-pub use self::info::{AsJson, Otherwise, Probe, Reader, Unread};
+pub use self::info::{AsJson, Otherwise, Probe, Reader, Recast, Unread};
 pub use self::value::{Column, Dated, Listable, Nullable, Ordered, Scalar, Textual, Timed};
 use crate::capability::{FieldName, ServerVersion};
 use crate::change::Change;

@@ -69,6 +69,11 @@ impl<R: Resource> Filter<R> {
         all_match(&self.conditions, record, semantics)
     }
 
+    /// Whether it is certain not to find this record, on any server.
+    pub(crate) fn rejects(&self, record: &R::Model) -> bool {
+        self.conditions.iter().any(|condition| condition.rejects(record))
+    }
+
     pub(crate) fn conditions(&self) -> &[Condition<R>] {
         &self.conditions
     }

@@ -100,11 +100,7 @@ impl Core {
         effects: &E,
         request: &Request<T>,
     ) -> Result<T, Error> {
-        if request.parts.holds_reference() {
-            return Err(Error::new(ErrorKind::InvalidRequest, request.operation()).with_note(
-                "it refers to a step of a batch job, and so can only be a step of that job",
-            ));
-        }
+        request.parts.refuse_reference(request.operation())?;
         let parts = self.with_files_read(effects, &request.parts).await?;
         let response = self.perform(effects, &parts).await?;
         self.learn_of_files(&request.parts, &response);

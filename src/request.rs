@@ -101,6 +101,12 @@ pub(crate) struct RequestParts {
     pub(crate) cost: Cost,
 }
 
+/// A call that refers to a step of a batch job, and is none of that job.
+fn refers_to_step(operation: Operation) -> Error {
+    Error::new(ErrorKind::InvalidRequest, operation)
+        .with_note("it refers to a step of a batch job, and so can only be a step of that job")
+}
+
 impl RequestParts {
     /// Whether the caller has put a credential in, which then is not the client's to judge.
     pub(crate) fn brings_credential(&self) -> bool {
@@ -120,6 +126,14 @@ impl RequestParts {
         in_body
             || holds_reference(&self.path)
             || self.query.iter().any(|(_, value)| holds_reference(value))
+    }
+
+    /// Refuses what means nothing outside of a batch job, in the name of the call that it is part of.
+    pub(crate) fn refuse_reference(&self, operation: Operation) -> Result<(), Error> {
+        match self.holds_reference() {
+            true => Err(refers_to_step(operation)),
+            false => Ok(()),
+        }
     }
 
     /// The query as it travels, without the question mark.

@@ -103,7 +103,7 @@ pub enum ErrorKind {
     /// The server answered a write with success, but the record that it returned does not have all that
     /// was sent. It drops in silence what the user may not set.
     ///
-    /// *What to do:* the message names the fields. All others were changed. Ask somebody with the
+    /// *What to do:* the message names the fields, and what is known of the others. Ask somebody with the
     /// rights for these.
     NotApplied,
     /// The server rejected the data or a filter.

@@ -1,10 +1,14 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use rust_decimal::Decimal;
+use serde_json::Value;
+
+use crate::filter::trimmed;
 
 /// A value in the form in which it is compared: of a filter, or of a record's field.
 ///
@@ -49,6 +53,40 @@ impl Comparand<'_> {
             Self::Address(value) => Comparand::Address(value),
         }
     }
+}
+
+impl Comparand<'_> {
+    /// A value of this kind, as the server would keep it when it is sent as this JSON, or as this text
+    /// of a form.
+    pub(crate) fn read_alike(&self, sent: &Value) -> Option<Comparand<'static>> {
+        let text = sent.as_str().map(trimmed);
+        Some(match self {
+            Self::Boolean(_) => Comparand::Boolean(sent.as_bool().or_else(|| parsed(text))?),
+            Self::Integer(_) => {
+                let signed = sent.as_i64().map(i128::from);
+                let number = signed.or(sent.as_u64().map(i128::from)).or_else(|| parsed(text))?;
+                Comparand::Integer(number)
+            }
+            Self::Decimal(_) => Comparand::Decimal(match sent {
+                Value::Number(number) => number.to_string().parse().ok()?,
+                _ => parsed(text)?,
+            }),
+            Self::Text(_) => Comparand::Text(Cow::Owned(text?.to_owned())),
+            Self::Date(_) => Comparand::Date(parsed(text)?),
+            Self::Timestamp(_) => Comparand::Timestamp(kept(parsed(text)?)),
+            Self::Address(_) => Comparand::Address(parsed(text)?),
+        })
+    }
+}
+
+fn parsed<T: FromStr>(text: Option<&str>) -> Option<T> {
+    text.and_then(|text| text.parse().ok())
+}
+
+/// The server keeps microseconds and cuts off the rest.
+pub(crate) fn kept(time: Timestamp) -> Timestamp {
+    let cut = TimestampRound::new().smallest(Unit::Microsecond).mode(RoundMode::Floor);
+    time.round(cut).unwrap_or(time)
 }
 
 impl fmt::Display for Comparand<'_> {

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Access, Column, Dated, Listable, Ordered, Reading, Textual, Timed, read};
+use super::{Access, Column, Comparand, Dated, Listable, Ordered, Reading, Textual, Timed, read};
 use crate::capability::{FieldName, ServerVersion};
 use crate::filter::{Class, Lookup};
 use crate::id::Id;
@@ -173,6 +173,48 @@ impl<'a> Reader<'a, Value> {
     }
 }
 
+/// The same where not every server sends any.
+#[doc(hidden)]
+impl<'a, R> Reader<'a, Option<Vec<Id<R>>>> {
+    pub fn read(self) -> Reading<'a> {
+        let keys = self.0.as_ref().map(|keys| keys.iter().map(|id| id.get()).collect());
+        keys.map_or(Reading::Null, Reading::Keys)
+    }
+}
+
+/// Reads a field that is read as `T` and sent as `V`, which tells something where both are compared as
+/// the same type.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Recast<'a, V, T>(&'a T, PhantomData<fn() -> V>);
+
+#[doc(hidden)]
+impl<'a, V, T> Recast<'a, V, T> {
+    pub fn new(value: &'a T) -> Self {
+        Self(value, PhantomData)
+    }
+}
+
+#[doc(hidden)]
+impl<'a, V: Column, T: Column<Scalar = V::Scalar>> Recast<'a, V, T> {
+    pub fn read(self) -> Reading<'a> {
+        read(self.0)
+    }
+}
+
+#[doc(hidden)]
+impl<'a, R> Recast<'a, Vec<Id<R>>, Option<Vec<Id<R>>>> {
+    pub fn read(self) -> Reading<'a> {
+        Reader(self.0).read()
+    }
+}
+
+impl<'a, V, T> Unread<'a> for Recast<'a, V, T> {
+    fn read(&self) -> Reading<'a> {
+        Reading::Unknown
+    }
+}
+
 #[doc(hidden)]
 pub trait AsJson<'a> {
     fn read(self) -> Reading<'a>;
@@ -181,6 +223,9 @@ pub trait AsJson<'a> {
 impl<'a, T: Serialize> AsJson<'a> for Reader<'a, T> {
     fn read(self) -> Reading<'a> {
         match serde_json::to_value(self.0) {
+            // The server trims texts, whatever their type is here.
+            Ok(Value::String(text)) => Reading::Value(Comparand::Text(Cow::Owned(text))),
+            Ok(Value::Null) => Reading::Null,
             Ok(value) => Reading::Json(Cow::Owned(value)),
             Err(_) => Reading::Unknown,
         }

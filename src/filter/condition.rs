@@ -118,34 +118,86 @@ impl<R: Resource> Condition<R> {
         })
     }
 
-    /// What it wants the field to be, where it is met by one value only.
-    pub(crate) fn only(&self) -> Option<Reading<'_>> {
-        match (self.lookup, &self.test) {
-            (Lookup::Equal, Test::Value(value)) => Some(Reading::Value(value.clone())),
-            (Lookup::In, Test::Values(values)) => match values.as_slice() {
-                [value] => Some(Reading::Value(value.clone())),
-                _ => None,
-            },
-            (Lookup::IsNull, Test::Value(Comparand::Boolean(true))) => Some(Reading::Null),
+    /// Whether there are servers on which it does not hold for a record of which the field is set to this.
+    /// Their databases differ; of their time zones nothing is said.
+    pub(crate) fn excludes(&self, wanted: &Value) -> bool {
+        let kind = match (self.lookup, &self.test) {
+            // Any value will do that is not null.
+            (Lookup::IsNull, _) => {
+                return self.test == Test::Value(Comparand::Boolean(!wanted.is_null()));
+            }
+            (_, Test::Value(kind)) => Some(kind),
+            (_, Test::Values(kinds)) => kinds.first(),
             _ => None,
+        };
+        let reading = match (wanted, kind, &self.test) {
+            (Value::Null, ..) => Reading::Null,
+            (_, Some(kind), _) => kind.read_alike(wanted).map_or(Reading::Unknown, Reading::Value),
+            // Only a day has parts that are the same everywhere.
+            (Value::String(day), None, Test::Part(_)) => {
+                day.parse().map_or(Reading::Unknown, |day| Reading::Value(Comparand::Date(day)))
+            }
+            _ => Reading::Unknown,
+        };
+        self.fails(&reading).contains(&true)
+    }
+
+    /// Whether there is no server on which it holds for this record.
+    pub(crate) fn rejects(&self, record: &R::Model) -> bool {
+        !self.fails(&(self.read)(record)).contains(&false)
+    }
+
+    /// Whether it fails for a record that has this in the field, where the case of letters counts and
+    /// where it does not.
+    fn fails(&self, reading: &Reading<'_>) -> [bool; 2] {
+        if let (Reading::Value(Comparand::Timestamp(_)), Test::Part(_)) = (reading, &self.test) {
+            return [false, false];
         }
+        [false, true].map(|ignored| {
+            let semantics = MatchSemantics::default().ignore_ascii_case(ignored);
+            self.holds_for(reading, &semantics) == Some(false)
+        })
     }
 
     pub(crate) fn matches_nothing(&self) -> bool {
         self.test == Test::Nothing
     }
 
+    /// Whether no record that a server can have is found by it.
+    pub(crate) fn is_vain(&self) -> bool {
+        let beyond = |number: i128| match self.lookup {
+            Lookup::Equal => i64::try_from(number).is_err(),
+            Lookup::Greater | Lookup::GreaterOrEqual => number > i64::MAX.into(),
+            Lookup::Less | Lookup::LessOrEqual => number < i64::MIN.into(),
+            _ => false,
+        };
+        match self.test {
+            Test::Value(Comparand::Integer(number)) => beyond(number),
+            _ => self.matches_nothing(),
+        }
+    }
+
+    /// Whether every record is found by it.
+    pub(crate) fn matches_anything(&self) -> bool {
+        self.test == Test::Anything
+    }
+
     /// Whether it holds for `record`; `None` where the record does not tell.
     pub(crate) fn matches(&self, record: &R::Model, semantics: &MatchSemantics) -> Option<bool> {
+        self.holds_for(&(self.read)(record), semantics)
+    }
+
+    /// Whether it holds for a record that has this in the field.
+    fn holds_for(&self, reading: &Reading<'_>, semantics: &MatchSemantics) -> Option<bool> {
         match self.test {
             Test::Nothing => return Some(false),
             Test::Anything => return Some(true),
             Test::Invalid(_) | Test::References(_) => return None,
             Test::Value(_) | Test::Values(_) | Test::Part(_) => {}
         }
-        let value = match ((self.read)(record), self.lookup) {
-            (reading, Lookup::IsNull) if reading != Reading::Unknown => {
-                let is_null = reading == Reading::Null;
+        let value = match (reading, self.lookup) {
+            (reading, Lookup::IsNull) if *reading != Reading::Unknown => {
+                let is_null = *reading == Reading::Null;
                 return Some(self.test == Test::Value(Comparand::Boolean(is_null)));
             }
             // What is null differs from everything.
@@ -153,7 +205,7 @@ impl<R: Resource> Condition<R> {
             (Reading::Value(value), _) => value,
             (Reading::Keys(_) | Reading::Json(_) | Reading::Unknown, _) => return None,
         };
-        Some(self.holds(&value, semantics) != self.lookup.is_negated())
+        Some(self.holds(value, semantics) != self.lookup.is_negated())
     }
 
     /// Whether the lookup holds, or the one that it negates.

@@ -18,19 +18,16 @@ impl Core {
         if plan.is_empty() {
             return Ok(Edited::Unchanged(plan.into_record()));
         }
-        let EditWrite { fetch, before, changes, update } = plan.into_write();
+        let EditWrite { fetch, before, named, fields, update } = plan.into_write();
         if let Some(fetch) = fetch {
             let (now, conflict) =
                 self.send(effects, &fetch).await.map_err(Error::without_effect)?;
-            if let Some(what) = modification(&before, &now, &changes) {
+            if let Some(what) = modification(&before, &now, &named) {
                 return Err(conflict.with_note(what));
             }
         }
         let record = self.send(effects, &update).await?;
-        Ok(Edited::Changed {
-            record,
-            fields: changes.iter().map(|change| change.field()).collect(),
-        })
+        Ok(Edited::Changed { record, fields })
     }
 
     /// Looks for a record, and creates or changes it.
@@ -39,37 +36,55 @@ impl Core {
         effects: &E,
         plan: EnsurePlan<R>,
     ) -> Result<Ensured<R::Model>, Error> {
-        let mut found = self.look_up(effects, &plan).await.map_err(unwritten)?;
+        let mut doubt = Doubt::default();
+        let mut found = self.look_up(effects, &plan, doubt).await?;
         // Each turn of luck is tried once: others may create and delete the record for ever.
         let (mut was_refused, mut has_vanished) = (false, false);
-        let mut is_perhaps_ours = false;
+        let mut maker = Maker::Others;
         loop {
             let Some(record) = found else {
                 match self.send(effects, &plan.create()).await {
-                    Ok(record) => return Ok(Ensured::Created(record)),
+                    Ok(record) => {
+                        doubt = Doubt(Some("the record was created before"));
+                        maker = Maker::This;
+                        found = Some(record);
+                    }
                     Err(error) if !was_refused && is_worth_a_look(&error) => {
                         was_refused = true;
-                        is_perhaps_ours = !is_refusal(&error);
+                        maker = if is_refusal(&error) { Maker::Others } else { Maker::Unknown };
+                        let before = doubt;
+                        doubt.add(&error, "the record may have been created before");
+                        let error = before.tell(error);
                         found = Some(self.look_again(effects, &plan, error).await?);
                     }
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(doubt.tell(error)),
                 }
                 continue;
             };
-            let Some((fields, update)) = plan.update(&record)? else {
-                return Ok(match is_perhaps_ours {
-                    true => Ensured::Created(record),
-                    false => Ensured::Unchanged(record),
+            let update = plan.update(&record).map_err(|error| doubt.tell(error))?;
+            let Some((fields, update)) = update else {
+                return Ok(match maker {
+                    Maker::This | Maker::Unknown => Ensured::Created(record),
+                    Maker::Others => Ensured::Unchanged(record),
                 });
             };
+            if maker == Maker::Unknown && !plan.may_have_created(&record) {
+                maker = Maker::Others;
+            }
             match self.send(effects, &update).await {
-                Ok(record) => return Ok(Ensured::Changed { record, fields }),
+                Ok(record) => {
+                    return Ok(match maker {
+                        Maker::This | Maker::Unknown => Ensured::Created(record),
+                        Maker::Others => Ensured::Changed { record, fields },
+                    });
+                }
                 Err(error) if error.is_not_found() && !has_vanished => {
                     has_vanished = true;
-                    is_perhaps_ours = false;
-                    found = self.look_up(effects, &plan).await.map_err(unwritten)?;
+                    maker = Maker::Others;
+                    doubt.add(&error, "the record may have been changed before");
+                    found = self.look_up(effects, &plan, doubt).await?;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(doubt.tell(error)),
             }
         }
     }
@@ -78,8 +93,9 @@ impl Core {
         &self,
         effects: &E,
         plan: &EnsurePlan<R>,
+        doubt: Doubt,
     ) -> Result<Option<R::Model>, Error> {
-        self.send(effects, &plan.look_up()?).await
+        self.send(effects, &plan.look_up()?).await.map_err(|error| doubt.tell_of_a_look(error))
     }
 
     /// The record that could not be created, or of which that is not known.
@@ -89,7 +105,7 @@ impl Core {
         plan: &EnsurePlan<R>,
         refusal: Error,
     ) -> Result<R::Model, Error> {
-        match self.look_up(effects, plan).await {
+        match self.send(effects, &plan.look_up()?).await {
             Ok(Some(record)) => return Ok(record),
             Ok(None) if refusal.is_not_unique() => {}
             Ok(None) => {
@@ -121,13 +137,47 @@ fn is_worth_a_look(error: &Error) -> bool {
     error.kind() != ErrorKind::NotApplied && (error.is_not_unique() || error.may_have_been_sent())
 }
 
-/// The failure of a look-up before which nothing was written.
-fn unwritten(error: Error) -> Error {
-    let error = error.without_effect();
-    match error.kind() {
-        ErrorKind::Ambiguous => error.with_remark("nothing was written"),
-        ErrorKind::Validation => error
-            .with_remark("nothing was written; the records that the key refers to have to exist"),
-        _ => error,
+/// Who has created the record that is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Maker {
+    Others,
+    /// The present call, or another program in the same moment.
+    Unknown,
+    This,
+}
+
+/// What the requests before the present one have done, or may have done, in words.
+#[derive(Clone, Copy, Default)]
+struct Doubt(Option<&'static str>);
+
+impl Doubt {
+    /// A write has failed; if it may have been carried out all the same, this is what it has done.
+    fn add(&mut self, error: &Error, effect: &'static str) {
+        if error.may_have_been_sent() {
+            self.0 = self.0.or(Some(effect));
+        }
+    }
+
+    /// The failure of a write.
+    fn tell(self, error: Error) -> Error {
+        match self.0 {
+            Some(effect) => error.with_effect().with_remark(effect),
+            None => error,
+        }
+    }
+
+    /// The failure of a look-up, which has written nothing itself.
+    fn tell_of_a_look(self, error: Error) -> Error {
+        let error = error.without_effect();
+        if self.0.is_some() {
+            return self.tell(error);
+        }
+        match error.kind() {
+            ErrorKind::Ambiguous => error.with_remark("nothing was written"),
+            ErrorKind::Validation => error.with_remark(
+                "nothing was written; if the key refers to another record, that has to exist",
+            ),
+            _ => error,
+        }
     }
 }

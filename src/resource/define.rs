@@ -127,13 +127,22 @@ macro_rules! resource {
         $read
     };
 
-    (@handle $model:ident $name:ident [$wire:expr] [$($since:literal)?]) => {
+    (@reader $value:expr) => {
+        $crate::field::Reader($value)
+    };
+    (@reader $value:expr, $sent:ty, $read:ty) => {
+        $crate::field::Recast::<'_, $sent, $read>::new($value)
+    };
+
+    (@handle $model:ident $name:ident [$wire:expr] [$($since:literal)?]
+        $([$sent:ty, $read:ty])?
+    ) => {
         $crate::field::Field::new($wire)
             $(.since($crate::capability::ServerVersion::of_literal($since)))?
             .reading(|model: &$model| {
                 #[allow(unused_imports, reason = "only for fields that cannot be compared")]
                 use $crate::field::{AsJson as _, Unread as _};
-                $crate::field::Reader(&model.$name).read()
+                $crate::resource!(@reader &model.$name $(, $sent, $read)?).read()
             })
     };
 
@@ -255,9 +264,11 @@ macro_rules! resource {
                 $($($co: $crate::resource!(@handle $model $co
                     [$crate::resource!(@wire $co $($co_wire)?)] [$($co_since)?]),)*)?
                 $($($re: $crate::resource!(@handle $model $re
-                    [$crate::resource!(@wire $re $($re_wire)?)] [$($re_since)?]),)*)?
+                    [$crate::resource!(@wire $re $($re_wire)?)] [$($re_since)?]
+                    $([$re_type, $re_read])?),)*)?
                 $($($op: $crate::resource!(@handle $model $op
-                    [$crate::resource!(@wire $op $($op_wire)?)] [$($op_since)?]),)*)?
+                    [$crate::resource!(@wire $op $($op_wire)?)] [$($op_since)?]
+                    $([$op_type, $op_read])?),)*)?
                 $($($un: $crate::resource!(@handle $model $un
                     [$crate::resource!(@wire $un $($un_wire)?)] [$($un_since)?]),)*)?
                 $($($wo: $crate::field::Field::new($crate::resource!(@wire $wo $($wo_wire)?))

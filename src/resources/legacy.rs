@@ -33,7 +33,9 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{RequestStatus, ReviewStatus, TaskStatus};
+use crate::filter::{Filter, trimmed_input};
 use crate::id::Id;
+use crate::resource::{NaturalKey, Resource};
 
 /// A body that the server has logged. It may hold tokens, so `Debug` does not show it, and it is not
 /// for filters, which would show it too.
@@ -139,6 +141,20 @@ crate::resource! {
     write_only {
         /// At least 8 characters, not common, not all digits, no blanks at either end.
         password: String,
+    }
+}
+
+/// By name, which is case-sensitive.
+impl NaturalKey for ResearchGroup {
+    fn key(new: &NewResearchGroup) -> Filter<Self> {
+        Self::FIELDS.name.eq(trimmed_input(&new.name))
+    }
+}
+
+/// By user name, which is case-sensitive.
+impl NaturalKey for User {
+    fn key(new: &NewUser) -> Filter<Self> {
+        Self::FIELDS.username.eq(trimmed_input(&new.username))
     }
 }
 

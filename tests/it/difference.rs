@@ -117,3 +117,73 @@ proptest! {
         prop_assert_eq!(second.differs_from(&after), Some(false), "{}", second);
     }
 }
+
+/// A text of another type than the standard one.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Label(String);
+
+/// What is read of a user where a key is sent.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Person {
+    name: String,
+}
+
+keystone_client::resource! {
+    /// A thing with fields that are read otherwise than they are sent.
+    pub struct Thing("thing", "things");
+    fields ThingFields;
+    verbs [Update];
+
+    read_only {
+        /// Primary key.
+        id: Id<Thing>,
+    }
+    required {
+        /// Read as a record.
+        owner: Id<Thing> as Person,
+        /// Read as text.
+        keeper: Id<Thing> as String,
+        /// Not read on every server.
+        maker: Id<Thing> as Option<Id<Thing>>,
+        /// A text.
+        label: Label,
+    }
+    optional {
+        /// A text or none.
+        caption: Option<Label>,
+        /// Lists of keys, one of which not every server has.
+        parts: Option<Vec<Id<Thing>>>,
+        /// The same, but sent always.
+        tools: Vec<Id<Thing>> as Option<Vec<Id<Thing>>>,
+    }
+}
+
+#[test]
+fn unlike_types_tell_nothing_and_like_ones_all_there_is() {
+    let ids = |ids: &[u64]| ids.iter().copied().map(Id::new).collect::<Vec<Id<Thing>>>();
+    let thing = Thing {
+        id: Id::new(1),
+        owner: Person { name: "ada".to_owned() },
+        keeper: "7".to_owned(),
+        maker: Some(Id::new(7)),
+        label: Label("x".to_owned()),
+        caption: None,
+        parts: Some(ids(&[1, 2])),
+        tools: Some(ids(&[1, 2])),
+    };
+    let f = Thing::FIELDS;
+    assert_eq!(f.owner.set(Id::new(7)).differs_from(&thing), None);
+    assert_eq!(f.keeper.set(Id::new(7)).differs_from(&thing), None);
+    assert_eq!(f.maker.set(Id::new(7)).differs_from(&thing), Some(false));
+    assert_eq!(f.maker.set(Id::new(8)).differs_from(&thing), Some(true));
+    assert_eq!(f.label.set(Label(" x\n".to_owned())).differs_from(&thing), Some(false));
+    assert_eq!(f.label.set(Label("y".to_owned())).differs_from(&thing), Some(true));
+    assert_eq!(f.caption.set(None).differs_from(&thing), Some(false));
+    assert_eq!(f.caption.set(Label("x".to_owned())).differs_from(&thing), Some(true));
+    assert_eq!(f.parts.set(ids(&[2, 1, 2])).differs_from(&thing), Some(false));
+    assert_eq!(f.parts.set(ids(&[2])).differs_from(&thing), Some(true));
+    assert_eq!(f.parts.set(None).differs_from(&thing), Some(true));
+    assert_eq!(f.tools.set(ids(&[2, 1])).differs_from(&thing), Some(false));
+    assert_eq!(f.tools.set(ids(&[3])).differs_from(&thing), Some(true));
+}

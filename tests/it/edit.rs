@@ -158,7 +158,7 @@ both_colours! {
         assert!(!error.may_have_been_sent() && patches(&sandbox).is_empty());
         let text = error.to_string();
         assert!(text.starts_with("edit cluster: the record has changed since it was"), "{text}");
-        assert!(text.ends_with(" by ada, in enabled, name; nothing was written"), "{text}");
+        assert!(text.ends_with(" by ada; changed since: enabled, name; nothing was written"), "{text}");
 
         let cluster = go!(client.retrieve_cluster(cluster.id)).unwrap();
         let edited = go!(edit(&cluster)).unwrap();
@@ -191,7 +191,7 @@ both_colours! {
         let edit = client.requests().edit(&stale, |r| [r.assignees.set([Id::new(7)])]);
         let error = go!(edit.if_unmodified()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict);
-        assert!(error.to_string().ends_with(": in assignees; nothing was written"), "{error}");
+        assert!(error.to_string().ends_with(": changed since: assignees; nothing was written"), "{error}");
 
         // Without any history at all.
         let preference = go!(client.create_preference(NewPreference::new())).unwrap();
@@ -201,7 +201,7 @@ both_colours! {
         };
         assert!(go!(edit()).unwrap().is_changed());
         let error = go!(edit()).unwrap_err();
-        assert!(error.to_string().contains("in notify_on_expiration"), "{error}");
+        assert!(error.to_string().contains("since: notify_on_expiration"), "{error}");
     }
 
     fn fields_that_the_server_drops_are_named() {
@@ -215,7 +215,7 @@ both_colours! {
         assert_eq!(error.kind(), ErrorKind::NotApplied);
         assert!(error.may_have_been_sent());
         let text = error.to_string();
-        assert!(text.contains("`is_staff`") && !text.contains("role"), "{text}");
+        assert!(text.ends_with("sent for `is_staff`; it has what was sent for `role`"), "{text}");
         let user: User = go!(client.retrieve_user(me.id)).unwrap();
         assert_eq!((user.role.as_deref(), user.is_staff), (Some("Faculty"), false));
     }
@@ -240,6 +240,88 @@ both_colours! {
         let ensure = client.clusters().ensure(NewCluster::new("borealis"), |_| []);
         go!(ensure.correlation_id(id)).unwrap();
         assert_eq!(*seen.lock().unwrap(), vec![id.to_string(); 6]);
+    }
+
+    fn all_fields_that_are_named_are_compared() {
+        let sandbox = Sandbox::new();
+        let client = client!(sandbox.clone());
+        go!(client.login("admin", "admin-password")).unwrap();
+        for name in ["Folding", "Knots"] {
+            go!(client.create_team(NewTeam::new(name))).unwrap();
+        }
+        let new = NewCluster::new("atlas").access_teams([Id::new(1)]);
+        let cluster = go!(client.create_cluster(new)).unwrap();
+        // No entry of the history tells of lists of keys.
+        go!(client.update_cluster(cluster.id, |c| c.access_teams.set([Id::new(2)]))).unwrap();
+        let edit = client.clusters().edit(&cluster, |c| [
+            c.description.set("CPU only"),
+            c.access_teams.set([Id::new(1)]),
+        ]);
+        let error = go!(edit.if_unmodified()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        let text = error.to_string();
+        assert!(text.ends_with("changed since: access_teams; nothing was written"), "{text}");
+    }
+
+    fn of_several_who_changed_it_the_last_is_said_to_be_the_last() {
+        let sandbox = Sandbox::builder()
+            .staff("admin", "admin-password")
+            .staff("ada", "correct horse battery")
+            .build();
+        let client = client!(sandbox.clone());
+        go!(client.login("admin", "admin-password")).unwrap();
+        let other = client!(sandbox.clone());
+        go!(other.login("ada", "correct horse battery")).unwrap();
+        let cluster = go!(client.create_cluster(NewCluster::new("atlas"))).unwrap();
+        go!(client.update_cluster(cluster.id, |c| c.enabled.set(false))).unwrap();
+        go!(other.update_cluster(cluster.id, |c| c.name.set("borealis"))).unwrap();
+        let edit = client.clusters().edit(&cluster, |c| c.description.set("CPU only"));
+        let text = go!(edit.if_unmodified()).unwrap_err().to_string();
+        let (before, after) = text.split_once(" by ada; changed since: ").unwrap();
+        assert!(before.contains(": last at 2"), "{text}");
+        assert_eq!(after, "enabled, name; nothing was written");
+    }
+
+    fn guarded_edits_follow_each_other() {
+        let sandbox = Sandbox::new();
+        let client = client!(sandbox.clone());
+        go!(client.login("admin", "admin-password")).unwrap();
+        let mut cluster = go!(client.create_cluster(NewCluster::new("atlas"))).unwrap();
+        for description in ["CPU only", "GPU only", "both"] {
+            let edit = client.clusters().edit(&cluster, |c| c.description.set(description));
+            let edited = go!(edit.if_unmodified().verified()).unwrap();
+            assert!(edited.is_changed());
+            cluster = edited.into_record();
+        }
+        assert_eq!(patches(&sandbox).len(), 3);
+    }
+
+    fn what_refers_to_a_step_is_not_even_fetched_for() {
+        let client = client!(from_fn(|_| panic!("nothing is to be sent")));
+        let mut batch = client.batch();
+        let team = batch.add(client.teams().create(NewTeam::new("Folding")));
+        let grant = Grant::fixture(1);
+        let edit = client.grants().edit(&grant, |g| g.team.set(team));
+        let error = go!(edit.if_unmodified()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        let said = "edit grant: invalid request: it refers to a step of a batch job, and so can only";
+        assert!(error.to_string().starts_with(said), "{error}");
+    }
+
+    fn what_cannot_be_told_is_not_claimed() {
+        let sandbox = Sandbox::builder().user("ada", "correct horse battery").build();
+        let client = client!(sandbox.clone());
+        go!(client.login("ada", "correct horse battery")).unwrap();
+        let me = go!(client.whoami()).unwrap().unwrap();
+        let edit = client.users().edit(&me, |u| [
+            u.is_staff.set(true),
+            u.role.set("Faculty"),
+            u.password.set("battery staple horse"),
+        ]);
+        let text = go!(edit.verified()).unwrap_err().to_string();
+        let said = "the record does not have what was sent for `is_staff`; it has what was sent for \
+                    `role`; it does not tell of `password`";
+        assert!(text.ends_with(said), "{text}");
     }
 }
 

@@ -16,10 +16,10 @@ use serde_json::json;
 use super::methods;
 use crate::support::both_colours;
 
-type Answer = Result<Response<Bytes>, BackendError>;
+pub(super) type Answer = Result<Response<Bytes>, BackendError>;
 
 /// What becomes of one request.
-type Turn = fn(&Sandbox, Request<Bytes>) -> Answer;
+pub(super) type Turn = fn(&Sandbox, Request<Bytes>) -> Answer;
 
 /// What becomes of the first requests of a method, one after the other; the rest is answered.
 fn meddled(
@@ -27,12 +27,25 @@ fn meddled(
     method: Method,
     turns: &[Turn],
 ) -> FromFn<impl Fn(Request<Bytes>) -> Answer + Clone + Send + Sync + use<>> {
-    let turns = Arc::new(Mutex::new(VecDeque::from(turns.to_vec())));
+    meddled_with(sandbox, [(method, turns.to_vec())])
+}
+
+/// The same for several methods. What has to do with the login is answered.
+pub(super) fn meddled_with<T: IntoIterator<Item = (Method, Vec<Turn>)>>(
+    sandbox: &Sandbox,
+    turns: T,
+) -> FromFn<impl Fn(Request<Bytes>) -> Answer + Clone + Send + Sync + use<T>> {
+    let turns: HashMap<Method, VecDeque<Turn>> =
+        turns.into_iter().map(|(method, turns)| (method, turns.into())).collect();
+    let turns = Arc::new(Mutex::new(turns));
     let sandbox = sandbox.clone();
     from_fn(move |request| {
-        let is_meant =
-            *request.method() == method && request.uri().path() != "/authentication/login/";
-        let turn = if is_meant { turns.lock().unwrap().pop_front() } else { None };
+        let path = request.uri().path();
+        let is_meant = path.starts_with("/allocations/") || path.starts_with("/users/");
+        let turn = match turns.lock().unwrap().get_mut(request.method()) {
+            Some(turns) if is_meant => turns.pop_front(),
+            _ => None,
+        };
         match turn {
             Some(turn) => turn(&sandbox, request),
             None => Ok(sandbox.handle(request)),
@@ -61,16 +74,16 @@ fn beaten_by_a_hair(sandbox: &Sandbox, request: Request<Bytes>) -> Answer {
     Ok(failure)
 }
 
-fn answer_lost(sandbox: &Sandbox, request: Request<Bytes>) -> Answer {
+pub(super) fn answer_lost(sandbox: &Sandbox, request: Request<Bytes>) -> Answer {
     assert!(sandbox.handle(request).status().is_success());
     Err(BackendError::new(BackendErrorKind::Closed, "the connection was closed"))
 }
 
-fn request_lost(_: &Sandbox, _: Request<Bytes>) -> Answer {
+pub(super) fn request_lost(_: &Sandbox, _: Request<Bytes>) -> Answer {
     Err(BackendError::new(BackendErrorKind::Closed, "the connection was closed"))
 }
 
-fn deleted_before(sandbox: &Sandbox, request: Request<Bytes>) -> Answer {
+pub(super) fn deleted_before(sandbox: &Sandbox, request: Request<Bytes>) -> Answer {
     let other = other(sandbox);
     for cluster in other.clusters().list().all().unwrap() {
         other.delete_cluster(cluster.id).send().unwrap();
