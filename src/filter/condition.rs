@@ -134,7 +134,7 @@ impl<R: Resource> Condition<R> {
             (Value::Null, ..) => Reading::Null,
             (_, Some(kind), _) => kind.read_alike(wanted).map_or(Reading::Unknown, Reading::Value),
             // Only a day has parts that are the same everywhere.
-            (Value::String(day), None, Test::Part(_)) => {
+            (Value::String(day), None, Test::Part(_)) if day.len() == "2026-01-01".len() => {
                 day.parse().map_or(Reading::Unknown, |day| Reading::Value(Comparand::Date(day)))
             }
             _ => Reading::Unknown,
