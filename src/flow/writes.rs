@@ -78,7 +78,8 @@ impl Core {
                         Maker::Others => Ensured::Changed { record, fields },
                     });
                 }
-                Err(error) if error.is_not_found() && !has_vanished => {
+                // What this call has just created is rather hidden from the user than gone.
+                Err(error) if error.is_not_found() && !has_vanished && maker != Maker::This => {
                     has_vanished = true;
                     maker = Maker::Others;
                     doubt.add(&error, "the record may have been changed before");

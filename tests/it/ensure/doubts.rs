@@ -48,6 +48,18 @@ both_colours! {
         assert_eq!(go!(ensure()).unwrap().fields(), ["enabled"]);
     }
 
+    fn what_was_created_and_cannot_be_seen_is_not_created_again() {
+        let sandbox = Sandbox::builder().user("ada", "correct horse battery").build();
+        let client = client!(sandbox.clone());
+        go!(client.login("ada", "correct horse battery")).unwrap();
+        sandbox.clear_requests();
+        let ensure = client.teams().ensure(NewTeam::new("Folding"), |t| t.is_active.set(false));
+        let error = go!(ensure).unwrap_err();
+        assert!(error.is_not_found() && error.may_have_been_sent(), "{error}");
+        assert!(error.to_string().contains("the record was created before"), "{error}");
+        assert_eq!(methods(&sandbox), "GET POST PATCH");
+    }
+
     fn a_look_that_fails_after_a_creation_in_doubt_leaves_the_doubt() {
         let sandbox = Sandbox::new();
         let turns = [
