@@ -192,7 +192,8 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     ///   name as well, and so is another's. If it is not there, the error says that the call
     ///   [may have been sent](Error::may_have_been_sent).
     /// - Whatever fails after a write that was carried out, or may have been, the error says so.
-    /// - A record that is deleted before it could be changed is looked for once more.
+    /// - A record that is deleted before it could be changed is looked for once more, unless it was this
+    ///   call that has created it: then it may be there and hidden from this user.
     /// - A change may be sent twice if its answer is lost, which sets the same values again.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ fn refused(status: StatusCode, body: &'static str) -> http::Response<bytes::Byte
 const DENIED: Turn = |_, _| Ok(refused(StatusCode::FORBIDDEN, r#"{"detail":"no"}"#));
 const INVALID: Turn = |_, _| Ok(refused(StatusCode::BAD_REQUEST, r#"{"description":["no"]}"#));
 const THROTTLED: Turn = |_, _| Ok(refused(StatusCode::TOO_MANY_REQUESTS, r#"{"detail":"no"}"#));
+const HIDDEN: Turn = |_, _| Ok(refused(StatusCode::NOT_FOUND, r#"{"detail":"no"}"#));
 const ANSWERED: Turn = |sandbox, request| Ok(sandbox.handle(request));
 
 both_colours! {
@@ -49,15 +50,15 @@ both_colours! {
     }
 
     fn what_was_created_and_cannot_be_seen_is_not_created_again() {
-        let sandbox = Sandbox::builder().user("ada", "correct horse battery").build();
-        let client = client!(sandbox.clone());
-        go!(client.login("ada", "correct horse battery")).unwrap();
+        let sandbox = Sandbox::new();
+        let client = client!(meddled_with(&sandbox, [(Method::PATCH, vec![HIDDEN])]));
+        go!(client.login("admin", "admin-password")).unwrap();
         sandbox.clear_requests();
-        let ensure = client.teams().ensure(NewTeam::new("Folding"), |t| t.is_active.set(false));
-        let error = go!(ensure).unwrap_err();
+        let new = NewUser::new("ada", "correct horse battery");
+        let error = go!(client.users().ensure(new, |u| u.department.set("Physics"))).unwrap_err();
         assert!(error.is_not_found() && error.may_have_been_sent(), "{error}");
         assert!(error.to_string().contains("the record was created before"), "{error}");
-        assert_eq!(methods(&sandbox), "GET POST PATCH");
+        assert_eq!(methods(&sandbox), "GET POST");
     }
 
     fn a_look_that_fails_after_a_creation_in_doubt_leaves_the_doubt() {

@@ -71,7 +71,7 @@ macro_rules! live_changes {
         let edit = $client.clusters().edit(&stale, |c| c.enabled.set(false)).if_unmodified();
         let error = $go!(edit).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
-        assert!(error.to_string().contains("in description; nothing was"), "{error}");
+        assert!(error.to_string().contains("changed since: description; nothing was"), "{error}");
         println!("{error}");
 
         let new = NewAllocationRequest::new("Title", "Why", me.id, team);
