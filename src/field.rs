@@ -44,7 +44,7 @@ pub use self::comparand::Comparand;
 pub(crate) use self::comparand::kept;
 pub use self::info::FieldInfo;
 #[doc(hidden)]
-pub use self::info::{AsJson, Otherwise, Probe, Reader, Recast, Unread};
+pub use self::info::{AsJson, Otherwise, Probe, Reader, Recast, Unread, Untold};
 pub use self::value::{Column, Dated, Listable, Nullable, Ordered, Scalar, Textual, Timed};
 use crate::capability::{FieldName, ServerVersion};
 use crate::change::Change;
@@ -209,6 +209,12 @@ impl<R: Resource, V, A> Field<R, V, A> {
     /// ```
     pub const fn reading(self, read: for<'a> fn(&'a R::Model) -> Reading<'a>) -> Self {
         Self { read, is_read: true, ..self }
+    }
+
+    /// The same field, of which a record says something only if this is true.
+    #[doc(hidden)]
+    pub const fn told(self, is_told: bool) -> Self {
+        Self { is_read: self.is_read && is_told, ..self }
     }
 
     /// The name on the wire.

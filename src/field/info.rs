@@ -195,8 +195,19 @@ impl<'a, V, T> Recast<'a, V, T> {
     }
 }
 
+/// Whether a field that is read as another type than it is sent as tells anything; works as
+/// [`Otherwise`].
+#[doc(hidden)]
+pub trait Untold {
+    const IS_TOLD: bool = false;
+}
+
+impl<V, T> Untold for Recast<'_, V, T> {}
+
 #[doc(hidden)]
 impl<'a, V: Column, T: Column<Scalar = V::Scalar>> Recast<'a, V, T> {
+    pub const IS_TOLD: bool = true;
+
     pub fn read(self) -> Reading<'a> {
         read(self.0)
     }
@@ -204,6 +215,8 @@ impl<'a, V: Column, T: Column<Scalar = V::Scalar>> Recast<'a, V, T> {
 
 #[doc(hidden)]
 impl<'a, R> Recast<'a, Vec<Id<R>>, Option<Vec<Id<R>>>> {
+    pub const IS_TOLD: bool = true;
+
     pub fn read(self) -> Reading<'a> {
         Reader(self.0).read()
     }

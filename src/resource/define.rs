@@ -19,7 +19,8 @@
 /// type [`Id`](crate::Id) in `read_only`. A field that has another name on the wire says so,
 /// `kind = "type": String`. In brackets behind a type stand serde attributes of the model's field:
 /// `[default]` lets its default stand for a field that the server does not send. A field that is
-/// read as another type than it is sent as says that too, `owner: Id<User> as Option<Id<User>>`.
+/// read as another type than it is sent as says that too, `owner: Id<User> as Option<Id<User>>`; if the
+/// two are not compared as the same type, a record does not tell whether the field differs.
 ///
 /// A field that came with a version of the server says so before its name, `#[since = "0.10.6"]`.
 ///
@@ -144,6 +145,11 @@ macro_rules! resource {
                 use $crate::field::{AsJson as _, Unread as _};
                 $crate::resource!(@reader &model.$name $(, $sent, $read)?).read()
             })
+            $(.told({
+                #[allow(unused_imports, reason = "only for types that have nothing in common")]
+                use $crate::field::Untold as _;
+                $crate::field::Recast::<'_, $sent, $read>::IS_TOLD
+            }))?
     };
 
     (@wire $name:ident) => {

@@ -150,6 +150,15 @@ both_colours! {
         assert!(error.to_string().contains("`password` is never shown"), "{error}");
         assert!(!format!("{error:?}").contains("battery"), "{error:?}");
 
+        let things = client.resource::<Thing>();
+        let ensure = things.ensure_by(|t| t.name.eq("x"), NewThing::new("x"), |t| t.owner.set(Id::new(1)));
+        let error = go!(ensure).unwrap_err();
+        assert!(error.to_string().contains("whether `owner` differs"), "{error}");
+        let sandboxed = client!(Sandbox::new());
+        let things = sandboxed.resource::<Thing>();
+        let ensure = things.ensure_by(|t| t.name.eq("x"), NewThing::new("x"), |t| t.maker.set(Id::new(1)));
+        assert_eq!(go!(ensure).unwrap_err().kind(), ErrorKind::UnknownEndpoint); // it was sent
+
         let machines = client.resource::<Machine>();
         let new = NewMachine { name: "atlas".to_owned() };
         let ensure = machines.ensure_by(|m| m.name.eq("atlas"), new, |m| m.name.set("atlas"));
@@ -231,6 +240,35 @@ both_colours! {
         let error = go!(client.clusters().ensure(NewCluster::new("x".repeat(51).as_str()), |_| []));
         assert!(error.unwrap_err().is_validation("name"));
         assert_eq!(methods(&sandbox), "GET POST");
+    }
+}
+
+/// What is read where a key is sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Person {
+    name: String,
+}
+
+keystone_client::resource! {
+    /// A thing with fields that are read as other types than they are sent as.
+    pub struct Thing("thing", "things");
+    fields ThingFields;
+    new NewThing;
+    verbs [Update];
+
+    read_only {
+        /// Primary key.
+        id: Id<Thing>,
+    }
+    required {
+        /// Name.
+        name: String,
+    }
+    optional {
+        /// Read as a record.
+        owner: Id<Thing> as Person,
+        /// Not known to every server.
+        maker: Id<Thing> as Option<Id<Thing>>,
     }
 }
 
