@@ -1,6 +1,7 @@
 //! Request bodies.
 
 mod multipart;
+mod rebuilt;
 
 use std::fmt;
 
@@ -9,6 +10,8 @@ use http::HeaderValue;
 use serde::Serialize;
 
 pub use self::multipart::{Content, Multipart, Part};
+pub(crate) use self::multipart::{MOST_FILES, Terms, without_entities};
+pub(crate) use self::rebuilt::check_field;
 
 /// The body of a request.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -47,6 +50,14 @@ impl Body {
             Self::Empty => Some(Bytes::new()),
             Self::Json(bytes) | Self::Raw { bytes, .. } => Some(bytes.clone()),
             Self::Multipart(_) => None,
+        }
+    }
+
+    /// How many files are in it.
+    pub(crate) fn files(&self) -> usize {
+        match self {
+            Self::Multipart(form) => form.files().count(),
+            Self::Empty | Self::Json(_) | Self::Raw { .. } => 0,
         }
     }
 

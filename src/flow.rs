@@ -101,10 +101,16 @@ impl Core {
         request: &Request<T>,
     ) -> Result<T, Error> {
         request.parts.refuse_reference(request.operation())?;
-        let parts = self.with_files_read(effects, &request.parts).await?;
-        let response = self.perform(effects, &parts).await?;
-        self.learn_of_files(&request.parts, &response);
-        request.decode(response)
+        // Before files are read, and the server is asked about them.
+        self.check_cost(&request.parts)?;
+        let mut limit = self.limit_of(effects, &request.parts);
+        let parts = self.with_files_read(effects, &request.parts, &mut limit).await?;
+        let response = self.perform(effects, &parts, limit).await?;
+        let answer = request.decode(response);
+        if let Err(error) = &answer {
+            self.learn_of_files(effects, &request.parts, error);
+        }
+        answer
     }
 
     /// Fetches the records with these keys, page by page.
@@ -139,12 +145,8 @@ impl Core {
         run.finish()
     }
 
-    /// Sends one request in the form that this server wants.
-    async fn perform<E: Effects>(
-        &self,
-        effects: &E,
-        parts: &RequestParts,
-    ) -> Result<Response, Error> {
+    /// Refuses what is too much for a minute.
+    fn check_cost(&self, parts: &RequestParts) -> Result<(), Error> {
         if let Some(limit) = self.pace.stated().filter(|limit| parts.cost.requests > *limit) {
             let note = format!(
                 "it counts for {} calls, and this client may send {limit} within a minute; divide it, or \
@@ -153,10 +155,25 @@ impl Core {
             );
             return Err(Error::new(ErrorKind::InvalidRequest, parts.operation).with_note(note));
         }
-        let started = effects.now();
+        Ok(())
+    }
+
+    /// The time of a call that begins now.
+    fn limit_of<E: Effects>(&self, effects: &E, parts: &RequestParts) -> Limit {
         let retry = parts.options.retry.as_ref().unwrap_or(&self.settings.retry);
         let total = retry.total().max(parts.options.timeout.unwrap_or_default());
-        let mut progress = Progress::new(retry, Limit::new(started.monotonic, total));
+        Limit::new(effects.now().monotonic, total)
+    }
+
+    /// Sends one request in the form that this server wants.
+    async fn perform<E: Effects>(
+        &self,
+        effects: &E,
+        parts: &RequestParts,
+        limit: Limit,
+    ) -> Result<Response, Error> {
+        let retry = parts.options.retry.as_ref().unwrap_or(&self.settings.retry);
+        let mut progress = Progress::new(retry, limit);
         if let Some(json) = parts.settled {
             return Ok(Response::settled(json, self.origin(parts, &Credential::None, &progress)));
         }

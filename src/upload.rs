@@ -17,8 +17,10 @@ pub(crate) use self::types::{commonly_accepted, refused_type};
 
 /// A file to be sent.
 ///
-/// It is read when it is sent, once: repeated attempts, and clones, send the same bytes again. Clones
-/// are cheap. The async client reads on a thread of its own, so that slow disks hold nobody up.
+/// It is read when it is sent, once for all attempts of a call. What is at a path is read anew for the
+/// next call that sends it, and not kept between; a reader can be read only once, so what it gave is kept
+/// for as long as there are clones. Clones are cheap. The async client reads on a thread of its own, so
+/// that slow disks hold nobody up.
 ///
 /// ```
 /// use keystone_client::upload::Upload;
@@ -47,7 +49,7 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// More than this is never read of one file, where the server does not tell its limit: 100 MiB.
+    /// More than this is never read for one request, unless the server takes larger files: 100 MiB.
     pub(crate) const MOST_BYTES: u64 = 100 << 20;
 
     /// The file at this path, under its own name. It is looked at when it is sent.
@@ -57,6 +59,9 @@ impl Upload {
 
     /// What `reader` gives until its end, under this name. It is read no further than the server's
     /// limit and one byte.
+    ///
+    /// One call at a time can read it: another one that sends a clone meanwhile fails, also where the
+    /// first one was given up while the reader had nothing to give.
     pub fn reader(file_name: impl Into<String>, reader: impl Read + Send + 'static) -> Self {
         Self::new(Some(file_name.into()), Source::reader(Box::new(reader)))
     }
@@ -150,11 +155,23 @@ impl Upload {
 
     fn described(&self) -> String {
         match (self.at_path(), &self.file_name) {
-            (Some(path), _) => format!("`{}`", path.display()),
+            (Some(path), _) => format!("`{}`", in_one_line(&path.to_string_lossy())),
             (None, Some(name)) => format!("`{}`", name.escape_debug()),
             (None, None) => "the file".to_owned(),
         }
     }
+}
+
+/// A name in which nothing ends the line, or does other things to a terminal.
+fn in_one_line(name: &str) -> String {
+    let mut line = String::with_capacity(name.len());
+    for letter in name.chars() {
+        match letter.is_control() {
+            true => line.extend(letter.escape_debug()),
+            false => line.push(letter),
+        }
+    }
+    line
 }
 
 /// The name and where it comes from, not what is in it.

@@ -11,7 +11,7 @@ use url::form_urlencoded;
 
 use super::outcome::{self, BatchOutcome};
 use super::token::{self, JobId};
-use crate::body::{Body, Content, Multipart};
+use crate::body::{Body, Content, Multipart, check_field};
 use crate::capability::{Capability, Needs};
 use crate::error::{Error, ErrorKind};
 use crate::request::{Cost, Operation, Request, RequestParts};
@@ -289,6 +289,11 @@ impl Payload {
                     Some(first) => *first = vec![first.take(), text.as_str().into()].into(),
                 },
                 Content::File(file) => files.push((name, file.clone())),
+            }
+        }
+        if !files.is_empty() {
+            for part in form.parts() {
+                check_field(part.name(), part.as_text().unwrap_or_default())?;
             }
         }
         let mut names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();

@@ -7,8 +7,14 @@ use std::fmt::{self, Write};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::HeaderValue;
 
-use super::Body;
+use super::{Body, rebuilt};
 use crate::upload::{Upload, UploadError};
+
+/// So many files the server takes in one request, and refuses all of them where there are more.
+pub(crate) const MOST_FILES: usize = 100;
+
+/// So many bytes the fields of a form may have together, with two more and its name for each.
+const MOST_TEXT: usize = 2_621_440;
 
 /// Fields and files, in the order in which they are sent.
 ///
@@ -113,15 +119,35 @@ impl Multipart {
         self.parts.iter().filter_map(Part::as_file)
     }
 
-    /// Reads the files, unless that has been done, and puts all together: a [`Body::Raw`] with its
-    /// `Content-Type`. The same parts always give the same bytes.
+    /// Reads the files and puts all together: a [`Body::Raw`] with its `Content-Type`. The same parts
+    /// always give the same bytes.
     ///
     /// # Errors
     ///
-    /// When a file cannot be read, is empty, or is larger than 100 MiB.
+    /// When a file cannot be read or is empty, or when the files have more than 100 MiB together.
     pub fn encode(&self) -> Result<Body, UploadError> {
-        let facts = self.inspect()?;
-        self.encode_within(Upload::MOST_BYTES, &facts)
+        let lengths = self.inspect()?;
+        self.encode_within(&Terms::default(), &lengths)
+    }
+
+    /// Refuses what the server refuses in any form, whatever is in the files.
+    pub(crate) fn check_size(&self) -> Result<(), UploadError> {
+        let files = self.files().count();
+        if files > MOST_FILES {
+            return Err(UploadError::new(format!(
+                "there are {files} files, and the server takes {MOST_FILES} in one request at most; \
+                 divide it"
+            )));
+        }
+        let texts = self.parts.iter().filter_map(|part| Some((&part.name, part.as_text()?)));
+        let text: usize = texts.map(|(name, text)| name.len() + text.len() + 2).sum();
+        if text > MOST_TEXT {
+            return Err(UploadError::new(format!(
+                "there are {text} bytes of text beside the files, and the server takes {MOST_TEXT} at \
+                 most; divide it"
+            )));
+        }
+        Ok(())
     }
 
     /// What is known of each file without reading it.
@@ -129,20 +155,35 @@ impl Multipart {
         self.files().map(Upload::inspect).collect()
     }
 
-    /// The same with files of `most` bytes at most, of the lengths that were found before.
+    /// The same on these terms, with files of the lengths that were found before.
     pub(crate) fn encode_within(
         &self,
-        most: u64,
+        terms: &Terms,
         lengths: &[Option<u64>],
     ) -> Result<Body, UploadError> {
+        // Before anything is read, as far as that is known.
+        let known: u64 =
+            lengths.iter().flatten().fold(0, |sum, length| sum.saturating_add(*length));
+        let mut room = terms.room_after(known, terms.together)?;
         let mut lengths = lengths.iter().copied();
         let mut pieces = Vec::new();
         for part in &self.parts {
             let content = match &part.content {
                 Content::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
-                Content::File(file) => file.load(most, lengths.next().flatten())?,
+                Content::File(file) => match lengths.next().flatten() {
+                    Some(length) => file.load(terms.together, Some(length))?,
+                    None => {
+                        let content = file.load(terms.most, None)?;
+                        let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
+                        room = terms.room_after(length, room)?;
+                        content
+                    }
+                },
             };
-            pieces.push((Bytes::from(part.head()?), content));
+            if let (Content::File(file), true) = (&part.content, terms.is_job) {
+                rebuilt::check_content(file, &content)?;
+            }
+            pieces.push((Bytes::from(part.head(terms.is_job)?), content));
         }
         let boundary = free_boundary(pieces.iter().flat_map(|(head, content)| [head, content]));
         let ends = boundary.len() + b"\r\n--\r\n--\r\n".len();
@@ -164,17 +205,51 @@ impl Multipart {
     }
 }
 
+/// How much of the files of a form is read, and what becomes of it.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    /// How many bytes are read of a file whose length is not known before.
+    pub(crate) most: u64,
+    /// How many bytes all files may have together, since all of them are in memory at a time.
+    pub(crate) together: u64,
+    /// Whether it is a job, from which the server makes a form for each step.
+    pub(crate) is_job: bool,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { most: Upload::MOST_BYTES, together: Upload::MOST_BYTES, is_job: false }
+    }
+}
+
+impl Terms {
+    /// How many bytes there is room for after so many more.
+    fn room_after(&self, length: u64, room: u64) -> Result<u64, UploadError> {
+        room.checked_sub(length).ok_or_else(|| {
+            UploadError::new(format!(
+                "the files have more than {} bytes together, which are the most that are sent in one \
+                 request; divide it",
+                self.together
+            ))
+        })
+    }
+}
+
 /// The server reads this many bytes of the head of a part and no more, its empty line and the line
 /// end before it included.
 const LONGEST_HEAD: usize = 1024;
 
 impl Part {
     /// The header lines and the empty line after them.
-    fn head(&self) -> Result<String, UploadError> {
+    fn head(&self, is_job: bool) -> Result<String, UploadError> {
         let mut head = String::from("Content-Disposition: form-data");
         parameter(&mut head, "name", &self.name);
         if let Content::File(file) = &self.content {
-            parameter(&mut head, "filename", &without_entities(&file.file_name()?));
+            let mut file_name = file.file_name()?;
+            if is_job {
+                file_name = rebuilt::file_name(file, &file_name)?.into();
+            }
+            parameter(&mut head, "filename", &without_entities(&file_name));
             let _ = write!(head, "\r\nContent-Type: {}", file.content_type());
         }
         head.push_str("\r\n\r\n");
@@ -191,7 +266,7 @@ impl Part {
 }
 
 /// The server takes file names for HTML and decodes what looks like a character of that.
-fn without_entities(name: &str) -> Cow<'_, str> {
+pub(crate) fn without_entities(name: &str) -> Cow<'_, str> {
     match name.contains('&') {
         true => Cow::Owned(name.replace('&', "&amp;")),
         false => Cow::Borrowed(name),
@@ -247,7 +322,7 @@ fn free_boundary<'a>(pieces: impl Iterator<Item = &'a Bytes>) -> String {
     format!("{}{number:0DIGITS$}", String::from_utf8_lossy(BOUNDARY))
 }
 
-fn position(text: &[u8], pattern: &[u8]) -> Option<usize> {
+pub(super) fn position(text: &[u8], pattern: &[u8]) -> Option<usize> {
     let first = *pattern.first()?;
     let mut from = 0;
     loop {

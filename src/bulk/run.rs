@@ -5,6 +5,7 @@ use http::StatusCode;
 
 use super::{BulkProgress, BulkReport, Plan, Repeat, RowOutcome};
 use crate::batch::{BatchFailure, BatchOutcome, Job};
+use crate::body::MOST_FILES;
 use crate::error::{Error, ErrorKind};
 use crate::request::{Cost, Operation, Request};
 
@@ -64,6 +65,33 @@ enum Way {
     CallsAfterDoubt,
 }
 
+/// The rows of each job.
+fn divide<T>(rows: &[usize], plan: &Plan<T>, most: usize) -> VecDeque<Segment> {
+    let files = |row: usize| match plan.rows.get(row) {
+        Some(Ok(request)) => request.parts.body.files(),
+        _ => 0,
+    };
+    // The job itself counts for one, and so does the question what files the server takes.
+    let others = if rows.iter().any(|row| files(*row) > 0) { 2 } else { 1 };
+    let most = plan.chunk_size.min(most.saturating_sub(others)).max(1);
+    let mut segments = VecDeque::new();
+    let (mut chunk, mut files_in_it) = (Vec::new(), 0_usize);
+    for &row in rows {
+        let more = files(row);
+        let is_full = chunk.len() >= most || files_in_it.saturating_add(more) > MOST_FILES;
+        if is_full && !chunk.is_empty() {
+            segments.push_back(Segment { rows: std::mem::take(&mut chunk), way: Way::Job });
+            files_in_it = 0;
+        }
+        chunk.push(row);
+        files_in_it = files_in_it.saturating_add(more);
+    }
+    if !chunk.is_empty() {
+        segments.push_back(Segment { rows: chunk, way: Way::Job });
+    }
+    segments
+}
+
 /// A run over many rows: what has come of them so far, and what is left.
 pub(crate) struct Run<T> {
     plan: Plan<T>,
@@ -119,12 +147,11 @@ impl<T: 'static> Run<T> {
                 }
             }
         }
-        let chunk = match plan.all_or_nothing {
-            true => open.len().max(1),
-            false => plan.chunk_size.min(most.saturating_sub(1)).max(1),
+        let mut left: VecDeque<Segment> = match plan.all_or_nothing {
+            true if open.is_empty() => VecDeque::new(),
+            true => VecDeque::from([Segment { rows: open, way: Way::Job }]),
+            false => divide(&open, &plan, most),
         };
-        let segment = |rows: &[usize]| Segment { rows: rows.to_vec(), way: Way::Job };
-        let mut left: VecDeque<Segment> = open.chunks(chunk).map(segment).collect();
         if !doubted.is_empty() {
             left.push_front(Segment { rows: doubted, way: Way::CallsAfterDoubt });
         }

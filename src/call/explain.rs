@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::Call;
-use crate::body::{Body, Content, Multipart, Part};
+use crate::body::{Body, Content, Multipart, Part, without_entities};
 use crate::capability::adapt;
 use crate::client::Client;
 use crate::error::Error;
@@ -120,8 +120,24 @@ fn redact(value: &mut Value, secrets: &[&str]) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| redact(item, secrets)),
+        Value::String(text) => {
+            if let Some(redacted) = redacted(text, secrets) {
+                *text = redacted;
+            }
+        }
         _ => {}
     }
+}
+
+/// JSON in a text without the secrets that are in it; none if there are none.
+fn redacted(text: &str, secrets: &[&str]) -> Option<String> {
+    if !text.trim_start().starts_with(['{', '[', '"']) {
+        return None;
+    }
+    let value: Value = serde_json::from_str(text).ok()?;
+    let mut shown = value.clone();
+    redact(&mut shown, secrets);
+    (shown != value).then(|| shown.to_string())
 }
 
 /// The option of `curl` that adds a field or a file.
@@ -133,29 +149,21 @@ fn form_option(part: &Part, secrets: &[&str]) -> String {
         }
         Content::Text(text) => {
             // A job is JSON within a part.
-            let text = match serde_json::from_str(text) {
-                Ok(mut value @ Value::Object(_)) => {
-                    redact(&mut value, secrets);
-                    value.to_string().into()
-                }
-                _ => Cow::Borrowed(text.as_str()),
-            };
+            let text = redacted(text, secrets).map_or(Cow::Borrowed(text.as_str()), Cow::Owned);
             return format!("--form-string {}", quoted(&format!("{name}={text}")));
         }
         Content::File(file) => file,
     };
     let in_quotes = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-    let sent_as = file.file_name().unwrap_or_default();
-    let path = match file.at_path() {
-        Some(path) => path.to_string_lossy(),
-        None => sent_as.clone(),
+    // The server takes file names for HTML.
+    let sent_as = without_entities(&file.file_name().unwrap_or_default()).into_owned();
+    let origin = match file.at_path() {
+        Some(path) => format!("@{}", in_quotes(&path.to_string_lossy())),
+        // There is no file that `curl` could read.
+        None => "[from memory or a reader]".to_owned(),
     };
-    let option = format!(
-        "{name}=@{};filename={};type={}",
-        in_quotes(&path),
-        in_quotes(&sent_as),
-        file.content_type()
-    );
+    let option =
+        format!("{name}={origin};filename={};type={}", in_quotes(&sent_as), file.content_type());
     format!("--form {}", quoted(&option))
 }
 

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::limits::{BELIEVE, RECENT};
+use super::limits::{BELIEVE, RECENT, Told};
+use super::transmit::Limit;
 use super::version::unsupported;
 use super::{Core, Effects};
-use crate::body::{Body, Multipart};
+use crate::body::{Body, Multipart, Terms};
 use crate::error::{Error, ErrorKind};
-use crate::request::{RequestParts, Response};
+use crate::request::RequestParts;
 use crate::resource::Resource;
 use crate::resources::{Attachment, ServerConfig};
-use crate::upload::{Upload, UploadError, commonly_accepted, refused_type};
+use crate::upload::{UploadError, commonly_accepted, refused_type};
 
 /// The path of jobs of several calls, whose files are attachments too.
 const BATCH_PATH: &str = "batch/";
@@ -37,85 +38,101 @@ impl Destination {
 }
 
 impl Core {
-    /// The request with the files that it sends, if any, in its body.
+    /// The request with the files that it sends, if any, in its body. The time for reading them is not
+    /// taken from that of the call.
     pub(super) async fn with_files_read<'a, E: Effects>(
         &self,
         effects: &E,
         parts: &'a RequestParts,
+        limit: &mut Limit,
     ) -> Result<Cow<'a, RequestParts>, Error> {
         let Body::Multipart(multipart) = &parts.body else { return Ok(Cow::Borrowed(parts)) };
         unsupported(parts, self.server())?;
         let unsent = |error: UploadError| unsent(parts, error);
+        multipart.check_size().map_err(unsent)?;
         let files = multipart.clone();
-        let lengths = effects.unblock(move || files.inspect()).await.map_err(unsent)?;
-        let most = self.check_files(effects, parts, multipart, &lengths).await?;
+        let lengths = pausing(effects, limit, move || files.inspect()).await.map_err(unsent)?;
+        let terms = self.check_files(effects, parts, *limit, multipart, &lengths).await?;
         let files = multipart.clone();
-        let body = effects.unblock(move || files.encode_within(most, &lengths)).await;
+        let body = pausing(effects, limit, move || files.encode_within(&terms, &lengths)).await;
         let mut parts = parts.clone();
         parts.body = body.map_err(unsent)?;
         Ok(Cow::Owned(parts))
     }
 
-    /// Refuses what the server would refuse; how many bytes a file may have.
+    /// Refuses what the server would refuse; on what terms the files are read.
     async fn check_files<E: Effects>(
         &self,
         effects: &E,
         parts: &RequestParts,
+        limit: Limit,
         multipart: &Multipart,
         lengths: &[Option<u64>],
-    ) -> Result<u64, Error> {
+    ) -> Result<Terms, Error> {
         let destination = Destination::of(parts);
+        let mut terms = Terms { is_job: destination == Destination::Batch, ..Terms::default() };
         let is_asked = destination != Destination::Elsewhere
             && !lengths.is_empty()
             && !parts.anonymous
             && !parts.brings_credential();
         if !is_asked {
-            return Ok(Upload::MOST_BYTES);
+            return Ok(terms);
         }
         // What has no length before it is read may turn out to be too large then.
         let believe = if lengths.iter().all(Option::is_some) { BELIEVE } else { RECENT };
-        let check = |config: &ServerConfig| check(config, destination, multipart, lengths);
-        let limits = |believe: Duration| self.limits_of_files(effects, parts, believe);
-        let Some(mut config) = limits(believe).await? else { return Ok(Upload::MOST_BYTES) };
-        if check(&config).is_err() {
+        let is_recent = |told: &Told| told.is_younger(RECENT, effects.now().monotonic);
+        let limits = |believe: Duration| self.limits_of_files(effects, parts, limit, believe);
+        let mut told = limits(believe).await?;
+        let is_refused = |told: &Told| check(&told.config, multipart, lengths).is_err();
+        if told.as_ref().is_some_and(|told| !is_recent(told) && is_refused(told)) {
             // Nothing is refused on the word of yesterday.
-            match limits(RECENT).await? {
-                Some(recent) => config = recent,
-                None => return Ok(Upload::MOST_BYTES),
-            }
+            told = limits(RECENT).await?;
         }
-        check(&config).map_err(|error| unsent(parts, error))?;
-        Ok(config.max_upload_size)
+        if let Some(told) = told {
+            if is_recent(&told) {
+                check(&told.config, multipart, lengths).map_err(|error| unsent(parts, error))?;
+            }
+            terms.most = told.config.max_upload_size;
+            terms.together = terms.together.max(terms.most);
+        }
+        Ok(terms)
     }
 
     /// Takes over what the answer to a request with files says of what is known of the server.
-    pub(super) fn learn_of_files(&self, parts: &RequestParts, response: &Response) {
-        let refusals = [
-            StatusCode::BAD_REQUEST,
-            StatusCode::PAYLOAD_TOO_LARGE,
-            StatusCode::UNPROCESSABLE_ENTITY,
-        ];
-        if matches!(parts.body, Body::Multipart(_)) && refusals.contains(&response.status()) {
-            self.limits.forget();
+    pub(super) fn learn_of_files<E: Effects>(
+        &self,
+        effects: &E,
+        parts: &RequestParts,
+        error: &Error,
+    ) {
+        let is_about_files = matches!(parts.body, Body::Multipart(_))
+            && Destination::of(parts) != Destination::Elsewhere
+            && (error.is_validation("file")
+                || error.status() == Some(StatusCode::PAYLOAD_TOO_LARGE));
+        if is_about_files {
+            self.limits.doubt(effects.now().monotonic);
         }
     }
+}
+
+/// Does what is not part of the time of the call.
+async fn pausing<E: Effects, T: Send + 'static>(
+    effects: &E,
+    limit: &mut Limit,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    let begun = effects.now().monotonic;
+    let done = effects.unblock(work).await;
+    limit.put_off(effects.now().monotonic.saturating_duration_since(begun));
+    done
 }
 
 /// Whether the server would certainly refuse one of the files.
 fn check(
     config: &ServerConfig,
-    destination: Destination,
     multipart: &Multipart,
     lengths: &[Option<u64>],
 ) -> Result<(), UploadError> {
-    // The number is for one allocation request; a job can be about many.
-    let most = usize::try_from(config.max_upload_count).unwrap_or(usize::MAX);
-    if destination == Destination::Attachment && lengths.len() > most {
-        let count = lengths.len();
-        return Err(UploadError::new(format!(
-            "there are {count} files, and the server takes {most} for a request at most"
-        )));
-    }
     for (file, length) in multipart.files().zip(lengths) {
         let most = config.max_upload_size;
         if let Some(length) = length.filter(|length| *length > most) {

@@ -32,6 +32,11 @@ impl Limit {
         Self { started, total }
     }
 
+    /// Takes no account of so much time.
+    pub(super) fn put_off(&mut self, time: Duration) {
+        self.started = self.started.checked_add(time).unwrap_or(self.started);
+    }
+
     pub(super) fn left(&self, now: Instant) -> Duration {
         self.total.saturating_sub(now.saturating_duration_since(self.started))
     }

@@ -21,11 +21,13 @@ enum Origin {
     Bytes,
 }
 
+/// What is kept. Nothing of a file at a path, which is read anew for each call.
 enum State {
-    /// Nothing has been read of the file at the path.
-    Untouched,
+    AtPath,
     /// The reader, and what it has given so far.
     Begun(Box<dyn Read + Send>, Vec<u8>),
+    /// A call is reading, perhaps one that was given up.
+    Busy,
     /// All of it.
     Read(Bytes),
     /// The reader has panicked.
@@ -39,6 +41,7 @@ pub(super) enum Failure {
     Empty,
     Changed { before: u64, now: u64 },
     TooLarge { most: u64 },
+    Busy,
     Lost,
 }
 
@@ -59,13 +62,21 @@ impl Failure {
                 .to_owned(),
             Self::Empty => "is empty, and the server takes no empty files".to_owned(),
             Self::Changed { before, now } if now > before => {
-                format!("grew beyond {before} bytes while it was read; send it when it is complete")
+                format!(
+                    "grew beyond {before} bytes since it was looked at; send it when it is complete"
+                )
             }
             Self::Changed { before, now } => format!(
-                "shrank from {before} to {now} bytes while it was read; send it when it is complete"
+                "shrank from {before} to {now} bytes since it was looked at; send it when it is \
+                 complete"
             ),
             Self::TooLarge { most } => {
                 format!("has more than {most} bytes, which are the most that can be sent")
+            }
+            Self::Busy => {
+                "is still being read by an earlier call; wait until that is over, or give each \
+                           call a reader of its own"
+                    .to_owned()
             }
             Self::Lost => "cannot be read any more: its reader has panicked".to_owned(),
         };
@@ -75,7 +86,7 @@ impl Failure {
 
 impl Source {
     pub(super) fn path(path: PathBuf) -> Self {
-        Self { origin: Origin::Path(path), state: Mutex::new(State::Untouched) }
+        Self { origin: Origin::Path(path), state: Mutex::new(State::AtPath) }
     }
 
     pub(super) fn reader(reader: Box<dyn Read + Send>) -> Self {
@@ -107,45 +118,67 @@ impl Source {
         match &*self.state() {
             State::Read(bytes) if bytes.is_empty() => return Err(Failure::Empty),
             State::Read(bytes) => return Ok(u64::try_from(bytes.len()).ok()),
+            State::Busy => return Err(Failure::Busy),
             State::Lost => return Err(Failure::Lost),
-            State::Untouched | State::Begun(..) => {}
+            State::AtPath | State::Begun(..) => {}
         }
         self.at_path().map_or(Ok(None), inspect_file)
     }
 
     /// All of it, of this length if one was found before.
     pub(super) fn load(&self, most: u64, length: Option<u64>) -> Result<Bytes, Failure> {
-        let mut state = self.state();
-        let bytes = match std::mem::replace(&mut *state, State::Lost) {
+        if let Some(path) = self.at_path() {
+            return read_file(path, most, length).map(Bytes::from);
+        }
+        let (mut reader, mut bytes) = match self.take() {
+            State::Begun(reader, bytes) => (reader, bytes),
             State::Read(bytes) => {
-                *state = State::Read(bytes.clone());
                 return match u64::try_from(bytes.len()) {
                     Ok(length) if length <= most => Ok(bytes),
                     _ => Err(Failure::TooLarge { most }),
                 };
             }
-            State::Lost => return Err(Failure::Lost),
-            State::Untouched => {
-                *state = State::Untouched;
-                match self.at_path() {
-                    Some(path) => read_file(path, most, length)?,
-                    None => return Err(Failure::Lost),
-                }
-            }
-            State::Begun(mut reader, mut bytes) => {
-                let result = read_on(&mut reader, &mut bytes, most);
-                let is_empty = bytes.is_empty();
-                if result.is_err() || is_empty {
-                    // With a higher limit it goes on from here.
-                    *state = State::Begun(reader, bytes);
-                    return Err(result.err().unwrap_or(Failure::Empty));
-                }
-                bytes
-            }
+            State::Busy => return Err(Failure::Busy),
+            State::AtPath | State::Lost => return Err(Failure::Lost),
         };
+        let panic = Panic(self);
+        let result = read_on(&mut reader, &mut bytes, most);
+        std::mem::forget(panic);
+        if result.is_err() || bytes.is_empty() {
+            // With a higher limit it goes on from here.
+            *self.state() = State::Begun(reader, bytes);
+            return Err(result.err().unwrap_or(Failure::Empty));
+        }
         let bytes = Bytes::from(bytes);
-        *state = State::Read(bytes.clone());
+        *self.state() = State::Read(bytes.clone());
         Ok(bytes)
+    }
+
+    /// The state, of which the reader is taken out: who reads may take his time, and others are not to
+    /// wait for him.
+    fn take(&self) -> State {
+        let mut state = self.state();
+        match std::mem::replace(&mut *state, State::Busy) {
+            begun @ State::Begun(..) => begun,
+            State::Read(bytes) => {
+                *state = State::Read(bytes.clone());
+                State::Read(bytes)
+            }
+            State::Busy => State::Busy,
+            State::AtPath | State::Lost => {
+                *state = State::Lost;
+                State::Lost
+            }
+        }
+    }
+}
+
+/// Tells those who come later, when the reader panics.
+struct Panic<'a>(&'a Source);
+
+impl Drop for Panic<'_> {
+    fn drop(&mut self) {
+        *self.0.state() = State::Lost;
     }
 }
 
