@@ -11,7 +11,7 @@ mod token;
 use std::fmt;
 
 pub use self::failure::{BatchFailure, FailedStep, UnresolvedReference};
-pub(crate) use self::job::Job;
+pub(crate) use self::job::{Job, PATH};
 pub use self::outcome::BatchOutcome;
 pub(crate) use self::outcome::StoppedJob;
 pub(crate) use self::step::Place;

@@ -10,7 +10,7 @@ use http::HeaderValue;
 use serde::Serialize;
 
 pub use self::multipart::{Content, Multipart, Part};
-pub(crate) use self::multipart::{MOST_FILES, Terms, without_entities};
+pub(crate) use self::multipart::{MOST_FILES, Terms, sent_name};
 pub(crate) use self::rebuilt::check_field;
 
 /// The body of a request.

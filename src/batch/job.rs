@@ -19,7 +19,8 @@ use crate::upload::Upload;
 
 pub(super) const OPERATION: Operation = Operation::new("run", "batch job");
 
-const PATH: &str = "batch/";
+/// Relative to the base URL.
+pub(crate) const PATH: &str = "batch/";
 
 /// The server's bound, in characters.
 const LONGEST_PATH: usize = 2_048;

@@ -162,6 +162,11 @@ impl Multipart {
         lengths: &[Option<u64>],
     ) -> Result<Body, UploadError> {
         // Before anything is read, as far as that is known.
+        for (file, length) in self.files().zip(lengths) {
+            if length.is_some_and(|length| length > terms.together) {
+                file.load(terms.together, *length)?;
+            }
+        }
         let known: u64 =
             lengths.iter().flatten().fold(0, |sum, length| sum.saturating_add(*length));
         let mut room = terms.room_after(known, terms.together)?;
@@ -245,11 +250,7 @@ impl Part {
         let mut head = String::from("Content-Disposition: form-data");
         parameter(&mut head, "name", &self.name);
         if let Content::File(file) = &self.content {
-            let mut file_name = file.file_name()?;
-            if is_job {
-                file_name = rebuilt::file_name(file, &file_name)?.into();
-            }
-            parameter(&mut head, "filename", &without_entities(&file_name));
+            parameter(&mut head, "filename", &sent_name(file, is_job)?);
             let _ = write!(head, "\r\nContent-Type: {}", file.content_type());
         }
         head.push_str("\r\n\r\n");
@@ -265,8 +266,17 @@ impl Part {
     }
 }
 
+/// What the server reads as the name of the file.
+pub(crate) fn sent_name(file: &Upload, is_job: bool) -> Result<String, UploadError> {
+    let name = file.file_name()?;
+    Ok(match is_job {
+        true => without_entities(&rebuilt::file_name(file, &name)?).into_owned(),
+        false => without_entities(&name).into_owned(),
+    })
+}
+
 /// The server takes file names for HTML and decodes what looks like a character of that.
-pub(crate) fn without_entities(name: &str) -> Cow<'_, str> {
+fn without_entities(name: &str) -> Cow<'_, str> {
     match name.contains('&') {
         true => Cow::Owned(name.replace('&', "&amp;")),
         false => Cow::Borrowed(name),

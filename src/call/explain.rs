@@ -7,7 +7,8 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::Call;
-use crate::body::{Body, Content, Multipart, Part, without_entities};
+use crate::batch;
+use crate::body::{Body, Content, Multipart, Part, sent_name};
 use crate::capability::adapt;
 use crate::client::Client;
 use crate::error::Error;
@@ -56,10 +57,11 @@ impl<T, C: Client> Call<T, C> {
         let http = core.http_request(&parts, &credential, Duration::ZERO)?;
         let secrets: Vec<&str> =
             SECRET_NAMES.iter().chain(request.parts.secrets.iter()).copied().collect();
+        let is_job = parts.path.trim_start_matches('/') == batch::PATH;
         let mut line = curl(&http, &secrets);
         for part in form.iter().flat_map(Multipart::parts) {
             // Writing to a `String` cannot fail.
-            let _ = write!(line, " {}", form_option(part, &secrets));
+            let _ = write!(line, " {}", form_option(part, is_job, &secrets));
         }
         Ok(line)
     }
@@ -141,7 +143,7 @@ fn redacted(text: &str, secrets: &[&str]) -> Option<String> {
 }
 
 /// The option of `curl` that adds a field or a file.
-fn form_option(part: &Part, secrets: &[&str]) -> String {
+fn form_option(part: &Part, is_job: bool, secrets: &[&str]) -> String {
     let name = part.name();
     let file = match part.content() {
         Content::Text(_) if secrets.contains(&name) => {
@@ -155,8 +157,7 @@ fn form_option(part: &Part, secrets: &[&str]) -> String {
         Content::File(file) => file,
     };
     let in_quotes = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-    // The server takes file names for HTML.
-    let sent_as = without_entities(&file.file_name().unwrap_or_default()).into_owned();
+    let sent_as = sent_name(file, is_job).unwrap_or_default();
     let origin = match file.at_path() {
         Some(path) => format!("@{}", in_quotes(&path.to_string_lossy())),
         // There is no file that `curl` could read.

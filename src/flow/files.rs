@@ -9,6 +9,7 @@ use super::limits::{BELIEVE, RECENT, Told};
 use super::transmit::Limit;
 use super::version::unsupported;
 use super::{Core, Effects};
+use crate::batch;
 use crate::body::{Body, Multipart, Terms};
 use crate::error::{Error, ErrorKind};
 use crate::request::RequestParts;
@@ -16,13 +17,11 @@ use crate::resource::Resource;
 use crate::resources::{Attachment, ServerConfig};
 use crate::upload::{UploadError, commonly_accepted, refused_type};
 
-/// The path of jobs of several calls, whose files are attachments too.
-const BATCH_PATH: &str = "batch/";
-
 /// What the server says about files holds for attachments; other endpoints have rules of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Destination {
     Attachment,
+    /// Whose files are attachments too.
     Batch,
     Elsewhere,
 }
@@ -30,7 +29,7 @@ enum Destination {
 impl Destination {
     fn of(parts: &RequestParts) -> Self {
         match parts.path.trim_start_matches('/') {
-            BATCH_PATH => Self::Batch,
+            batch::PATH => Self::Batch,
             path if path.starts_with(Attachment::PATH) => Self::Attachment,
             _ => Self::Elsewhere,
         }

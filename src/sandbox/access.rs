@@ -38,6 +38,18 @@ impl Caller {
         Some(caller)
     }
 
+    /// The same user with the memberships of now. What else is known of him is what was known when the
+    /// request came.
+    pub(crate) fn anew(&self, store: &Store) -> Self {
+        let (member, privileged) = (HashSet::new(), HashSet::new());
+        let mut caller =
+            Self { user: self.user, staff: self.staff, actor: self.actor, member, privileged };
+        if !caller.staff {
+            caller.find_teams(store);
+        }
+        caller
+    }
+
     fn find_teams(&mut self, store: &Store) {
         match store.schema.belonging {
             Belonging::Rows(resource) => {

@@ -43,7 +43,13 @@ impl Server {
             let steps = steps.iter().zip(1..);
             let results = steps
                 .map(|(step, number)| server.run(step, number, &mut sources, caller, incoming));
-            results.collect::<Result<Vec<Json>, Failure>>()
+            let results = results.collect::<Result<Vec<Json>, Failure>>()?;
+            // Then the log would name somebody who is not there.
+            let is_gone = Caller::new(&server.store, caller.user, true).is_none();
+            match is_gone && caller.actor.is_some() && !dry_run {
+                true => Err(Failure::ServerError),
+                false => Ok(results),
+            }
         })?;
         Ok(Reply::ok(Json::object([("results", Json::List(results))])))
     }

@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
+
 /// The largest file in bytes.
 pub(crate) const MAX_SIZE: usize = 2_621_440;
 
@@ -89,16 +91,23 @@ static TYPES: &[(&str, &str)] = &[
 pub(crate) struct Upload {
     /// As sent, without directories.
     pub(crate) name: String,
-    pub(crate) size: usize,
+    /// Without parameters.
+    pub(crate) content_type: String,
+    pub(crate) content: Bytes,
 }
 
 impl Upload {
+    /// What the server writes where a file stands in text: a list, as names may come many times.
+    pub(crate) fn in_words(&self) -> String {
+        format!("[<InMemoryUploadedFile: {} ({})>]", self.name, self.content_type)
+    }
+
     /// Checks a file. Its type is that of its extension, whatever the part says.
     pub(crate) fn check(&self) -> Result<(), String> {
-        if self.size == 0 {
+        if self.content.is_empty() {
             return Err("The submitted file is empty.".to_owned());
         }
-        if self.size > MAX_SIZE {
+        if self.content.len() > MAX_SIZE {
             return Err("File size should not exceed 2.50 MB.".to_owned());
         }
         let (_, extension) = split_extension(&self.name);
@@ -182,11 +191,16 @@ impl Files {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::{ALLOWED_TYPES, Files, TYPES, Upload, sent_name};
 
     #[test]
     fn the_extension_decides_about_a_file() {
-        let check = |name: &str| Upload { name: name.to_owned(), size: 1 }.check();
+        let check = |name: &str| {
+            let content = Bytes::from_static(b"x");
+            Upload { name: name.to_owned(), content_type: String::new(), content }.check()
+        };
         assert_eq!(check("a.b.PDF"), Ok(()));
         for (name, found) in [("a.zip", "application/zip"), ("paper.tex", "text/x-tex")] {
             assert_eq!(check(name), Err(format!("File type '{found}' is not allowed.")));

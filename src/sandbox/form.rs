@@ -9,7 +9,10 @@ use crate::sandbox::reply::Failure;
 use crate::sandbox::schema::{Column, Kind};
 
 /// More fields than this are refused by the framework.
-pub(crate) const MAX_FIELDS: usize = 1000;
+const MAX_FIELDS: usize = 1000;
+
+/// More files than this are refused by the framework.
+const MAX_FILES: usize = 100;
 
 /// A form body.
 #[derive(Clone, Default)]
@@ -32,9 +35,9 @@ impl Form {
         self.files.into_iter().collect()
     }
 
-    /// The number of parts.
-    pub(crate) fn len(&self) -> usize {
-        self.fields.len() + self.files.len()
+    /// Whether the framework refuses it for the number of its parts.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.fields.len() > MAX_FIELDS || self.files.len() > MAX_FILES
     }
 
     /// The file under a name; of several the last.

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use crate::sandbox::files::{self, Upload};
-use crate::sandbox::form::{Form, MAX_FIELDS};
+use crate::sandbox::form::Form;
 use crate::sandbox::reply::Failure;
 
-/// Reads a body by the boundary that its content type names. What is no part, or not ended by a
-/// boundary, is passed over.
+/// Reads a body by the boundary that its content type names, wherever that stands. What is no part, or
+/// not ended by a boundary, is passed over.
 pub(crate) fn parse(content_type: &str, body: &Bytes) -> Result<Form, Failure> {
     let boundary = parameter(content_type, "boundary").filter(|boundary| !boundary.is_empty());
     let Some(boundary) = boundary else {
@@ -22,14 +22,11 @@ pub(crate) fn parse(content_type: &str, body: &Bytes) -> Result<Form, Failure> {
     let Some((_, mut rest)) = split(body, delimiter.as_bytes()) else {
         return Ok(form);
     };
-    let delimiter = format!("\r\n--{boundary}");
-    // After the last boundary come two hyphens in place of a line end.
-    while let Some(begin) = rest.strip_prefix(b"\r\n") {
-        let Some((part, after)) = split(begin, delimiter.as_bytes()) else {
-            break;
-        };
-        add_part(&mut form, part);
-        if form.len() > MAX_FIELDS {
+    while let Some((part, after)) = split(rest, delimiter.as_bytes()) {
+        let part = part.strip_suffix(b"\n").unwrap_or(part);
+        let part = part.strip_suffix(b"\r").unwrap_or(part);
+        add_part(&mut form, body, part);
+        if form.is_too_large() {
             return Err(Failure::BadRequestPage);
         }
         rest = after;
@@ -37,16 +34,19 @@ pub(crate) fn parse(content_type: &str, body: &Bytes) -> Result<Form, Failure> {
     Ok(form)
 }
 
-fn add_part(form: &mut Form, part: &[u8]) {
+/// Adds what is in a part of a body.
+fn add_part(form: &mut Form, body: &Bytes, part: &[u8]) {
     let Some((head, content)) = split(part, b"\r\n\r\n") else {
         return;
     };
     let head = String::from_utf8_lossy(head);
-    let disposition = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.trim().eq_ignore_ascii_case("content-disposition").then(|| value.trim())
-    });
-    let Some(disposition) = disposition else {
+    let header = |wanted: &str| {
+        head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim())
+        })
+    };
+    let Some(disposition) = header("content-disposition") else {
         return;
     };
     let Some(name) = parameter(disposition, "name") else {
@@ -56,7 +56,11 @@ fn add_part(form: &mut Form, part: &[u8]) {
     match parameter(disposition, "filename").filter(|name| !name.is_empty()) {
         Some(file_name) => {
             if let Some(file_name) = files::sent_name(&file_name) {
-                form.add_file(name, Upload { name: file_name, size: content.len() });
+                let content_type = header("content-type").unwrap_or_default();
+                let content_type = content_type.split(';').next().unwrap_or_default();
+                let content_type = content_type.trim().to_lowercase();
+                let content = body.slice_ref(content);
+                form.add_file(name, Upload { name: file_name, content_type, content });
             }
         }
         None => form.add_field(name, String::from_utf8_lossy(content).into_owned()),
@@ -167,6 +171,12 @@ mod tests {
         let pair = |name: &str, text: &str| (name.to_owned(), text.to_owned());
         assert_eq!(fields(&whole), [pair("a", "1\r\n--x-\r\n"), pair("b", "")]);
         assert_eq!(fields(&format!("{a}{b}")), [pair("a", "1\r\n--x-\r\n")]);
+        // Wherever it stands, it ends a part.
+        assert_eq!(
+            fields(&format!("{}{b}---x---", part("a", "1---x- 2"))),
+            [pair("a", "1"), pair("b", "")]
+        );
+        assert_eq!(fields(&format!("{}{b}", part("a", "---x-"))), []);
         assert_eq!(fields("---x---"), []);
         assert_eq!(fields("---x-\r\n\r\n---x-\r\nno head\r\n---x-\r\nX: y\r\n\r\n\r\n---x-"), []);
         for end in 0..whole.len() {

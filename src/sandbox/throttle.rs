@@ -48,6 +48,8 @@ impl RateLimits {
 enum Client {
     User(i64),
     /// Those without login, by what is known of their address.
+    Anonymous(String),
+    /// The same where they are counted among the users.
     Address(String),
 }
 
@@ -81,22 +83,33 @@ impl Server {
         incoming: &Incoming,
     ) -> Result<(), Failure> {
         let limits = self.config.rate_limits;
-        let (client, limit) = match &identity.caller {
-            Some(caller) => (Client::User(caller.user), limits.user),
+        // Who is not logged in is counted twice: as such, and as a user of this address.
+        let counted = match &identity.caller {
+            Some(caller) => vec![(Client::User(caller.user), limits.user)],
             None => {
                 let forwarded = incoming.header("x-forwarded-for");
                 let address = forwarded.as_deref().unwrap_or("127.0.0.1");
-                (Client::Address(address.split_whitespace().collect()), limits.anonymous)
+                let address: String = address.split_whitespace().collect();
+                vec![
+                    (Client::Anonymous(address.clone()), limits.anonymous),
+                    (Client::Address(address), limits.user),
+                ]
             }
         };
-        let Some(limit) = limit else {
-            return Ok(());
-        };
         let now = self.clock.read().monotonic;
-        self.throttle.admit(client, limit, now).map_err(|wait| {
-            let part = u64::from(wait.subsec_nanos() > 0);
-            Failure::Throttled(wait.as_secs().saturating_add(part))
-        })
+        let mut longest = None;
+        for (client, limit) in counted {
+            if let Some(Err(wait)) = limit.map(|limit| self.throttle.admit(client, limit, now)) {
+                longest = longest.max(Some(wait));
+            }
+        }
+        match longest {
+            None => Ok(()),
+            Some(wait) => {
+                let part = u64::from(wait.subsec_nanos() > 0);
+                Err(Failure::Throttled(wait.as_secs().saturating_add(part)))
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod custom;
 mod encoding;
 mod files;
 pub(super) mod form;
+mod jobs;
 mod life;
 mod limits;
 mod readers;

@@ -124,7 +124,10 @@ fn is_alias(value: &Json) -> bool {
     let fits = |it: char| it.is_alphanumeric() || it == '_';
     match value {
         Json::Text(_) | Json::Integer(_) | Json::Float(_) => {
-            value.python_text().trim().chars().all(fits)
+            let text = value.python_text();
+            let text = text.trim();
+            // Underscores alone are none either.
+            text.is_empty() || text.chars().all(fits) && text.contains(char::is_alphanumeric)
         }
         _ => true,
     }
@@ -232,6 +235,10 @@ mod tests {
             ),
             (
                 r#"{"actions":[{"method":"GET","path":"/","ref":"a b"}]}"#,
+                r#"{"actions":[{"ref":["Reference aliases may only contain alphanumeric characters and underscores."]}]}"#,
+            ),
+            (
+                r#"{"actions":[{"method":"GET","path":"/","ref":"__"}]}"#,
                 r#"{"actions":[{"ref":["Reference aliases may only contain alphanumeric characters and underscores."]}]}"#,
             ),
             (

@@ -2,9 +2,9 @@
 
 use crate::sandbox::batch::references::{Sources, Target};
 use crate::sandbox::files::Upload;
-use crate::sandbox::form::Form;
 use crate::sandbox::incoming::Input;
 use crate::sandbox::json::{Json, Name};
+use crate::sandbox::multipart;
 use crate::sandbox::reply::Failure;
 
 /// A value in which files may be.
@@ -25,11 +25,11 @@ impl Value {
         }
     }
 
-    /// The value without files: their names are in their places.
+    /// The value without files: words about them are in their places.
     fn into_json(self) -> Json {
         match self {
             Self::Json(json) => json,
-            Self::File(file) => Json::Text(file.name),
+            Self::File(file) => Json::Text(file.in_words()),
             Self::List(items) => Json::List(items.into_iter().map(Self::into_json).collect()),
             Self::Object(members) => {
                 let members = members.into_iter().map(|(name, value)| (name, value.into_json()));
@@ -72,16 +72,21 @@ impl Resolver<'_> {
     }
 }
 
+/// The framework puts forms together with this one, whatever is in them.
+const BOUNDARY: &str = "BoUnDaRyStRiNg";
+
 /// What a payload is sent as: JSON, or a form if a file is in it.
 pub(crate) fn body(payload: &[(Name, Json)], sources: &mut Sources) -> Result<Input, Failure> {
     let mut resolver = Resolver { sources, action: false };
     let members = resolver.members(payload)?;
     if members.iter().any(|(_, value)| value.has_file()) {
-        let mut form = Form::default();
+        let mut form = Vec::new();
         for (name, value) in members {
-            add(&mut form, name.into_owned(), value)?;
+            add(&mut form, &name, value)?;
         }
-        return Ok(Input::Form(form));
+        form.extend(format!("--{BOUNDARY}--\r\n").bytes());
+        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+        return multipart::parse(&content_type, &form.into()).map(Input::Form);
     }
     if resolver.action {
         return Err(Failure::ServerError);
@@ -89,35 +94,42 @@ pub(crate) fn body(payload: &[(Name, Json)], sources: &mut Sources) -> Result<In
     Ok(Input::Json(Value::Object(members).into_json()))
 }
 
-/// Adds a value to a form. Of an object no more is left than its keys.
-fn add(form: &mut Form, name: String, value: Value) -> Result<(), Failure> {
+/// Adds a value to a form. Of an object no more is left than its keys, and only a file by itself is one.
+fn add(form: &mut Vec<u8>, name: &str, value: Value) -> Result<(), Failure> {
     match value {
-        Value::File(file) => form.add_file(name, file),
+        Value::File(file) => {
+            let parameters =
+                format!("; filename=\"{}\"\r\nContent-Type: {}", file.name, file.content_type);
+            add_part(form, name, &parameters, &file.content);
+        }
         Value::Json(Json::Null) => return Err(Failure::ServerError),
         Value::Json(Json::List(items)) => {
-            for item in items {
-                form.add_field(name.clone(), item.python_text());
-            }
+            items.iter().for_each(|item| add_text(form, name, &item.python_text()));
         }
         Value::Json(Json::Object(members)) => {
-            for (key, _) in members {
-                form.add_field(name.clone(), key.into_owned());
-            }
+            members.iter().for_each(|(key, _)| add_text(form, name, key));
         }
-        Value::Json(one) => form.add_field(name, one.python_text()),
+        Value::Json(one) => add_text(form, name, &one.python_text()),
         Value::List(items) => {
             for item in items {
-                match item {
-                    Value::File(file) => form.add_file(name.clone(), file),
-                    other => form.add_field(name.clone(), other.into_json().python_text()),
-                }
+                add_text(form, name, &item.into_json().python_text());
             }
         }
-        Value::Object(members) => {
-            for (key, _) in members {
-                form.add_field(name.clone(), key.into_owned());
-            }
-        }
+        Value::Object(members) => members.iter().for_each(|(key, _)| add_text(form, name, key)),
     }
     Ok(())
+}
+
+fn add_text(form: &mut Vec<u8>, name: &str, text: &str) {
+    add_part(form, name, "", text.as_bytes());
+}
+
+/// Names are written as they are, whatever is in them.
+fn add_part(form: &mut Vec<u8>, name: &str, parameters: &str, content: &[u8]) {
+    let head = format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{parameters}\r\n\r\n"
+    );
+    form.extend_from_slice(head.as_bytes());
+    form.extend_from_slice(content);
+    form.extend_from_slice(b"\r\n");
 }

@@ -70,8 +70,12 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-fn is_label(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_')
+/// Whether a text has only letters, digits and underscores, and points if these are allowed. A line
+/// end after them goes unnoticed.
+fn is_label(text: &str, with_points: bool) -> bool {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let fits = |it: u8| it.is_ascii_alphanumeric() || it == b'_' || (with_points && it == b'.');
+    !text.is_empty() && text.bytes().all(fits)
 }
 
 impl Sources {
@@ -112,7 +116,7 @@ impl Sources {
                     filled.push_str(&value.python_text());
                 }
                 Some(Reference::File(name)) => {
-                    filled.push_str(&self.file(name).map_err(refusal(text))?.name);
+                    filled.push_str(&self.file(name).map_err(refusal(text))?.in_words());
                 }
             }
         }
@@ -120,7 +124,7 @@ impl Sources {
     }
 
     fn file(&self, name: &str) -> Result<&Upload, String> {
-        if !is_label(name) {
+        if !is_label(name, false) {
             return Err(LABELS.to_owned());
         }
         let file = self.files.get(name);
@@ -131,7 +135,7 @@ impl Sources {
     fn upload(&mut self, name: &str) -> Result<Upload, String> {
         let file = self.file(name)?.clone();
         if let Some(file) = self.files.get_mut(name) {
-            file.size = 0;
+            file.content.clear();
         }
         Ok(file)
     }
@@ -139,7 +143,7 @@ impl Sources {
     /// What an alias and a path lead to.
     fn value(&self, inside: &str) -> Result<&Json, String> {
         let (alias, path) = inside.split_once('.').ok_or(LABELS)?;
-        if !is_label(alias) || !path.split('.').all(is_label) {
+        if !is_label(alias, false) || alias.ends_with('\n') || !is_label(path, true) {
             return Err(LABELS.to_owned());
         }
         let mut value = self
@@ -199,6 +203,8 @@ fn holds_history(json: &Json) -> bool {
 mod tests {
     use std::collections::HashMap;
 
+    use bytes::Bytes;
+
     use super::{Sources, Target};
     use crate::sandbox::files::Upload;
     use crate::sandbox::json::Json;
@@ -206,7 +212,11 @@ mod tests {
     use crate::sandbox::reply::Reply;
 
     fn sources() -> Sources {
-        let file = Upload { name: "a.txt".to_owned(), size: 3 };
+        let file = Upload {
+            name: "a.txt".to_owned(),
+            content_type: "text/plain".to_owned(),
+            content: Bytes::from_static(b"abc"),
+        };
         let mut sources = Sources::new(HashMap::from([("up".to_owned(), file)]));
         let body = r#"{"id":7,"yes":true,"no":null,"half":0.5,"list":[3,4,["x"]],"object":{"a":1},
             "_history":[{"id":2,"action":"create"}],"old":{"_history":[]}}"#;
@@ -239,7 +249,7 @@ mod tests {
             ("@ref{t.list.01}", "4"),
             ("@ref{t.list.2.0}@@ref{t.id}", "x@7"),
             ("as @ref{t._history.0.action}", "as create"),
-            ("@file{up}!", "a.txt!"),
+            ("@file{up}!", "[<InMemoryUploadedFile: a.txt (text/plain)>]!"),
             ("@ref{t.id @ref", "@ref{t.id @ref"),
             ("@REF{t.id} ref{t.id} @ref t.id é@", "@REF{t.id} ref{t.id} @ref t.id é@"),
         ];
@@ -261,7 +271,12 @@ mod tests {
             ("@ref{t}", labels),
             ("@ref{t.list.-1}", labels),
             ("@ref{équipe.id}", labels),
-            ("@ref{t..id}", labels),
+            ("@ref{.id}", labels),
+            ("@ref{t.}", labels),
+            ("@ref{t..id}", "Key \"\" not found in response"),
+            ("@ref{t.list..id}", "Invalid list index \"\""),
+            ("@ref{t.id.}", "Cannot traverse into int with \"\""),
+            ("@ref{t.id\n}", "Key \"id\n\" not found in response"),
             ("@ref{}", labels),
             ("@file{a-b}", labels),
             ("@file{other}", "File part \"other\" was not uploaded with this request"),
@@ -292,7 +307,7 @@ mod tests {
     fn a_file_is_empty_the_second_time() {
         let mut sources = sources();
         let mut size = || match sources.target("@file{up}") {
-            Ok(Some(Target::File(file))) => file.size,
+            Ok(Some(Target::File(file))) => file.content.len(),
             _ => panic!("no file"),
         };
         assert_eq!([size(), size(), size()], [3, 0, 0]);

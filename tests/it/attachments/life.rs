@@ -92,6 +92,13 @@ both_colours! {
 }
 
 #[test]
+fn what_is_said_of_a_path_stays_in_its_line() {
+    let file = Upload::path("/nonexistent/\u{1b}[31m\r\nörtlich.txt");
+    let error = Multipart::new().file("file", file).encode().unwrap_err().to_string();
+    assert_eq!(error, "`/nonexistent/\\u{1b}[31m\\r\\nörtlich.txt` does not exist");
+}
+
+#[test]
 fn it_is_explained_as_a_command_that_reads_the_files_itself() {
     let client = sandbox().blocking_client().unwrap();
     let new = new(Upload::path("/nonexistent/it's \"a\" plan.pdf")).name("The plan");

@@ -1,8 +1,8 @@
 //! Files that are read from whatever gives bytes.
 
 use std::io::{self, Read};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 
 use keystone_client::ErrorKind;
 use keystone_client::upload::Upload;
@@ -92,6 +92,57 @@ both_colours! {
         let error = go!(client.create_attachment(new(file))).unwrap_err();
         assert!(error.to_string().contains("`a.txt` is empty"), "{error}");
     }
+}
+
+/// Gives nothing until it is let go.
+struct Stalled {
+    begun: mpsc::Sender<()>,
+    gate: mpsc::Receiver<()>,
+}
+
+impl Read for Stalled {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.begun.send(()).unwrap();
+        match self.gate.recv() {
+            Ok(()) => {
+                buffer[0] = b'x';
+                Ok(1)
+            }
+            Err(_) => Ok(0),
+        }
+    }
+}
+
+/// Whoever comes meanwhile is told so, and does not wait for ever.
+#[test]
+fn a_stalled_reader_holds_up_nobody_else() {
+    let client = sandbox().client().unwrap();
+    pollster::block_on(client.login("admin", "admin-password")).unwrap();
+    let ((begun, beginning), (go, gate)) = (mpsc::channel(), mpsc::channel());
+    let file = Upload::reader("a.txt", Stalled { begun, gate });
+    let mut first = Box::pin(client.create_attachment(new(file.clone())).send());
+    // The call is given up while the reader has nothing to give.
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    while beginning.try_recv().is_err() {
+        assert!(std::future::Future::poll(first.as_mut(), &mut context).is_pending());
+        std::thread::yield_now();
+    }
+    drop(first);
+    let error = pollster::block_on(client.create_attachment(new(file.clone())).send()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+    let expected = "`a.txt` is still being read by an earlier call";
+    assert!(error.to_string().contains(expected), "{error}");
+    assert!(format!("{file:?}").contains("a.txt"));
+    // What it gives after all is not lost.
+    go.send(()).unwrap();
+    drop(go);
+    let sent = loop {
+        match pollster::block_on(client.create_attachment(new(file.clone())).send()) {
+            Err(error) if error.to_string().contains(expected) => std::thread::yield_now(),
+            sent => break sent,
+        }
+    };
+    sent.unwrap();
 }
 
 #[test]

@@ -282,7 +282,18 @@ fn beside_a_file_values_are_fields_of_a_form() {
     assert_eq!(name(json!(1.5)), "1.5");
     assert_eq!(name(json!(["a", "b"])), "b");
     assert_eq!(name(json!({"key": "value"})), "key");
-    assert_eq!(name(json!("file @file{up}")), "file up.txt");
+    let words = "[<InMemoryUploadedFile: up.txt ()>]";
+    assert_eq!(name(json!("file @file{up}")), format!("file {words}"));
+    // The boundary of the forms of steps is always the same, and ends a part wherever it stands.
+    assert_eq!(name(json!("a\r\n--BoUnDaRyStRiNg\r\nb")), "a");
+    let listed = json!({"actions": [attach(json!({"request": 1, "file": ["@file{up}"]}))]});
+    let problem = "The submitted data was not a file. Check the encoding type on the form.";
+    assert_eq!(upload(&client, 422, &listed, &[("up", "x")])["body"]["file"][0], problem);
+    let lost = json!({"actions": [attach(json!({"request": 1, "file": "@file{up}"}))]});
+    let refused = upload(&client, 422, &lost, &[("up", "--BoUnDaRyStRiNg")]);
+    assert_eq!(refused["body"]["file"][0], "No file was submitted.");
+    let refused = upload(&client, 422, &lost, &[("up", "\r\n--BoUnDaRyStRiNg")]);
+    assert_eq!(refused["body"]["file"][0], "The submitted file is empty.");
     let empty = attach(json!({"request": 1, "file": "@file{up}"}));
     let twice = json!({"actions": [empty, empty]});
     let refused = upload(&client, 422, &twice, &[("up", "x")]);
@@ -290,6 +301,63 @@ fn beside_a_file_values_are_fields_of_a_form() {
     assert_eq!(refused["body"], json!({"file": ["The submitted file is empty."]}));
     let nested = json!({"actions": [attach(json!({"request": 1, "file": {"a": "@file{up}"}}))]});
     assert_eq!(upload(&client, 422, &nested, &[("up", "x")])["status"], 400);
+}
+
+#[test]
+fn so_many_files_and_no_more() {
+    let client = with_request();
+    let job = json!({"actions": [get("/users/teams/")]});
+    let names: Vec<String> = (0..101).map(|number| format!("f{number}")).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    upload(&client, 200, &job, &files[..100]);
+    let form = files.iter().map(|(name, _)| part(&format!("name={name}; filename=a.txt"), "x"));
+    let form = form.collect::<String>() + "--x--\r\n";
+    let mut request = Request::post("/batch/").header("content-type", CONTENT_TYPE);
+    for (name, value) in &client.headers {
+        request = request.header(*name, value);
+    }
+    let response = client.sandbox.handle(request.body(Bytes::from(form)).unwrap());
+    assert_eq!(response.status(), 400);
+    assert!(response.body().starts_with(b"\n<!doctype html>"));
+}
+
+/// Who asks is settled when the request comes; only teams are looked up anew.
+#[test]
+fn steps_know_their_caller_as_he_was() {
+    let sandbox = Sandbox::new();
+    let client = Client::session(&sandbox, "admin", "admin-password");
+    let me = client.get("/authentication/whoami/")["id"].clone();
+    let own = format!("/users/users/{me}/");
+    let demote = step("PATCH", &own, json!({"is_staff": false}));
+    let staff_only = step("POST", "/allocations/clusters/", json!({"name": "c"}));
+    let answer = run(&client, 200, json!([demote, staff_only]));
+    assert_eq!(answer["results"][1]["status"], 201);
+    client.expect(403, "POST", "/allocations/clusters/", Some(json!({"name": "d"})));
+    sandbox
+        .insert("users/users", json!({"username": "eve", "password": "p", "is_staff": true}))
+        .unwrap();
+    let client = Client::session(&sandbox, "eve", "p");
+    let own = format!("/users/users/{}/", client.get("/authentication/whoami/")["id"]);
+    // The log would name somebody who is gone.
+    let delete = step("DELETE", &own, json!({}));
+    client.expect(
+        500,
+        "POST",
+        "/batch/",
+        Some(json!({"job": {"actions": [delete, get("/users/teams/")]}})),
+    );
+    let refused = run(&client, 422, json!([delete, get(&own)]));
+    assert_eq!((refused["step"].clone(), refused["status"].clone()), (json!(2), json!(404)));
+    client.get("/users/teams/");
+}
+
+#[test]
+fn the_root_takes_every_method_within_a_job() {
+    let client = with_request();
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+        let answer = run(&client, 200, json!([step(method, "/", json!({}))]));
+        assert_eq!(answer["results"][0]["body"], Value::Null);
+    }
 }
 
 #[test]

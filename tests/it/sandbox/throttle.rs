@@ -82,6 +82,20 @@ fn what_counts_and_what_does_not() {
     assert_eq!(login(&elsewhere), 400);
 }
 
+/// Those without login count as such and as users of their address.
+#[test]
+fn who_is_not_logged_in_is_counted_twice() {
+    let sandbox = builder().user_rate_limit(2, MINUTE).anonymous_rate_limit(5, MINUTE).build();
+    let anonymous = Client::anonymous(&sandbox);
+    for status in [200, 200, 429, 429, 429] {
+        anonymous.expect(status, "GET", "/version/", None);
+    }
+    sandbox.advance(MINUTE / 2);
+    anonymous.expect(429, "GET", "/version/", None);
+    sandbox.advance(MINUTE / 2);
+    anonymous.expect(200, "GET", "/version/", None);
+}
+
 #[test]
 fn a_job_counts_with_each_of_its_steps() {
     let sandbox = builder().user_rate_limit(5, MINUTE).build();
