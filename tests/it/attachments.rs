@@ -4,7 +4,7 @@ mod custom;
 mod encoding;
 mod files;
 pub(super) mod form;
-mod jobs;
+pub(super) mod jobs;
 mod life;
 mod limits;
 mod readers;

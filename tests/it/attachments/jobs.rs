@@ -3,12 +3,15 @@
 use std::fs;
 use std::io::Cursor;
 
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
 use keystone_client::ErrorKind;
+use keystone_client::blocking::KeystoneClient;
 use keystone_client::body::Multipart;
 use keystone_client::upload::Upload;
 
 use super::{LIST, asked, new, sandbox};
-use crate::support::both_colours;
+use crate::support::{BASE, both_colours};
 
 const BOUNDARY: &str = "--BoUnDaRyStRiNg";
 
@@ -52,7 +55,6 @@ both_colours! {
             (Upload::reader("a.txt", Cursor::new(BOUNDARY)), "`a.txt` contains `--BoUnDaRyStRiNg`"),
             (Upload::bytes(format!("{BOUNDARY}.txt"), "x"), "in its name"),
             (Upload::bytes(format!("{}.txt", "&".repeat(60)), "x"), "too long for a job"),
-            (Upload::bytes("a.txt/..", "x"), "of which the server keeps nothing"),
         ];
         for (file, problem) in files {
             let mut job = client.batch();
@@ -61,6 +63,11 @@ both_colours! {
             assert_eq!(error.kind(), ErrorKind::InvalidRequest);
             assert!(error.to_string().contains(problem), "{error}");
         }
+        // Where the server does not say what it takes, such a name comes as far as that.
+        let form = Multipart::new().text("job", "{}").file("x", Upload::bytes("a.txt/..", "x"));
+        let call = client.http_post("batch").multipart(form).header(AUTHORIZATION, HeaderValue::from_static("Token x"));
+        let error = go!(call).unwrap_err();
+        assert!(error.to_string().contains("of which the server keeps nothing"), "{error}");
         for form in [
             Multipart::new().text("name", cut.as_str()).file("file", Upload::bytes("a.txt", "x")),
             Multipart::new().text("na\"me", "x").file("file", Upload::bytes("a.txt", "x")),
@@ -75,6 +82,7 @@ both_colours! {
         // All of that goes by itself, and rows go so without being asked for.
         let rows = [
             new(Upload::bytes("a.txt", "x")),
+            new(Upload::bytes("a.txt", "y")),
             new(Upload::bytes("b.txt", cut.clone())),
             new(Upload::bytes("c.txt", "x")).name(cut),
             new(Upload::bytes(format!("{BOUNDARY}.txt"), "x")),
@@ -123,7 +131,9 @@ both_colours! {
         go!(client.login("admin", "admin-password")).unwrap();
         let rows = || (0..42).map(|_| new(Upload::path(&path)));
         let mut job = client.batch();
-        rows().take(41).for_each(|row| drop(job.add(client.attachments().create(row))));
+        for row in rows().take(41) {
+            job.add(client.attachments().create(row));
+        }
         let error = go!(job.run()).unwrap_err();
         assert!(error.to_string().contains("more than 104857600 bytes together"), "{error}");
         assert!(!asked(&sandbox).contains(&"POST /batch/".to_owned()));
@@ -141,15 +151,8 @@ both_colours! {
 #[test]
 fn a_job_of_files_leaves_room_for_the_question() {
     let sandbox = sandbox();
-    let client = sandbox.blocking_client().unwrap();
-    let client = {
-        drop(client);
-        keystone_client::blocking::KeystoneClient::builder(crate::support::BASE)
-            .backend(sandbox.clone())
-            .requests_per_minute(10)
-            .build()
-            .unwrap()
-    };
+    let client = KeystoneClient::builder(BASE).backend(sandbox.clone());
+    let client = client.requests_per_minute(10).build().unwrap();
     client.login("admin", "admin-password").unwrap();
     let rows = (0..8).map(|_| new(Upload::bytes("a.txt", "x")));
     let report = client.attachments().create_many(rows).send();

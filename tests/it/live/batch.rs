@@ -13,6 +13,7 @@ use keystone_client::upload::Upload;
 use keystone_client::{BulkReport, ErrorKind, Id, blocking};
 
 use super::{is_too_old, variable};
+use crate::attachments::jobs::NAMES;
 
 fn client() -> blocking::KeystoneClient {
     let client = blocking::KeystoneClient::builder(&variable("KEYSTONE_TEST_URL"))
@@ -179,6 +180,25 @@ fn jobs_take_files_along() {
         let attachment = outcome.get(step).unwrap();
         assert_eq!((attachment.request, attachment.name.as_str()), (request.id, name));
     }
+
+    // Names that the server reads twice, and what does not come through a job.
+    let attach = |file| client.attachments().create(NewAttachment::new(request.id, file));
+    let mut job = client.batch();
+    let steps = NAMES.map(|name| job.add(attach(Upload::bytes(name, "x"))));
+    let outcome = job.run().send().unwrap();
+    for (step, name) in steps.into_iter().zip(NAMES) {
+        assert_eq!(outcome.get(step).unwrap().name, name);
+    }
+    let boundary = "--BoUnDaRyStRiNg";
+    let rows = [("a.txt", "x"), ("b.txt", boundary), ("--BoUnDaRyStRiNg.txt", "x"), ("c.txt", "x")];
+    let rows = rows.map(|(name, text)| NewAttachment::new(request.id, Upload::bytes(name, text)));
+    let report = client.attachments().create_many(rows).send();
+    let names: Vec<&str> = report.done().map(|(_, attachment)| attachment.name.as_str()).collect();
+    assert_eq!(names, ["a.txt", "b.txt", "--BoUnDaRyStRiNg.txt", "c.txt"], "{report}");
+    let rows = (0..101).map(|row| format!("{row}.txt"));
+    let rows = rows.map(|name| NewAttachment::new(request.id, Upload::bytes(name, "x")));
+    let report = client.attachments().create_many(rows).chunk_size(200).send();
+    assert!(report.is_complete(), "{report}");
 
     // A file that the server does not take, which only it can tell, takes all others back.
     let mut job = client.batch();
