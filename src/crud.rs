@@ -87,7 +87,7 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     /// Reads one record: `GET {path}/{id}/`.
     ///
     /// A record that does not exist, or that the user may not see, is an error of kind
-    /// [`ErrorKind::NotFound`]; see [`Call::optional`].
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound); see [`Call::optional`].
     pub fn retrieve(&self, id: impl IntoInput<Id<R>>) -> Call<R::Model, C>
     where
         R: Retrieve,
