@@ -14,8 +14,9 @@ use crate::upload::Upload;
 /// What it takes to create an attachment: a request and a file.
 ///
 /// Before a file is sent, the client asks the server what files it takes, once for all its calls and
-/// again after an hour, after a refusal by the server, and before it refuses a file itself. It
-/// refuses what the server would certainly refuse: files that are too large, and those whose ending
+/// again after an hour, after a refusal by the server, and, if the answer is older than a minute, before
+/// it refuses a file itself or reads one whose length it cannot know. Each question counts for one call
+/// of the budget. The client refuses what the server would certainly refuse: files that are too large, and those whose ending
 /// stands for a type that is not taken. Where machines differ about the type of an ending, and where
 /// the server does not say what it takes (before 0.9.5), the file is sent and the server decides.
 ///

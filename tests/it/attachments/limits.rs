@@ -2,17 +2,17 @@
 
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use keystone_client::backend::{BackendError, BackendErrorKind, HttpBackend, Now};
+use keystone_client::backend::{BackendError, BackendErrorKind, HttpBackend, Now, RequestTimeout};
 use keystone_client::body::Multipart;
 use keystone_client::sandbox::Sandbox;
 use keystone_client::upload::Upload;
-use keystone_client::{ErrorKind, KeystoneClient, blocking};
+use keystone_client::{ErrorKind, KeystoneClient, RetryPolicy, blocking};
 use serde_json::{Value, json};
 
 use super::{LIST, asked, new, sandbox};
@@ -26,6 +26,10 @@ struct Tuned {
     /// With what it answers instead; 0 for an answer, 1 for none at all.
     status: Arc<AtomicUsize>,
     questions: Arc<AtomicUsize>,
+    /// How many seconds it thinks about one.
+    delay: Arc<AtomicU64>,
+    /// How many seconds questions and uploads were given.
+    times: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Tuned {
@@ -35,6 +39,8 @@ impl Tuned {
             limit: Arc::new(limit.into()),
             status: Arc::default(),
             questions: Arc::default(),
+            delay: Arc::default(),
+            times: Arc::default(),
         }
     }
 
@@ -53,8 +59,13 @@ impl Tuned {
     fn answer(&self, request: http::Request<Bytes>) -> Result<Response<Bytes>, BackendError> {
         let limit = self.limit.load(Ordering::SeqCst);
         let size = request.body().len() as u64;
+        if matches!(request.uri().path(), "/config/" | LIST) {
+            let time = RequestTimeout::of(&request).unwrap();
+            self.times.lock().unwrap().push(time.as_secs());
+        }
         match request.uri().path() {
             "/config/" => {
+                self.sandbox.advance(Duration::from_secs(self.delay.load(Ordering::SeqCst)));
                 self.questions.fetch_add(1, Ordering::SeqCst);
                 // Whoever else would ask has the time to.
                 for _ in 0..1_000 {
@@ -236,12 +247,26 @@ both_colours! {
         for _ in 0..2 {
             go!(client.http_get("users/teams")).unwrap();
         }
+        // The file can wait for fifteen seconds, the question not.
+        server.sandbox.advance(Duration::from_secs(45));
         go!(client.create_attachment(file(10))).unwrap();
         assert_eq!(server.questions(), 0);
-        server.sandbox.advance(Duration::from_secs(1));
         let again = go!(client.create_attachment(file(5_001)));
         assert_eq!(again.unwrap_err().kind(), ErrorKind::InvalidRequest);
         assert_eq!(server.questions(), 1);
+    }
+
+    fn the_time_of_the_question_is_that_of_the_call() {
+        let server = Tuned::new(5_000);
+        server.delay.store(4, Ordering::SeqCst);
+        let client = client!(server.clone());
+        go!(client.login("admin", "admin-password")).unwrap();
+        let policy = RetryPolicy::never().with_total(Duration::from_secs(10));
+        let call = client.create_attachment(file(10)).timeout(Duration::from_secs(9)).retry(policy);
+        go!(call).unwrap();
+        // Half of the time, and what is left of it.
+        let times = server.times.lock().unwrap();
+        assert!(times.len() == 2 && times[0] <= 5 && times[1] <= 6, "{times:?}");
     }
 
     /// What is too much for a minute is found before files are read.
