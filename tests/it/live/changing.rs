@@ -79,7 +79,7 @@ macro_rules! live_changes {
         $go!($client.update_request(request.id, |r| r.assignees.set([me.id]))).unwrap();
         let edit = $client.requests().edit(&request, |r| r.assignees.set([ada])).if_unmodified();
         let error = $go!(edit).unwrap_err();
-        assert!(error.to_string().contains("in assignees"), "{error}");
+        assert!(error.to_string().contains("changed since: assignees"), "{error}");
 
         let user = $connect;
         $go!(user.login(ada_name.as_str(), "correct horse battery")).unwrap();
