@@ -323,6 +323,20 @@ both_colours! {
         assert_eq!(letters(&report), "df");
     }
 
+    /// What a failing server says of the second attempt, it does not say of the first.
+    fn a_failure_after_a_lost_answer_leaves_doubt() {
+        let lost = Exchange::post("/batch/").fail(BackendErrorKind::Closed);
+        let failed = server_error(Exchange::post("/batch/"));
+        let patch = |id: u64| {
+            let patch = Exchange::new(http::Method::PATCH, format!("/users/teams/{id}/"));
+            patch.reply_json(StatusCode::OK, &team(id, "a"))
+        };
+        let client = client_of!(client, [lost, failed].into_iter().chain([1, 2, 3, 4].map(patch)));
+        let ids = [1, 2, 3, 4].map(Id::new);
+        let report = go!(client.teams().update_many(ids, |id, t| (id, [t.is_active.set(true)])));
+        assert_eq!(letters(&report), "dddd");
+    }
+
     /// A job that fails at once costs twice what a call does.
     fn rows_that_are_all_refused_go_over_to_calls() {
         let names = ["a", "b", "c", "d", "e", "f"];
