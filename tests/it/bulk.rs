@@ -288,8 +288,14 @@ both_colours! {
         assert_eq!(report.stopped_by().unwrap().kind(), ErrorKind::Connect);
         assert_eq!(*seen.lock().unwrap(), [3, 3]);
         // Those that are gone when it goes on are done.
-        let report = go!(client.teams().delete_many(ids()).resume(report));
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        let watch = move |progress: &BulkProgress| {
+            log.lock().unwrap().push((progress.done, progress.in_doubt));
+        };
+        let report = go!(client.teams().delete_many(ids()).resume(report).on_progress(watch));
         assert_eq!(letters(&report), "ddd");
+        assert_eq!(*seen.lock().unwrap(), [(1, 2), (2, 1), (3, 0)]);
     }
 
     /// What is to be all or nothing cannot be looked after row by row.

@@ -2,8 +2,9 @@
 
 use http::StatusCode;
 use keystone_client::backend::BackendErrorKind;
-use keystone_client::resources::{NewTeam, Team};
+use keystone_client::resources::{NewAttachment, NewTeam, Team};
 use keystone_client::testing::Exchange;
+use keystone_client::upload::Upload;
 use keystone_client::{ErrorKind, Id};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -160,6 +161,20 @@ both_colours! {
         let mut job = client.batch();
         job.add(client.teams().create(NewTeam::new("a")));
         assert!(go!(job.dry_run()).unwrap().is_dry_run());
+    }
+
+    /// The server does not take files back.
+    fn dry_runs_with_files_are_not_repeated() {
+        let config = Exchange::get("/config/").reply(StatusCode::NOT_FOUND, "<html>");
+        let lost = Exchange::post("/batch/").fail(BackendErrorKind::Closed);
+        let client = client!(script([config, lost]), |builder| {
+            builder.api_token("token").server_version("0.10.9")
+        });
+        let mut job = client.batch();
+        let file = Upload::bytes("plan.txt", "x");
+        job.add(client.attachments().create(NewAttachment::new(Id::new(1), file)));
+        let error = go!(job.dry_run()).unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Transport, 1), "{error}");
     }
 
     /// The job was carried out, and the error says so.
