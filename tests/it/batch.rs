@@ -1,5 +1,6 @@
 //! Batch jobs: what is sent for them, and what is made of the answers.
 
+mod bodies;
 mod equivalence;
 mod failures;
 mod recordings;

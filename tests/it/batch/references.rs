@@ -6,13 +6,11 @@ use http::StatusCode;
 use jiff::civil::date;
 use keystone_client::batch::{BatchFailure, Reference, StepRef};
 use keystone_client::blocking::KeystoneClient;
-use keystone_client::body::Multipart;
 use keystone_client::resources::{
-    Grant, MembershipRole, NewAllocation, NewAllocationRequest, NewAttachment, NewCluster,
-    NewGrant, NewMembership, NewTeam, Team, User,
+    Grant, MembershipRole, NewAllocation, NewAllocationRequest, NewCluster, NewGrant,
+    NewMembership, NewTeam, Team, User,
 };
 use keystone_client::testing::from_fn;
-use keystone_client::upload::Upload;
 use keystone_client::{ErrorKind, Id, Input, Link};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -20,7 +18,7 @@ use serde_json::{Value, json};
 use super::Job;
 
 /// A client of which all that is sent is refused, and what it is sent.
-fn client() -> (KeystoneClient, Arc<Mutex<Vec<Value>>>) {
+pub(super) fn client() -> (KeystoneClient, Arc<Mutex<Vec<Value>>>) {
     let sent = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&sent);
     let backend = from_fn(move |request| {
@@ -155,7 +153,7 @@ fn long_filters_travel_as_parameters() {
 }
 
 /// What is wrong with a job, which is not sent then; and which step it is, from 0.
-fn problem(job: &Job, sent: &Mutex<Vec<Value>>) -> (usize, String) {
+pub(super) fn problem(job: &Job, sent: &Mutex<Vec<Value>>) -> (usize, String) {
     let error = job.run().send().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
     assert!(sent.lock().unwrap().is_empty());
@@ -271,71 +269,6 @@ fn parameters_refer_to_keys_only_and_by_filters_only() {
         steps(&job, &sent)[1]["path"],
         "/research/grants/?team=@ref{step1.id}&title=A%26B%3D%40ref%7Bx.id%7D&_order=id&_limit=1"
     );
-}
-
-keystone_client::resource! {
-    /// Something with a secret of its own.
-    struct Door("door", "site/doors");
-    fields DoorFields;
-    new NewDoor;
-    verbs [Retrieve];
-
-    read_only {
-        /// Primary key.
-        id: Id<Door>,
-    }
-    write_only {
-        /// What opens it.
-        pin: String,
-    }
-}
-
-#[test]
-fn secrets_of_steps_are_not_shown() {
-    let (client, _) = client();
-    let mut job = client.batch();
-    job.add(client.resource::<Door>().create(NewDoor::new("the-pin")));
-    let shown = job.run().explain().unwrap();
-    assert!(shown.contains("site/doors") && !shown.contains("the-pin"), "{shown}");
-    let file = Upload::bytes("plan.txt", "x");
-    job.add(client.attachments().create(NewAttachment::new(Id::new(1), file)));
-    let shown = job.run().explain().unwrap();
-    assert!(shown.contains("plan.txt") && !shown.contains("the-pin"), "{shown}");
-}
-
-/// A field that comes several times is a list, which is how forms say it.
-#[test]
-fn forms_become_payloads() {
-    let (client, _) = client();
-    let form = Multipart::new().text("users", "1").text("name", "x").text("users", "2");
-    let mut job = client.batch();
-    let form = form.text("users", "3");
-    job.add(client.http_post("site/doors").multipart(form.clone()));
-    job.add(
-        client.http_post("site/doors").multipart(form.file("plan", Upload::bytes("a.txt", "a"))),
-    );
-    let request = job.run().into_request().unwrap();
-    let keystone_client::body::Body::Multipart(sent) = request.body() else {
-        panic!("{request:?}")
-    };
-    let text: Value = serde_json::from_str(sent.parts()[0].as_text().unwrap()).unwrap();
-    let fields = json!({ "users": ["1", "2", "3"], "name": "x" });
-    assert_eq!(text["actions"][0]["payload"], fields);
-    let mut with_file = fields.clone();
-    with_file["plan"] = "@file{file1}".into();
-    assert_eq!(text["actions"][1]["payload"], with_file);
-
-    let (client, sent) = self::client();
-    let file = || Upload::bytes("a.txt", "a");
-    for form in [
-        Multipart::new().file("file", file()).file("file", file()),
-        Multipart::new().text("file", "x").file("file", file()),
-    ] {
-        let mut job = client.batch();
-        job.add(client.http_post("site/doors").multipart(form));
-        let (_, problem) = problem(&job, &sent);
-        assert!(problem.contains("the name of another part"), "{problem}");
-    }
 }
 
 /// It may be part of a password.
