@@ -3,6 +3,7 @@
 mod bodies;
 mod equivalence;
 mod failures;
+mod pace;
 mod recordings;
 mod references;
 
