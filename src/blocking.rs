@@ -36,7 +36,6 @@ pub use self::pages::Pages;
 pub use self::reqwest::ReqwestBackend;
 pub use self::rows::Rows;
 use crate::backend::{BackendError, ExecuteResult, Now, TransportSettings};
-use crate::bulk::{Bulk, BulkReport};
 use crate::call::Call;
 use crate::client::{Client, ClientBuilder, client_methods};
 use crate::credentials::Credentials;
@@ -225,13 +224,6 @@ impl<T> Call<T, KeystoneClient> {
     pub fn send(self) -> Result<T, Error> {
         let request = self.request?;
         run(self.client.inner.core.send(&self.client, &request))
-    }
-}
-
-impl<T: 'static> Bulk<T, KeystoneClient> {
-    /// Writes the rows and waits for the end of it.
-    pub fn send(self) -> BulkReport<T> {
-        run(self.client.inner.core.run_bulk(&self.client, self.plan))
     }
 }
 

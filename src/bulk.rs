@@ -4,15 +4,12 @@ mod report;
 mod run;
 
 use std::fmt;
-use std::time::Duration;
-
-use uuid::Uuid;
 
 pub use self::report::{BulkProgress, BulkReport, RowOutcome};
 pub(crate) use self::run::{Run, Work};
+use crate::call::options_of_each_request;
 use crate::error::Error;
 use crate::request::{CallOptions, Request};
-use crate::retry::RetryPolicy;
 
 /// Rows that travel in one job unless something else is said: three such jobs and a few calls beside
 /// them are what servers usually answer within a minute, and larger jobs are hardly faster.
@@ -38,7 +35,7 @@ pub(crate) enum Repeat {
 /// server answers within a minute: 300 calls, or what
 /// [`requests_per_minute`](crate::ClientBuilder::requests_per_minute) says; a row counts for one, and a
 /// job for one more. A run takes as long as that takes: the total time of a retry policy bounds each
-/// job, not the run.
+/// job, not the run. A large job can take longer than the time-out that is good for calls.
 ///
 /// Rows are written in their order, but for those that do not fit into a job, such as one with text that
 /// the server would take for a reference, which go by themselves before the others of theirs.
@@ -113,23 +110,10 @@ impl<T, C> Bulk<T, C> {
         self
     }
 
-    /// Bounds each attempt of each job or call, in place of the client's own time-out. A large job can
-    /// take longer than a call.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.plan.options.timeout = Some(timeout);
-        self
-    }
+    options_of_each_request!();
 
-    /// Sets how often and how patiently each job or call is repeated; see
-    /// [`Call::retry`](crate::Call::retry).
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.plan.options.retry = Some(policy);
-        self
-    }
-
-    /// Sets the id under which the server logs all of it, in place of the client's own.
-    pub fn correlation_id(mut self, id: Uuid) -> Self {
-        self.plan.options.correlation_id = Some(id);
+    fn with_options(mut self, change: impl FnOnce(&mut CallOptions)) -> Self {
+        change(&mut self.plan.options);
         self
     }
 

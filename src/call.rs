@@ -1,6 +1,7 @@
 //! A call of a client, not yet sent.
 
 mod explain;
+mod options;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,6 +11,7 @@ use http::{HeaderName, HeaderValue};
 use serde::Serialize;
 use uuid::Uuid;
 
+pub(crate) use self::options::options_of_each_request;
 use crate::body::{Body, Multipart};
 use crate::error::Error;
 use crate::request::{Request, Response, WithMeta};

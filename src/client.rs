@@ -24,6 +24,7 @@ pub(crate) use self::methods::{client_methods, raw_request, resource_methods};
 pub use self::pages::Pages;
 pub use self::rows::Rows;
 use self::unblock::Unblocked;
+pub use self::writes::BulkFuture;
 #[cfg(all(feature = "isahc", not(feature = "reqwest")))]
 use crate::backend::IsahcBackend;
 #[cfg(feature = "reqwest")]
@@ -31,7 +32,6 @@ use crate::backend::ReqwestBackend;
 use crate::backend::{
     BackendError, BoxFuture, DynHttpBackend, ExecuteResult, HttpBackend, Now, TransportSettings,
 };
-use crate::bulk::{Bulk, BulkReport};
 use crate::call::Call;
 use crate::credentials::Credentials;
 use crate::error::Error;
@@ -265,41 +265,6 @@ impl<T: Send + 'static> IntoFuture for Call<T, KeystoneClient> {
 
     fn into_future(self) -> CallFuture<T> {
         self.send()
-    }
-}
-
-impl<T: Send + 'static> Bulk<T, KeystoneClient> {
-    /// Writes the rows; the same as awaiting it.
-    pub fn send(self) -> BulkFuture<T> {
-        let Self { client, plan } = self;
-        BulkFuture(Box::pin(async move { client.inner.core.run_bulk(&client, plan).await }))
-    }
-}
-
-impl<T: Send + 'static> IntoFuture for Bulk<T, KeystoneClient> {
-    type Output = BulkReport<T>;
-    type IntoFuture = BulkFuture<T>;
-
-    fn into_future(self) -> BulkFuture<T> {
-        self.send()
-    }
-}
-
-/// The future of the report on many rows. Dropping it leaves what was written so far.
-#[must_use = "a future does nothing until it is awaited"]
-pub struct BulkFuture<T>(BoxFuture<'static, BulkReport<T>>);
-
-impl<T> Future for BulkFuture<T> {
-    type Output = BulkReport<T>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(context)
-    }
-}
-
-impl<T> fmt::Debug for BulkFuture<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BulkFuture").finish_non_exhaustive()
     }
 }
 

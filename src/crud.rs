@@ -198,6 +198,18 @@ impl<R: Resource, C: Clone> Crud<R, C> {
 
     /// Deletes many records, some hundred in a job; see [`Bulk`]. A key without a record is a failed
     /// row.
+    ///
+    /// ```
+    /// # use keystone_client::{Id, resources::NewCluster, sandbox::Sandbox};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// let cluster = client.create_cluster(NewCluster::new("atlas")).send()?;
+    /// let report = client.clusters().delete_many([cluster.id, Id::new(999)]).send();
+    /// assert_eq!(report.done().count(), 1);
+    /// assert!(report.failed().all(|(_, error)| error.is_not_found()));
+    /// # Ok(()) }
+    /// ```
     pub fn delete_many(&self, ids: impl IntoIterator<Item = Id<R>>) -> Bulk<(), C>
     where
         R: Delete,

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::time::Duration;
 
-use uuid::Uuid;
-
+use crate::call::options_of_each_request;
 use crate::change::{Change, Changes};
 use crate::crud::Crud;
 use crate::difference::{applied, different, moved};
@@ -13,38 +11,6 @@ use crate::error::{Error, ErrorKind};
 use crate::request::{CallOptions, Operation, Request};
 use crate::resource::{Resource, Retrieve, Update};
 use crate::resources::{AuditAction, History, HistoryEntry};
-use crate::retry::RetryPolicy;
-
-/// Options of what takes several requests: they hold for each of them.
-macro_rules! options_of_each_request {
-    () => {
-        /// Bounds each attempt of each request; see [`Call::timeout`](crate::Call::timeout).
-        pub fn timeout(self, timeout: Duration) -> Self {
-            self.with_options(|options| options.timeout = Some(timeout))
-        }
-
-        /// Sets how often and how patiently each request is repeated; see
-        /// [`Call::retry`](crate::Call::retry).
-        pub fn retry(self, policy: RetryPolicy) -> Self {
-            self.with_options(|options| options.retry = Some(policy))
-        }
-
-        /// Sets the id under which the server logs the requests; see
-        /// [`Call::correlation_id`](crate::Call::correlation_id).
-        pub fn correlation_id(self, id: Uuid) -> Self {
-            self.with_options(|options| options.correlation_id = Some(id))
-        }
-
-        fn with_options(mut self, change: impl FnOnce(&mut CallOptions)) -> Self {
-            if let Ok(plan) = &mut self.plan {
-                change(&mut plan.options);
-            }
-            self
-        }
-    };
-}
-
-pub(crate) use options_of_each_request;
 
 /// What has become of an [edit](Crud::edit).
 #[derive(Debug, Clone, PartialEq)]
@@ -159,6 +125,13 @@ pub(crate) fn without_key(operation: Operation) -> Error {
 
 impl<R: Update, C> Edit<R, C> {
     options_of_each_request!();
+
+    fn with_options(mut self, change: impl FnOnce(&mut CallOptions)) -> Self {
+        if let Ok(plan) = &mut self.plan {
+            change(&mut plan.options);
+        }
+        self
+    }
 
     /// Leaves the record alone if it has changed since it was fetched: it is fetched again right before
     /// the write and compared with the one given, by the newest entry of its history where the resource

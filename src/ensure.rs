@@ -4,23 +4,20 @@ mod check;
 
 use std::fmt;
 use std::slice;
-use std::time::Duration;
 
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use self::check::{fields_of, found_by};
-use crate::call::Call;
+use crate::call::{Call, options_of_each_request};
 use crate::change::{Change, Changes};
 use crate::crud::Crud;
 use crate::difference::different;
-use crate::edit::{options_of_each_request, verified, without_key};
+use crate::edit::{verified, without_key};
 use crate::error::{Error, ErrorKind};
 use crate::filter::Filter;
 use crate::query::{Part, Query};
 use crate::request::{CallOptions, Operation, Request};
 use crate::resource::{Create, NaturalKey, Resource, Update};
-use crate::retry::RetryPolicy;
 
 /// What [`Crud::ensure`] had to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -352,6 +349,13 @@ impl<R: Create + Update> EnsurePlan<R> {
 
 impl<R: Resource, C> Ensure<R, C> {
     options_of_each_request!();
+
+    fn with_options(mut self, change: impl FnOnce(&mut CallOptions)) -> Self {
+        if let Ok(plan) = &mut self.plan {
+            change(&mut plan.options);
+        }
+        self
+    }
 }
 
 impl<R: Resource, C: fmt::Debug> fmt::Debug for Ensure<R, C> {

@@ -1,21 +1,17 @@
 //! A list of records, to be fetched by one of the clients.
 
 use std::fmt;
-use std::time::Duration;
-
-use uuid::Uuid;
 
 use crate::batch::Place;
-use crate::call::Call;
+use crate::call::{Call, options_of_each_request};
 use crate::capability::Capability;
 use crate::error::{Error, ErrorKind};
 use crate::filter::Filter;
 use crate::order::OrderBy;
 use crate::page::Page;
 use crate::query::{MAX_PAGE_SIZE, Part, Query};
-use crate::request::{Operation, Response};
+use crate::request::{CallOptions, Operation, Response};
 use crate::resource::{Resource, Search, Summarize};
-use crate::retry::RetryPolicy;
 
 /// A [`Query`] bound to the client `C` that will send it.
 ///
@@ -100,21 +96,10 @@ impl<R: Resource, C> List<R, C> {
         Self { query: self.query.page_size(records), ..self }
     }
 
-    /// Bounds each attempt of each request; see [`Call::timeout`](crate::Call::timeout).
-    pub fn timeout(self, timeout: Duration) -> Self {
-        Self { query: self.query.with_options(|options| options.timeout = Some(timeout)), ..self }
-    }
+    options_of_each_request!();
 
-    /// Sets how often and how patiently each request is repeated; see
-    /// [`Call::retry`](crate::Call::retry).
-    pub fn retry(self, policy: RetryPolicy) -> Self {
-        Self { query: self.query.with_options(|options| options.retry = Some(policy)), ..self }
-    }
-
-    /// Sets the id under which the server logs the requests; see
-    /// [`Call::correlation_id`](crate::Call::correlation_id).
-    pub fn correlation_id(self, id: Uuid) -> Self {
-        Self { query: self.query.with_options(|options| options.correlation_id = Some(id)), ..self }
+    fn with_options(self, change: impl FnOnce(&mut CallOptions)) -> Self {
+        Self { query: self.query.with_options(change), ..self }
     }
 
     /// The query by itself.

@@ -152,7 +152,7 @@ impl Failure {
 
     /// A job of which one step was one call too many: everything was rolled back.
     pub(crate) fn throttled_job() -> Self {
-        Self { surely_not_executed: true, transient: false, asked_to_wait: Some(WINDOW) }
+        Self { surely_not_executed: true, transient: false, asked_to_wait: Some(COUNTING_WINDOW) }
     }
 
     /// `None` where the response is an answer and no failure to be waited out.
@@ -171,8 +171,8 @@ impl Failure {
     }
 }
 
-/// Over what time the server counts calls. A job that one of its steps is too many for is told no more.
-const WINDOW: Duration = Duration::from_secs(60);
+/// Over what time servers count calls, and so how long to wait where they do not say it.
+pub(crate) const COUNTING_WINDOW: Duration = Duration::from_secs(60);
 
 /// The wait that `Retry-After` asks for, in seconds or, judged by `wall`, as a date.
 pub(crate) fn retry_after(headers: &HeaderMap, wall: SystemTime) -> Option<Duration> {

@@ -1,7 +1,6 @@
 use std::any::TypeId;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
@@ -14,6 +13,7 @@ use super::step::StepRef;
 use super::token::JobId;
 use crate::error::{Error, ErrorKind};
 use crate::request::{Decode, Operation, Response};
+use crate::retry::COUNTING_WINDOW;
 
 /// What has come of a job: the answer of each step.
 ///
@@ -257,7 +257,7 @@ fn refused(response: &Response, steps: &Arc<[Step]>, refusal: Refusal) -> Error 
                 false => own,
             };
             let own = match status {
-                StatusCode::TOO_MANY_REQUESTS => own.with_retry_after(WINDOW),
+                StatusCode::TOO_MANY_REQUESTS => own.with_retry_after(COUNTING_WINDOW),
                 _ => own,
             };
             let failed = FailedStep { index, operation: step.operation, status: Some(status) };
@@ -278,9 +278,6 @@ fn referred(token: &str) -> Option<usize> {
     let number = token.strip_prefix("@ref{step")?.split('.').next()?;
     number.parse::<usize>().ok()?.checked_sub(1)
 }
-
-/// Over what time the server counts: it does not say how long to wait.
-const WINDOW: Duration = Duration::from_secs(60);
 
 impl FailedStep {
     pub(crate) fn unsent(index: usize, operation: Operation) -> Self {

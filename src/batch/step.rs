@@ -88,6 +88,22 @@ impl<M: Resource<Model = M>> StepRef<M> {
 impl<M> StepRef<Page<M>> {
     /// The record at this place of the page, from 0. If there are not that many, the job fails, and
     /// everything is rolled back.
+    ///
+    /// ```
+    /// # use keystone_client::{resources::*, sandbox::Sandbox};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// # client.create_cluster(NewCluster::new("atlas")).send()?;
+    /// let mut batch = client.batch();
+    /// let page = batch.add(client.clusters().list().page(10, 0));
+    /// let first = page.item(0);
+    /// let text = format!("was {}", first.field(|c| c.name));
+    /// let cluster = batch.add(client.clusters().update(first, |c| [c.description.set(text)]));
+    /// let outcome = batch.run().send()?;
+    /// assert_eq!(outcome.get(cluster)?.description.as_deref(), Some("was atlas"));
+    /// # Ok(()) }
+    /// ```
     pub fn item(self, index: u32) -> RecordRef<M> {
         self.record_at(Place::Item(index))
     }

@@ -1,4 +1,5 @@
 use super::{KeystoneClient, run};
+use crate::bulk::{Bulk, BulkReport};
 use crate::edit::{Edit, Edited};
 use crate::ensure::{Ensure, Ensured};
 use crate::error::Error;
@@ -24,5 +25,12 @@ impl<R: Create + Update> Ensure<R, KeystoneClient> {
     /// What [`Crud::ensure_by`](crate::Crud::ensure_by) says.
     pub fn send(self) -> Result<Ensured<R::Model>, Error> {
         run(self.client.inner.core.ensure(&self.client, self.plan?))
+    }
+}
+
+impl<T: 'static> Bulk<T, KeystoneClient> {
+    /// Writes the rows and waits for the end of it.
+    pub fn send(self) -> BulkReport<T> {
+        run(self.client.inner.core.run_bulk(&self.client, self.plan))
     }
 }

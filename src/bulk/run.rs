@@ -8,14 +8,12 @@ use crate::batch::{BatchFailure, BatchOutcome, Job};
 use crate::body::MOST_FILES;
 use crate::error::{Error, ErrorKind};
 use crate::request::{Cost, Operation, Request};
+use crate::retry::COUNTING_WINDOW;
 
 const OPERATION: Operation = Operation::new("write", "rows");
 
 /// How often in a row the server may say that it was too much before the run is given up.
 const MOST_REFUSALS: u32 = 5;
-
-/// How long to wait where the server does not say it: the span over which it counts.
-const WINDOW: Duration = Duration::from_secs(60);
 
 /// After how many jobs in a row that fail at their first step the rest is sent in calls.
 const MOST_EARLY_FAILURES: u32 = 3;
@@ -388,7 +386,7 @@ impl<T: 'static> Run<T> {
     /// The server has not carried it out because it was too much for it.
     fn too_much(&mut self, rows: Vec<usize>, way: Way, error: Error) {
         // More than that the server does not mean, and asking again is how to find out.
-        self.wait = Some(error.retry_after().unwrap_or(WINDOW).min(WINDOW));
+        self.wait = Some(error.retry_after().unwrap_or(COUNTING_WINDOW).min(COUNTING_WINDOW));
         // The client itself found it too early.
         if error.attempts() == 0 {
             return self.put_back(rows, way);

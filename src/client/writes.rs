@@ -1,6 +1,11 @@
-use std::future::IntoFuture;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use super::{CallFuture, KeystoneClient};
+use crate::backend::BoxFuture;
+use crate::bulk::{Bulk, BulkReport};
 use crate::edit::{Edit, Edited};
 use crate::ensure::{Ensure, Ensured};
 use crate::error::Error;
@@ -37,5 +42,40 @@ impl<R: Create + Update> IntoFuture for Ensure<R, KeystoneClient> {
 
     fn into_future(self) -> Self::IntoFuture {
         self.send()
+    }
+}
+
+impl<T: Send + 'static> Bulk<T, KeystoneClient> {
+    /// Writes the rows; the same as awaiting it.
+    pub fn send(self) -> BulkFuture<T> {
+        let Self { client, plan } = self;
+        BulkFuture(Box::pin(async move { client.inner.core.run_bulk(&client, plan).await }))
+    }
+}
+
+impl<T: Send + 'static> IntoFuture for Bulk<T, KeystoneClient> {
+    type Output = BulkReport<T>;
+    type IntoFuture = BulkFuture<T>;
+
+    fn into_future(self) -> BulkFuture<T> {
+        self.send()
+    }
+}
+
+/// The future of the report on many rows. Dropping it leaves what was written so far.
+#[must_use = "a future does nothing until it is awaited"]
+pub struct BulkFuture<T>(BoxFuture<'static, BulkReport<T>>);
+
+impl<T> Future for BulkFuture<T> {
+    type Output = BulkReport<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl<T> fmt::Debug for BulkFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BulkFuture").finish_non_exhaustive()
     }
 }

@@ -3,9 +3,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::request::Cost;
-
-/// The span over which servers count requests.
-const WINDOW: Duration = Duration::from_secs(60);
+use crate::retry::COUNTING_WINDOW;
 
 /// How many requests servers answer each user in that span unless they are told otherwise. What costs
 /// many at once keeps to it where nothing else is stated.
@@ -85,7 +83,7 @@ impl Pace {
             state.lowered = state.lowered.filter(is_recent);
         }
         while let Some(Lowered { limit, since }) = state.lowered {
-            let Some(since) = since.checked_add(WINDOW).filter(|end| *end <= now) else {
+            let Some(since) = since.checked_add(COUNTING_WINDOW).filter(|end| *end <= now) else {
                 return Some(limit);
             };
             let limit = limit + (limit / RECOVERY).max(1);
@@ -122,7 +120,7 @@ impl Pace {
             state.sent.len().checked_sub(room.saturating_add(1))
         });
         if let Some(oldest) = last_in_the_way.and_then(|index| state.sent.get(index)) {
-            at = oldest.checked_add(WINDOW).map_or(at, |free| free.max(at));
+            at = oldest.checked_add(COUNTING_WINDOW).map_or(at, |free| free.max(at));
         }
         let wait = at.saturating_duration_since(now);
         if wait > within {
@@ -164,7 +162,8 @@ impl Pace {
         let mut state = self.state();
         let is_known = state.quiet_until.is_some_and(|until| now < until);
         if let Some(silence) = silence {
-            state.quiet_until = state.quiet_until.max(now.checked_add(silence.min(WINDOW)));
+            state.quiet_until =
+                state.quiet_until.max(now.checked_add(silence.min(COUNTING_WINDOW)));
         }
         let present = self.limit(&mut state, now, cost.planned)?;
         // Requests that were under way together are refused together.
@@ -180,7 +179,7 @@ impl Pace {
 }
 
 fn is_over(sent: Instant, now: Instant) -> bool {
-    sent.checked_add(WINDOW).is_some_and(|end| end <= now)
+    sent.checked_add(COUNTING_WINDOW).is_some_and(|end| end <= now)
 }
 
 impl State {
