@@ -35,6 +35,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 
+use crate::sandbox::faults::Faults;
 use crate::sandbox::incoming::{Incoming, Input};
 use crate::sandbox::json::Json;
 use crate::sandbox::reply::Reply;
@@ -50,6 +51,7 @@ mod builder;
 mod cell;
 mod clock;
 mod column;
+mod faults;
 mod files;
 mod filter_values;
 mod filters;
@@ -89,6 +91,7 @@ mod listen;
 
 pub use crate::auth::Dialect;
 pub use builder::SandboxBuilder;
+pub use faults::{Fault, FaultRule, InjectedFault};
 pub use insert_error::InsertError;
 #[cfg(feature = "sandbox-server")]
 pub use listen::SandboxServer;
@@ -118,10 +121,17 @@ pub struct Sandbox {
 struct Shared {
     server: Mutex<Server>,
     requests: Mutex<Vec<RecordedRequest>>,
+    faults: Faults,
+    middleware: Mutex<Option<Arc<Middleware>>>,
     /// Settled when built, so that no lock is needed to read them.
     prefix: String,
     https: bool,
+    #[cfg(feature = "sandbox-server")]
+    dialect: Dialect,
 }
+
+type Middleware =
+    dyn Fn(Request<Bytes>, &dyn Fn(Request<Bytes>) -> Response<Bytes>) -> Response<Bytes> + Send + Sync;
 
 /// A lock whose holder panicked is taken over: each request leaves the server in a usable state.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -141,29 +151,104 @@ impl Sandbox {
 
     fn from_server(server: Server) -> Self {
         let (prefix, https) = (server.config.prefix.clone(), server.config.https);
-        let requests = Mutex::default();
-        Self { shared: Arc::new(Shared { server: Mutex::new(server), requests, prefix, https }) }
+        #[cfg(feature = "sandbox-server")]
+        let dialect = server.schema.dialect;
+        Self {
+            shared: Arc::new(Shared {
+                server: Mutex::new(server),
+                requests: Mutex::default(),
+                faults: Faults::default(),
+                middleware: Mutex::default(),
+                prefix,
+                https,
+                #[cfg(feature = "sandbox-server")]
+                dialect,
+            }),
+        }
     }
 
     fn server(&self) -> MutexGuard<'_, Server> {
         lock(&self.shared.server)
     }
 
-    /// Answers a request.
+    /// Answers a request, whatever [faults](Self::inject) there are: those happen on the way.
     ///
     /// Only the path and the query of the URI decide what is meant; its authority, or the `Host`
     /// header, appears in the links of the answer. Whatever the request, there is a response: an
     /// unknown path gets the 404 page of the real server. A body announced by
     /// `Transfer-Encoding` is read as empty, as the real server does.
     pub fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.answer(request, self.shared.https, None)
+    }
+
+    fn answer(
+        &self,
+        request: Request<Bytes>,
+        https: bool,
+        fault: Option<&Fault>,
+    ) -> Response<Bytes> {
+        let middleware = lock(&self.shared.middleware).clone();
+        match middleware {
+            None => self.execute(request, https, fault),
+            Some(middleware) => {
+                middleware(request, &|request| self.execute(request, https, fault))
+            }
+        }
+    }
+
+    fn execute(
+        &self,
+        request: Request<Bytes>,
+        https: bool,
+        fault: Option<&Fault>,
+    ) -> Response<Bytes> {
         let head = request.method() == Method::HEAD;
-        let reply = match Incoming::new(&request, &self.shared.prefix, self.shared.https) {
+        let reply = match Incoming::new(&request, &self.shared.prefix, https) {
             Some(incoming) => self.server().answer(&incoming),
             None => Reply::unknown_route(),
         };
         let response = reply.into_response(head);
-        lock(&self.shared.requests).push(RecordedRequest::new(request, response.status()));
+        self.record(RecordedRequest::new(request, Some(response.status()), fault));
         response
+    }
+
+    fn record(&self, request: RecordedRequest) {
+        lock(&self.shared.requests).push(request);
+    }
+
+    /// Puts a function between the clients and the server: it gets each request that is carried out, and
+    /// another function that carries it out. It may change the request or the answer, answer by itself,
+    /// or take notes. It replaces an earlier one.
+    ///
+    /// If the exchange meets a [`Fault`], the request has it in its extensions.
+    ///
+    /// ```
+    /// use http::{Response, StatusCode};
+    /// use keystone_client::sandbox::Sandbox;
+    ///
+    /// // A proxy that closes the logs to everybody.
+    /// let sandbox = Sandbox::new();
+    /// sandbox.set_middleware(|request, next| {
+    ///     if !request.uri().path().starts_with("/logs/") {
+    ///         return next(request);
+    ///     }
+    ///     let mut response = Response::new("Closed.".into());
+    ///     *response.status_mut() = StatusCode::FORBIDDEN;
+    ///     response
+    /// });
+    /// let client = sandbox.blocking_client()?;
+    /// client.login("admin", "admin-password")?;
+    /// assert!(client.audit_log().list().all().unwrap_err().is_denied());
+    /// # Ok::<(), keystone_client::Error>(())
+    /// ```
+    pub fn set_middleware(
+        &self,
+        middleware: impl Fn(Request<Bytes>, &dyn Fn(Request<Bytes>) -> Response<Bytes>) -> Response<Bytes>
+        + Send
+        + Sync
+        + 'static,
+    ) {
+        *lock(&self.shared.middleware) = Some(Arc::new(middleware));
     }
 
     /// Moves the clock of the server forward.

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::{HeaderValue, header};
 
-use crate::backend::{BackendError, HttpBackend, Now};
+use crate::backend::{BackendError, HttpBackend, Now, RequestTimeout};
 use crate::sandbox::Sandbox;
 use crate::{Error, KeystoneClient, blocking};
 
@@ -16,7 +17,7 @@ impl HttpBackend for Sandbox {
         &self,
         request: http::Request<Bytes>,
     ) -> Result<http::Response<Bytes>, BackendError> {
-        Ok(self.handle(request))
+        self.deliver(request)
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -33,7 +34,7 @@ impl blocking::HttpBackend for Sandbox {
         &self,
         request: http::Request<Bytes>,
     ) -> Result<http::Response<Bytes>, BackendError> {
-        Ok(self.handle(request))
+        self.deliver(request)
     }
 
     fn sleep(&self, duration: Duration) {
@@ -46,6 +47,33 @@ impl blocking::HttpBackend for Sandbox {
 }
 
 impl Sandbox {
+    /// What a client without a connection gets for a request, faults included.
+    fn deliver(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, BackendError> {
+        self.check_is_up()?;
+        let Some(fault) = self.fault_for(&request) else {
+            return Ok(self.dated(self.handle(request)));
+        };
+        let timeout = RequestTimeout::of(&request);
+        let made = self.meet(&fault, request, self.shared.https);
+        let (wait, outcome) = fault.outcome(made, timeout);
+        self.advance(wait);
+        if let Some(pause) = fault.pause() {
+            self.go_down(pause);
+        }
+        outcome.map(|response| self.dated(response))
+    }
+
+    /// Servers date their answers, and clients set their clocks by it.
+    pub(super) fn dated(&self, mut response: http::Response<Bytes>) -> http::Response<Bytes> {
+        if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(self.now())) {
+            response.headers_mut().insert(header::DATE, date);
+        }
+        response
+    }
+
     /// An async client of this server, without sockets.
     ///
     /// # Errors

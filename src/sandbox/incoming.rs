@@ -61,7 +61,7 @@ impl Incoming {
         let chunked = headers.contains_key(header::TRANSFER_ENCODING);
         let body = if chunked { Bytes::new() } else { request.body().clone() };
         Some(Self {
-            method: request.method().clone(),
+            method: upper_case(request.method()),
             path: path.to_owned(),
             prefix: prefix.to_owned(),
             query: url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect(),
@@ -211,6 +211,15 @@ impl Incoming {
             Err(JsonError::TooDeep) => Err(Failure::ServerError),
         }
     }
+}
+
+/// The server takes methods in any case.
+fn upper_case(method: &Method) -> Method {
+    if !method.as_str().bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return method.clone();
+    }
+    let upper = method.as_str().to_ascii_uppercase();
+    Method::from_bytes(upper.as_bytes()).unwrap_or_else(|_| method.clone())
 }
 
 fn unsupported(content_type: &str) -> Failure {

@@ -1,27 +1,22 @@
 //! The sandbox behind a loopback socket.
 
+mod accept;
+#[cfg(feature = "sandbox-tls")]
+mod certificate;
+mod connection;
+mod head;
+
 use std::fmt;
-use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::pin::pin;
-use std::task::Poll;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::oneshot;
 
+use self::accept::Acceptor;
+#[cfg(feature = "sandbox-tls")]
+use self::certificate::Certificate;
 use crate::sandbox::Sandbox;
-
-/// An idle connection is closed after this time, as the real server does.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// A sandbox that listens on a loopback socket; made by [`Sandbox::serve`].
 ///
@@ -30,13 +25,17 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 #[must_use = "dropping the server closes its socket"]
 pub struct SandboxServer {
     address: SocketAddr,
+    scheme: &'static str,
     prefix: String,
+    certificate: Option<String>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Sandbox {
     /// Listens on a free port of 127.0.0.1, in a thread of its own.
+    ///
+    /// Any HTTP client can talk to it. [Faults](Self::inject) happen to the connections.
     ///
     /// # Errors
     ///
@@ -58,6 +57,63 @@ impl Sandbox {
     ///
     /// The port is taken, or the socket or the thread could not be made.
     pub fn serve_on(&self, port: u16) -> io::Result<SandboxServer> {
+        self.start(port, "http", None, |sandbox| Acceptor::plain(sandbox.clone()))
+    }
+
+    /// Listens with TLS, with a certificate made for the occasion.
+    ///
+    /// Clients have to trust [`SandboxServer::certificate`]. The server takes all requests to come over
+    /// HTTPS: writes with a session need a matching `Referer` or `Origin`. Whether cookies are marked
+    /// `Secure` is said [when the sandbox is built](super::SandboxBuilder::secure_cookies).
+    ///
+    /// # Errors
+    ///
+    /// The certificate, the socket or the thread could not be made.
+    ///
+    /// ```
+    /// # #[cfg(all(feature = "ureq", feature = "rustls"))]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use keystone_client::backend::{RootCertificates, TransportSettings, UreqBackend};
+    /// use keystone_client::blocking::KeystoneClient;
+    /// use keystone_client::sandbox::Sandbox;
+    ///
+    /// let server = Sandbox::new().serve_tls()?;
+    /// let trusted = RootCertificates::from_pem(server.certificate().unwrap_or_default())?;
+    /// let settings = TransportSettings::default().with_root_certificates(trusted);
+    /// let backend = UreqBackend::with_settings(&settings)?;
+    /// let client = KeystoneClient::with_backend(&server.url(), backend)?;
+    /// client.login("admin", "admin-password")?;
+    /// client.logout()?;
+    /// # Ok(()) }
+    /// # #[cfg(not(all(feature = "ureq", feature = "rustls")))]
+    /// # fn main() {}
+    /// ```
+    #[cfg(feature = "sandbox-tls")]
+    pub fn serve_tls(&self) -> io::Result<SandboxServer> {
+        self.serve_tls_on(0)
+    }
+
+    /// Listens with TLS on a port of 127.0.0.1; port 0 stands for any that is free.
+    ///
+    /// # Errors
+    ///
+    /// The port is taken, or the certificate, the socket or the thread could not be made.
+    #[cfg(feature = "sandbox-tls")]
+    pub fn serve_tls_on(&self, port: u16) -> io::Result<SandboxServer> {
+        let certificate = Certificate::generate()?;
+        let authority = certificate.authority.clone();
+        self.start(port, "https", Some(authority), move |sandbox| {
+            Acceptor::tls(sandbox.clone(), certificate.tls)
+        })
+    }
+
+    fn start(
+        &self,
+        port: u16,
+        scheme: &'static str,
+        certificate: Option<String>,
+        acceptor: impl FnOnce(&Self) -> Acceptor,
+    ) -> io::Result<SandboxServer> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -67,27 +123,48 @@ impl Sandbox {
             tokio::net::TcpListener::from_std(listener)?
         };
         let (stop, stopped) = oneshot::channel();
-        let sandbox = self.clone();
+        let acceptor = acceptor(self);
         let thread =
             thread::Builder::new().name("keystone-sandbox".to_owned()).spawn(move || {
-                runtime.block_on(accept(listener, sandbox, stopped));
+                runtime.block_on(acceptor.run(listener, address, stopped));
                 // Connections that are still open are dropped with the runtime.
                 runtime.shutdown_background();
             })?;
-        let prefix = self.shared.prefix.clone();
-        Ok(SandboxServer { address, prefix, stop: Some(stop), thread: Some(thread) })
+        Ok(SandboxServer {
+            address,
+            scheme,
+            prefix: self.shared.prefix.clone(),
+            certificate,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 }
 
 impl SandboxServer {
     /// The base URL for clients, without slash at the end.
     pub fn url(&self) -> String {
-        format!("http://{}{}", self.address, self.prefix)
+        format!("{}://{}{}", self.scheme, self.address, self.prefix)
     }
 
     /// The address of the socket.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The certificate of the authority that vouches for this server, as PEM; `None` without TLS.
+    ///
+    /// It is good for `localhost` and `127.0.0.1`.
+    pub fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
+    }
+
+    /// Waits for the end of the server, which comes only with that of the process.
+    pub fn wait(mut self) {
+        if let Some(thread) = self.thread.take() {
+            // The thread cannot panic.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -107,51 +184,4 @@ impl fmt::Debug for SandboxServer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("SandboxServer").field("url", &self.url()).finish_non_exhaustive()
     }
-}
-
-async fn accept(
-    listener: tokio::net::TcpListener,
-    sandbox: Sandbox,
-    mut stopped: oneshot::Receiver<()>,
-) {
-    loop {
-        let accepted = {
-            let mut next = pin!(listener.accept());
-            poll_fn(|context| {
-                if pin!(&mut stopped).poll(context).is_ready() {
-                    return Poll::Ready(None);
-                }
-                next.as_mut().poll(context).map(Some)
-            })
-            .await
-        };
-        match accepted {
-            None => return,
-            Some(Ok((stream, _))) => {
-                tokio::spawn(serve_connection(stream, sandbox.clone()));
-            }
-            // Out of file descriptors, perhaps: others may be closed meanwhile.
-            Some(Err(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
-        }
-    }
-}
-
-async fn serve_connection(stream: tokio::net::TcpStream, sandbox: Sandbox) {
-    let service = service_fn(move |request| answer(sandbox.clone(), request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        // Covers the wait for the next request, too, and so ends idle connections.
-        .header_read_timeout(KEEP_ALIVE)
-        .serve_connection(TokioIo::new(stream), service);
-    // A malformed request or a client that went away concerns this connection only.
-    let _ = connection.await;
-}
-
-async fn answer(
-    sandbox: Sandbox,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, hyper::Error> {
-    let (parts, body) = request.into_parts();
-    let body = body.collect().await?.to_bytes();
-    Ok(sandbox.handle(Request::from_parts(parts, body)).map(Full::new))
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 
+use crate::sandbox::faults::Fault;
+
 /// A request that the sandbox answered.
 ///
 /// Its `Debug` form shows neither bodies nor the values of headers and parameters, which may be
@@ -16,11 +18,16 @@ pub struct RecordedRequest {
     query: Option<String>,
     headers: HeaderMap,
     body: Bytes,
-    status: StatusCode,
+    status: Option<StatusCode>,
+    fault: Option<String>,
 }
 
 impl RecordedRequest {
-    pub(crate) fn new(request: Request<Bytes>, status: StatusCode) -> Self {
+    pub(crate) fn new(
+        request: Request<Bytes>,
+        status: Option<StatusCode>,
+        fault: Option<&Fault>,
+    ) -> Self {
         let (parts, body) = request.into_parts();
         Self {
             method: parts.method,
@@ -29,6 +36,7 @@ impl RecordedRequest {
             headers: parts.headers,
             body,
             status,
+            fault: fault.map(ToString::to_string),
         }
     }
 
@@ -57,9 +65,15 @@ impl RecordedRequest {
         &self.body
     }
 
-    /// The status of the answer.
-    pub fn status(&self) -> StatusCode {
+    /// The status that the server answered with, whether or not the answer arrived; `None` if a fault
+    /// kept the request from being answered.
+    pub fn status(&self) -> Option<StatusCode> {
         self.status
+    }
+
+    /// The [`Fault`] that the request met, in words.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
     }
 }
 
@@ -78,6 +92,7 @@ impl fmt::Debug for RecordedRequest {
             .field("headers", &headers)
             .field("body_length", &self.body.len())
             .field("status", &self.status)
+            .field("fault", &self.fault)
             .finish()
     }
 }

@@ -114,7 +114,10 @@ impl Server {
             return preflight_reply(self.schema.dialect);
         }
         if !self.is_allowed_host(&incoming.host) {
-            return Reply::server_error();
+            return match self.schema.dialect {
+                Dialect::Session => Reply::server_error(),
+                Dialect::Jwt => Reply::from(Failure::BadRequestPage),
+            };
         }
         let (endpoint, id) = match routes::find(self.schema, &incoming.path) {
             Route::To(endpoint, id) => (endpoint, id),
@@ -136,7 +139,9 @@ impl Server {
     }
 
     fn is_allowed_host(&self, host: &str) -> bool {
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let Some(name) = host_name(host) else {
+            return false;
+        };
         let allowed = &self.config.allowed_hosts;
         allowed.is_empty() || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
     }
@@ -285,6 +290,24 @@ impl Server {
             (endpoint, _) => system::answer(endpoint, &self.config, self.schema.dialect, incoming),
         }
     }
+}
+
+/// The host without its port; none if it is not written as one.
+fn host_name(host: &str) -> Option<&str> {
+    let (name, port) = match host.rsplit_once(':') {
+        // An IPv6 address has colons of its own, and brackets around them.
+        Some((_, rest)) if rest.ends_with(']') => (host, ""),
+        Some((name, port)) => (name, port),
+        None => (host, ""),
+    };
+    let is_in = |extra: &'static [u8]| {
+        move |byte: u8| byte.is_ascii_alphanumeric() || extra.contains(&byte)
+    };
+    let is_name = match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.contains(':') && address.bytes().all(is_in(b".:")),
+        None => !name.is_empty() && name.bytes().all(is_in(b".-")),
+    };
+    (is_name && port.bytes().all(|byte| byte.is_ascii_digit())).then_some(name)
 }
 
 /// Whether the answer can have the form that is asked for.

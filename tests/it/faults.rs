@@ -12,11 +12,12 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::Request;
+use keystone_client::sandbox::{Fault, FaultRule, Sandbox, SandboxServer};
 use keystone_client::{Error, ErrorKind, RetryPolicy};
 
 use crate::support::callers::{BACKENDS, Make, Setup};
-use crate::support::fault::Fault;
-use crate::support::faulty::RequestSeen;
 
 /// Asks the same of every backend in each colour, at the same time.
 fn with_each(test: impl Fn(Make) + Sync) {
@@ -62,10 +63,18 @@ fn nobody_listens() {
     }
 }
 
-/// A rule that does something to requests about clusters and nothing to others.
-fn about_clusters(fault: impl Fn() -> Fault) -> impl Fn(&RequestSeen) -> Fault {
-    move |request| match request.is_about("/allocations/clusters/") {
-        true => fault(),
-        false => Fault::None,
+/// The faults of a function for requests about clusters, and none for others.
+fn about_clusters(
+    fault: impl Fn() -> Option<Fault>,
+) -> impl Fn(&Request<Bytes>) -> Option<Fault> {
+    move |request| {
+        let is_about_clusters = request.uri().path().starts_with("/allocations/clusters/");
+        is_about_clusters.then(&fault).flatten()
     }
+}
+
+/// A server that does this to all requests about clusters.
+fn failing(sandbox: &Sandbox, fault: &Fault) -> SandboxServer {
+    sandbox.inject(FaultRule::new(fault.clone()).path("/allocations/clusters/"));
+    sandbox.serve().unwrap()
 }

@@ -276,7 +276,7 @@ fn fingerprint(request: &RecordedRequest) -> String {
     let is_token = request.path().contains("/refresh/") || request.path().contains("/blacklist/");
     let body = if is_token { "a token".into() } else { String::from_utf8_lossy(request.body()) };
     format!(
-        "{} {}?{} {headers:?} {body} -> {}",
+        "{} {}?{} {headers:?} {body} -> {:?}",
         request.method(),
         request.path(),
         request.query().unwrap_or_default(),

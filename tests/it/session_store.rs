@@ -204,7 +204,10 @@ fn logging_out_ends_what_is_kept_too() {
     client.logout().unwrap();
     let requests = sandbox.requests();
     assert_eq!(requests.len(), 2);
-    assert!(requests.iter().all(|it| it.path() == "/authentication/logout/" && it.status() == 200));
+    for request in &requests {
+        assert_eq!(request.path(), "/authentication/logout/");
+        assert_eq!(request.status(), Some(http::StatusCode::OK));
+    }
 }
 
 #[test]

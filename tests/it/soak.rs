@@ -20,8 +20,6 @@ use keystone_client::{Error, ErrorKind};
 
 use self::books::{Books, Renewals};
 use crate::support::callers::{Caller, Make, Setup, direct, reqwest, ureq};
-use crate::support::fault::Fault;
-use crate::support::faulty::Faulty;
 
 const CALLERS: usize = 64;
 
@@ -255,10 +253,9 @@ impl Soak {
 fn soak(dialect: Dialect, make: Make, calls: usize, seed: u64) {
     let books = Arc::new(Books::new(dialect, seed));
     let (rule, execute) = (Arc::clone(&books), Arc::clone(&books));
-    let server = Faulty::start_with(
-        move |request| rule.fault(request),
-        move |fault, request| execute.carry_out(fault, request),
-    );
+    books.sandbox.inject_with(move |_| rule.fault());
+    books.sandbox.set_middleware(move |request, next| execute.carry_out(request, next));
+    let server = books.sandbox.serve().unwrap();
     let events = Arc::<Events>::default();
     let observed = Arc::clone(&events);
     let setup = Setup {
@@ -304,7 +301,8 @@ impl Soak {
     fn balance(&self) {
         let books = &self.books;
         let setup = Setup { logs_in: true, ..Setup::quick() };
-        let [_, subject] = direct(&books.sandbox, &setup, |_| Fault::None);
+        books.sandbox.clear_faults();
+        let [_, subject] = direct(&books.sandbox, &setup);
         let clusters = subject.wait(subject.client.walk(1_000, 1)).unwrap();
         let by_id: HashMap<u64, &str> =
             clusters.iter().map(|cluster| (cluster.id.get(), cluster.name.as_str())).collect();

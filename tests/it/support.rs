@@ -1,8 +1,7 @@
 //! What several tests need.
 
 pub(crate) mod callers;
-pub(crate) mod fault;
-pub(crate) mod faulty;
+pub(crate) mod stranger;
 pub(crate) mod tls;
 
 use std::collections::BTreeSet;

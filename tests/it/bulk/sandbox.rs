@@ -28,7 +28,7 @@ fn server(sandbox: Sandbox) -> Sandbox {
 fn jobs(sandbox: &Sandbox) -> Vec<u16> {
     let requests = sandbox.requests();
     let jobs = requests.iter().filter(|request| request.path() == "/batch/");
-    jobs.map(|request| request.status().as_u16()).collect()
+    jobs.map(|request| request.status().unwrap().as_u16()).collect()
 }
 
 both_colours! {

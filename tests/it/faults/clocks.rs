@@ -11,7 +11,6 @@ use keystone_client::resources::NewCluster;
 use keystone_client::sandbox::{Dialect, Sandbox};
 use keystone_client::{KeystoneClient, RetryPolicy, blocking};
 
-use crate::support::faulty::serve;
 use crate::support::{BASE, awaited, finished};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -32,7 +31,7 @@ impl Jumping {
     }
 
     fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
-        let mut response = serve(&self.sandbox, request);
+        let mut response = blocking::HttpBackend::execute(&self.sandbox, request).unwrap();
         if !self.dated {
             response.headers_mut().remove(header::DATE);
         }
@@ -159,7 +158,7 @@ impl blocking::HttpBackend for Hanging {
             self.pass(RequestTimeout::of(&request).unwrap());
             return Err(BackendError::new(BackendErrorKind::Timeout, "it hangs"));
         }
-        Ok(serve(&self.sandbox, request))
+        blocking::HttpBackend::execute(&self.sandbox, request)
     }
 
     fn sleep(&self, time: Duration) {

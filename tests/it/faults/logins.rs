@@ -1,15 +1,11 @@
 //! Faults that hit what the client asks by itself: logins and refreshes.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
+use http::{Method, StatusCode};
 use keystone_client::ErrorKind;
-use keystone_client::sandbox::{Dialect, Sandbox};
+use keystone_client::sandbox::{Dialect, Fault, FaultRule, Sandbox, SandboxServer};
 
 use super::with_each;
 use crate::support::callers::Setup;
-use crate::support::fault::{At, Fault};
-use crate::support::faulty::Faulty;
 
 const REFRESH: &str = "/authentication/refresh/";
 
@@ -18,30 +14,31 @@ fn jwt() -> Sandbox {
 }
 
 /// A server that does this to the first so many requests to a path.
-fn failing_at(sandbox: &Sandbox, path: &'static str, fault: &Fault, times: usize) -> Faulty {
-    let (left, fault) = (AtomicUsize::new(times), fault.clone());
-    Faulty::start(sandbox, move |request| {
-        let less = |left: usize| left.checked_sub(1);
-        let is_hit = request.is_about(path)
-            && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok();
-        if is_hit { fault.clone() } else { Fault::None }
-    })
+fn failing_at(sandbox: &Sandbox, path: &str, fault: &Fault, times: usize) -> SandboxServer {
+    sandbox.inject(FaultRule::new(fault.clone()).path(path).times(times));
+    sandbox.serve().unwrap()
 }
 
-/// How many requests to a path the server has carried out.
-fn executed(sandbox: &Sandbox, path: &str) -> usize {
-    sandbox.requests().iter().filter(|request| request.path() == path).count()
+/// How many requests to a path the server has answered.
+fn answered(sandbox: &Sandbox, path: &str) -> usize {
+    let requests = sandbox.requests();
+    let is_answered = |status: Option<StatusCode>| status == Some(StatusCode::OK);
+    requests.iter().filter(|it| it.path() == path && is_answered(it.status())).count()
+}
+
+fn status(code: u16) -> Fault {
+    Fault::status(StatusCode::from_u16(code).unwrap())
 }
 
 #[test]
 fn a_refresh_is_asked_for_until_it_comes() {
     let faults = [
-        Fault::Lost { executed: true },
-        Fault::Lost { executed: false },
-        Fault::Cut(At::Body),
-        Fault::NotHttp,
-        Fault::status(503, false),
-        Fault::status(429, false),
+        Fault::disconnect().after_execution(),
+        Fault::disconnect(),
+        Fault::cut_body(),
+        Fault::not_http(),
+        status(503),
+        status(429),
     ];
     with_each(|make| {
         for fault in &faults {
@@ -52,7 +49,7 @@ fn a_refresh_is_asked_for_until_it_comes() {
             sandbox.expire_access_tokens();
             subject.wait(subject.client.create("atlas")).unwrap();
             let expected = if fault.executes() { 3 } else { 1 };
-            assert_eq!(executed(&sandbox, REFRESH), expected, "{}, {fault:?}", subject.name);
+            assert_eq!(answered(&sandbox, REFRESH), expected, "{}, {fault:?}", subject.name);
             assert_eq!(subject.wait(subject.client.named("atlas")).unwrap().len(), 1);
         }
     });
@@ -62,7 +59,7 @@ fn a_refresh_is_asked_for_until_it_comes() {
 #[test]
 fn a_refresh_that_does_not_come_ends_no_login() {
     with_each(|make| {
-        for fault in [Fault::Lost { executed: false }, Fault::status(500, false), Fault::Deep] {
+        for fault in [Fault::disconnect(), status(500), Fault::deep_json()] {
             let sandbox = jwt();
             let server = failing_at(&sandbox, REFRESH, &fault, 3);
             let subject = make(&server.url(), &Setup::quick());
@@ -89,17 +86,12 @@ fn a_login_whose_reply_is_lost_is_repeated() {
         with_each(|make| {
             let sandbox = Sandbox::builder().dialect(dialect).staff("admin", "admin-password");
             let sandbox = sandbox.build();
-            let posts = Arc::new(AtomicUsize::new(0));
-            let counted = Arc::clone(&posts);
-            let server = Faulty::start(&sandbox, move |request| {
-                let is_first = request.method == http::Method::POST
-                    && request.is_about(path)
-                    && counted.fetch_add(1, Ordering::SeqCst) == 0;
-                if is_first { Fault::Lost { executed: true } } else { Fault::None }
-            });
+            let lost = FaultRule::new(Fault::disconnect().after_execution());
+            sandbox.inject(lost.method(Method::POST).path(path).nth(1));
+            let server = sandbox.serve().unwrap();
             let subject = make(&server.url(), &Setup { logs_in: true, ..Setup::quick() });
             subject.wait(subject.client.create("atlas")).unwrap();
-            assert_eq!(posts.load(Ordering::SeqCst), 2, "{}", subject.name);
+            assert_eq!(answered(&sandbox, path), 2, "{}", subject.name);
         });
     }
 }
@@ -108,11 +100,11 @@ fn a_login_whose_reply_is_lost_is_repeated() {
 #[test]
 fn a_server_that_cannot_be_asked_how_to_log_in_is_a_keystone_all_the_same() {
     let faults = [
-        (Fault::status(429, false), ErrorKind::Throttled),
-        (Fault::status(500, false), ErrorKind::Server),
-        (Fault::status(503, false), ErrorKind::Server),
-        (Fault::NotHttp, ErrorKind::Transport),
-        (Fault::Announced(2 * 1024 * 1024), ErrorKind::TooLarge),
+        (status(429), ErrorKind::Throttled),
+        (status(500), ErrorKind::Server),
+        (status(503), ErrorKind::Server),
+        (Fault::not_http(), ErrorKind::Transport),
+        (Fault::oversized_body(2 * 1024 * 1024), ErrorKind::TooLarge),
     ];
     with_each(|make| {
         for (fault, kind) in &faults {

@@ -4,15 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http::{Method, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use keystone_client::ErrorKind;
-use keystone_client::sandbox::Sandbox;
+use keystone_client::sandbox::{Fault, Sandbox};
 use serde_json::json;
 
-use super::{SLACK, about_clusters, timed, with_each};
+use super::{SLACK, about_clusters, failing, timed, with_each};
 use crate::support::callers::{Setup, Subject, direct};
-use crate::support::fault::{At, Fault};
-use crate::support::faulty::{Faulty, RequestSeen};
 
 /// What calls are expected to come to.
 #[derive(Debug, Clone, Copy)]
@@ -60,17 +58,14 @@ impl Armed {
         self.0.store(requests, Ordering::SeqCst);
     }
 
-    fn rule(&self, fault: &Fault) -> impl Fn(&RequestSeen) -> Fault + Clone + Send + Sync + use<> {
+    /// Lets requests about clusters meet a fault as long as it is armed.
+    fn inject(&self, sandbox: &Sandbox, fault: &Fault) {
         let (armed, fault) = (Arc::clone(&self.0), fault.clone());
-        move |request| {
-            about_clusters(|| {
-                let less = |left: usize| left.checked_sub(1);
-                match armed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) {
-                    Ok(_) => fault.clone(),
-                    Err(_) => Fault::None,
-                }
-            })(request)
-        }
+        sandbox.inject_with(about_clusters(move || {
+            let less = |left: usize| left.checked_sub(1);
+            let is_armed = armed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok();
+            is_armed.then(|| fault.clone())
+        }));
     }
 }
 
@@ -80,13 +75,11 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// How many writes of clusters the server has carried out.
+/// How many clusters the server has created.
 fn created(sandbox: &Sandbox) -> usize {
     let requests = sandbox.requests();
-    let is_create = |method: &Method, path: &str| {
-        *method == Method::POST && path.starts_with("/allocations/clusters/")
-    };
-    requests.iter().filter(|request| is_create(request.method(), request.path())).count()
+    let creations = requests.iter().filter(|it| it.status() == Some(StatusCode::CREATED));
+    creations.filter(|it| it.path() == "/allocations/clusters/").count()
 }
 
 /// Holds every client against a server with this fault.
@@ -97,11 +90,13 @@ fn check(fault: &Fault, expected: Expected) {
 fn check_with(setup: &Setup, fault: &Fault, expected: Expected) {
     with_each(|make| {
         let (sandbox, armed) = (sandbox(), Armed::default());
-        let server = Faulty::start(&sandbox, armed.rule(fault));
+        armed.inject(&sandbox, fault);
+        let server = sandbox.serve().unwrap();
         hold(&make(&server.url(), setup), setup, &sandbox, &armed, fault, expected);
     });
     let (sandbox, armed) = (sandbox(), Armed::default());
-    for subject in direct(&sandbox, setup, armed.rule(fault)) {
+    armed.inject(&sandbox, fault);
+    for subject in direct(&sandbox, setup) {
         hold(&subject, setup, &sandbox, &armed, fault, expected);
     }
 }
@@ -176,6 +171,13 @@ fn hold(
     assert!(subject.client.is_authenticated(), "{at}");
 }
 
+fn status(code: u16) -> Fault {
+    Fault::status(StatusCode::from_u16(code).unwrap())
+}
+
+/// Between two bytes of a reply that comes byte by byte.
+const DRIP: Duration = Duration::from_millis(25);
+
 macro_rules! outcomes {
     ($($name:ident: $fault:expr => $expected:expr;)+) => {
         $(#[test]
@@ -186,48 +188,53 @@ macro_rules! outcomes {
 }
 
 outcomes! {
-    no_fault: Fault::None => harmless();
-    closed_before_it_was_carried_out: Fault::Lost { executed: false } => doubtful(ErrorKind::Transport);
-    closed_after_it_was_carried_out: Fault::Lost { executed: true } => doubtful(ErrorKind::Transport);
-    closed_within_the_head: Fault::Cut(At::Head) => doubtful(ErrorKind::Transport);
-    closed_within_the_body: Fault::Cut(At::Body) => doubtful(ErrorKind::Transport);
-    silent_before_it_was_carried_out: Fault::Stall { executed: false, at: At::Head }
+    an_unchanged_answer: Fault::alter(|response| response) => harmless();
+    an_answer_in_time: Fault::delay(Duration::from_millis(50)) => harmless();
+    an_answer_too_late: Fault::delay(Duration::from_secs(30)) => doubtful(ErrorKind::Timeout);
+    closed_before_it_was_carried_out: Fault::disconnect() => doubtful(ErrorKind::Transport);
+    closed_after_it_was_carried_out: Fault::disconnect().after_execution() => doubtful(ErrorKind::Transport);
+    closed_within_the_head: Fault::cut_head() => doubtful(ErrorKind::Transport);
+    closed_within_the_body: Fault::cut_body() => doubtful(ErrorKind::Transport);
+    silent_before_it_was_carried_out: Fault::silence()
         => doubtful(ErrorKind::Timeout);
-    silent_after_it_was_carried_out: Fault::Stall { executed: true, at: At::Head }
+    silent_after_it_was_carried_out: Fault::silence().after_execution()
         => doubtful(ErrorKind::Timeout);
-    silent_within_the_body: Fault::Stall { executed: true, at: At::Body }
+    silent_within_the_body: Fault::stall_body()
         => doubtful(ErrorKind::Timeout);
-    a_head_drop_by_drop: Fault::Drip(At::Head) => doubtful(ErrorKind::Timeout);
-    a_body_drop_by_drop: Fault::Drip(At::Body) => doubtful(ErrorKind::Timeout);
-    more_than_was_announced: Fault::Overlong => harmless();
-    an_answer_that_nobody_asked_for: Fault::Smuggled => harmless();
-    chunks_without_size: Fault::BadChunks => doubtful(ErrorKind::Transport);
-    not_http: Fault::NotHttp => doubtful(ErrorKind::Transport);
-    a_page_of_an_error: Fault::status(500, false) => hopeless(ErrorKind::Server);
-    a_page_of_an_error_after_the_fact: Fault::status(500, true) => hopeless(ErrorKind::Server);
-    bad_gateway: Fault::status(502, false) => doubtful(ErrorKind::Server);
-    bad_gateway_after_the_fact: Fault::status(502, true) => doubtful(ErrorKind::Server);
-    unavailable: Fault::status(503, false) => doubtful(ErrorKind::Server);
-    unavailable_after_the_fact: Fault::status(503, true) => doubtful(ErrorKind::Server);
-    gateway_timeout: Fault::status(504, false) => doubtful(ErrorKind::Server);
-    gateway_timeout_after_the_fact: Fault::status(504, true) => doubtful(ErrorKind::Server);
-    unavailable_for_a_second: Fault::status(503, false).with_header(header::RETRY_AFTER, "1")
+    a_head_drop_by_drop: Fault::drip(DRIP) => doubtful(ErrorKind::Timeout);
+    a_body_drop_by_drop: Fault::drip_body(DRIP) => doubtful(ErrorKind::Timeout);
+    more_than_was_announced: Fault::excess_bytes() => harmless();
+    an_answer_that_nobody_asked_for: Fault::second_response() => harmless();
+    chunks_without_size: Fault::malformed_chunks() => doubtful(ErrorKind::Transport);
+    not_http: Fault::not_http() => doubtful(ErrorKind::Transport);
+    a_page_of_an_error: status(500) => hopeless(ErrorKind::Server);
+    a_page_of_an_error_after_the_fact: status(500).after_execution() => hopeless(ErrorKind::Server);
+    bad_gateway: status(502) => doubtful(ErrorKind::Server);
+    bad_gateway_after_the_fact: status(502).after_execution() => doubtful(ErrorKind::Server);
+    unavailable: status(503) => doubtful(ErrorKind::Server);
+    unavailable_after_the_fact: status(503).after_execution() => doubtful(ErrorKind::Server);
+    gateway_timeout: status(504) => doubtful(ErrorKind::Server);
+    gateway_timeout_after_the_fact: status(504).after_execution() => doubtful(ErrorKind::Server);
+    unavailable_for_a_second: status(503)
+        .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
         => doubtful(ErrorKind::Server);
-    too_many: Fault::status(429, false) => throttled();
-    too_many_for_a_second: Fault::status(429, false).with_header(header::RETRY_AFTER, "1")
+    too_many: status(429) => throttled();
+    too_many_for_a_second: status(429)
+        .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
         => throttled();
-    too_many_until_a_date_gone_by: Fault::status(429, false)
-        .with_header(header::RETRY_AFTER, "Sun, 06 Nov 1994 08:49:37 GMT") => throttled();
-    some_useless_cookies: Fault::Cookies { number: 60, length: 60 } => harmless();
-    a_flood_of_cookies: Fault::Cookies { number: 200, length: 500 }
+    too_many_until_a_date_gone_by: status(429)
+        
+        .with_header(header::RETRY_AFTER, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT")) => throttled();
+    some_useless_cookies: Fault::cookies(60, 60) => harmless();
+    a_flood_of_cookies: Fault::cookies(200, 500)
         => Expected { either: true, ..harmless() };
-    cookies_beyond_every_limit: Fault::Cookies { number: 1_000, length: 2_000 }
+    cookies_beyond_every_limit: Fault::cookies(1_000, 2_000)
         => Expected { either: true, ..harmless() };
-    a_body_that_is_no_text: Fault::InvalidText => hopeless(ErrorKind::Decode);
-    a_header_that_is_no_text: Fault::InvalidHeader => harmless();
-    a_body_announced_too_large: Fault::Announced(2 * 1024 * 1024) => hopeless(ErrorKind::TooLarge);
-    a_body_without_end: Fault::Endless => hopeless(ErrorKind::TooLarge);
-    json_within_json: Fault::Deep => hopeless(ErrorKind::Decode);
+    a_body_that_is_no_text: Fault::invalid_text() => hopeless(ErrorKind::Decode);
+    a_header_that_is_no_text: Fault::invalid_header() => harmless();
+    a_body_announced_too_large: Fault::oversized_body(2 * 1024 * 1024) => hopeless(ErrorKind::TooLarge);
+    a_body_without_end: Fault::endless_body() => hopeless(ErrorKind::TooLarge);
+    json_within_json: Fault::deep_json() => hopeless(ErrorKind::Decode);
 }
 
 /// Longer than the call may take: the error comes at once, and says when to try again.
@@ -235,10 +242,9 @@ outcomes! {
 fn too_many_for_an_hour() {
     let date = httpdate::fmt_http_date(Sandbox::new().now() + Duration::from_secs(3_600));
     for retry_after in ["3600", &date] {
-        let fault = Fault::status(429, false).with_header(header::RETRY_AFTER, retry_after);
+        let fault = status(429).with_header(header::RETRY_AFTER, retry_after.parse().unwrap());
         with_each(|make| {
-            let fault = fault.clone();
-            let server = Faulty::start(&sandbox(), about_clusters(move || fault.clone()));
+            let server = failing(&sandbox(), &fault);
             let subject = make(&server.url(), &Setup::quick());
             subject.wait(subject.client.log_in()).unwrap();
             let (error, took) = timed(|| subject.wait(subject.client.create("x")).unwrap_err());
@@ -257,7 +263,8 @@ fn too_many_for_an_hour() {
 fn a_delete_whose_reply_was_lost_is_in_doubt() {
     with_each(|make| {
         let (sandbox, armed) = (sandbox(), Armed::default());
-        let server = Faulty::start(&sandbox, armed.rule(&Fault::Lost { executed: true }));
+        armed.inject(&sandbox, &Fault::disconnect().after_execution());
+        let server = sandbox.serve().unwrap();
         let subject = make(&server.url(), &Setup::quick());
         subject.wait(subject.client.log_in()).unwrap();
         armed.set(1);

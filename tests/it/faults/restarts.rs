@@ -4,13 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use keystone_client::RetryPolicy;
-use keystone_client::sandbox::{Dialect, Sandbox};
+use keystone_client::sandbox::{Dialect, Fault, Sandbox, SandboxServer};
 use serde_json::json;
 
 use super::{about_clusters, with_each};
 use crate::support::callers::Setup;
-use crate::support::fault::Fault;
-use crate::support::faulty::Faulty;
 
 const CLUSTERS: u64 = 200;
 
@@ -33,13 +31,13 @@ fn sandbox(dialect: Dialect) -> Sandbox {
 }
 
 /// Restarts with the request of each of these numbers.
-fn restarting(sandbox: &Sandbox, at: &'static [usize]) -> Faulty {
+fn restarting(sandbox: &Sandbox, at: &'static [usize]) -> SandboxServer {
     let requests = AtomicUsize::new(0);
-    let rule = about_clusters(move || match requests.fetch_add(1, Ordering::SeqCst) {
-        number if at.contains(&number) => Fault::Restart(Duration::from_millis(250)),
-        _ => Fault::None,
-    });
-    Faulty::start(sandbox, rule)
+    sandbox.inject_with(about_clusters(move || {
+        let number = requests.fetch_add(1, Ordering::SeqCst);
+        at.contains(&number).then(|| Fault::restart(Duration::from_millis(250)))
+    }));
+    sandbox.serve().unwrap()
 }
 
 #[test]

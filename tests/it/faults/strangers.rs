@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use http::header;
+use http::{StatusCode, header};
 use keystone_client::ErrorKind;
-use keystone_client::sandbox::{Dialect, Sandbox};
+use keystone_client::sandbox::{Dialect, Fault, FaultRule, Sandbox};
 use serde_json::json;
 
-use super::{about_clusters, with_each};
+use super::{failing, with_each};
 use crate::support::callers::Setup;
-use crate::support::fault::Fault;
-use crate::support::faulty::{Faulty, Stranger};
+use crate::support::stranger::Stranger;
 
 const DIALECTS: [Dialect; 2] = [Dialect::Session, Dialect::Jwt];
 
@@ -23,6 +22,11 @@ fn sandbox(dialect: Dialect) -> Sandbox {
     sandbox
 }
 
+fn redirect(status: u16, location: &str) -> Fault {
+    Fault::status(StatusCode::from_u16(status).unwrap())
+        .with_header(header::LOCATION, location.parse().unwrap())
+}
+
 #[test]
 fn redirects_are_followed_nowhere() {
     let stranger = Stranger::start();
@@ -30,10 +34,8 @@ fn redirects_are_followed_nowhere() {
         for dialect in DIALECTS {
             for status in [301, 302, 303, 307, 308] {
                 for scheme in ["http", "https"] {
-                    let fault = Fault::status(status, false)
-                        .with_header(header::LOCATION, stranger.url(scheme));
-                    let sandbox = sandbox(dialect);
-                    let server = Faulty::start(&sandbox, about_clusters(move || fault.clone()));
+                    let fault = redirect(status, &stranger.url(scheme));
+                    let server = failing(&sandbox(dialect), &fault);
                     let subject = make(&server.url(), &Setup::quick());
                     let at = format!("{}, {status}, {scheme}", subject.name);
                     subject.wait(subject.client.log_in()).unwrap();
@@ -64,13 +66,10 @@ fn a_login_is_taken_nowhere_else() {
     let stranger = Stranger::start();
     with_each(|make| {
         for path in ["/authentication/", "/authentication/login/", "/authentication/new/"] {
-            let url = stranger.url("http");
-            let server = Faulty::start(&sandbox(Dialect::Jwt), move |request| {
-                match request.is_about(path) {
-                    true => Fault::status(307, false).with_header(header::LOCATION, url.clone()),
-                    false => Fault::None,
-                }
-            });
+            let sandbox = sandbox(Dialect::Jwt);
+            let fault = redirect(307, &stranger.url("http"));
+            sandbox.inject(FaultRule::new(fault).path(path));
+            let server = sandbox.serve().unwrap();
             let subject = make(&server.url(), &Setup::quick());
             let error = subject.wait(subject.client.log_in()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Redirected, "{}: {error:?}", subject.name);
@@ -86,9 +85,8 @@ fn links_to_other_pages_are_not_followed() {
     with_each(|make| {
         for dialect in DIALECTS {
             for concurrency in [1, 4] {
-                let fault = Fault::ForeignNext(stranger.url("http"));
-                let server =
-                    Faulty::start(&sandbox(dialect), about_clusters(move || fault.clone()));
+                let fault = Fault::foreign_links(stranger.url("http"));
+                let server = failing(&sandbox(dialect), &fault);
                 let subject = make(&server.url(), &Setup::quick());
                 subject.wait(subject.client.log_in()).unwrap();
                 let clusters = subject.wait(subject.client.walk(5, concurrency)).unwrap();

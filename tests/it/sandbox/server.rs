@@ -12,7 +12,7 @@ fn connect(server: &SandboxServer) -> TcpStream {
     stream
 }
 
-fn exchange(server: &SandboxServer, request: &str) -> String {
+pub(super) fn exchange(server: &SandboxServer, request: &str) -> String {
     let mut stream = connect(server);
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();

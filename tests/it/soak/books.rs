@@ -6,12 +6,9 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
-use keystone_client::sandbox::{Dialect, Sandbox};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use keystone_client::sandbox::{Dialect, Fault, Sandbox};
 use serde_json::Value;
-
-use crate::support::fault::{At, Fault};
-use crate::support::faulty::{RequestSeen, serve};
 
 /// How long sessions and access tokens live.
 const LIFE: Duration = Duration::from_secs(2);
@@ -101,25 +98,30 @@ impl Books {
         renewals.ended + renewals.after_time
     }
 
-    /// The rule of the server.
-    pub(super) fn fault(&self, _: &RequestSeen) -> Fault {
+    /// Which fault a request meets.
+    pub(super) fn fault(&self) -> Option<Fault> {
         let mut state = self.state();
         state.seen += 1;
         if state.seen % RESTART_EVERY == 0 {
-            *state.faults.entry("Restart".into()).or_default() += 1;
-            return Fault::Restart(Duration::from_millis(50));
+            *state.faults.entry("a restart".into()).or_default() += 1;
+            return Some(Fault::restart(Duration::from_millis(50)));
         }
         let random = state.random.as_mut().unwrap();
         if random.f64() >= FAULTS {
-            return Fault::None;
+            return None;
         }
         let fault = any_fault(random);
-        *state.faults.entry(name_of(&fault)).or_default() += 1;
-        fault
+        *state.faults.entry(format!("{fault:?}")).or_default() += 1;
+        Some(fault)
     }
 
     /// Carries a request out. One at a time, so that the order of renewals and expiries is known.
-    pub(super) fn carry_out(&self, fault: &Fault, request: Request<Bytes>) -> Response<Bytes> {
+    pub(super) fn carry_out(
+        &self,
+        request: Request<Bytes>,
+        next: &dyn Fn(Request<Bytes>) -> Response<Bytes>,
+    ) -> Response<Bytes> {
+        let fault = request.extensions().get::<Fault>().cloned();
         let mut state = self.state();
         state.carried_out += 1;
         let (now, since) = (self.sandbox.now(), *state.expired.get_or_insert(self.sandbox.now()));
@@ -136,7 +138,7 @@ impl Books {
         }
         let is_post = *request.method() == Method::POST;
         let (path, body) = (request.uri().path().to_owned(), request.body().clone());
-        let response = serve(&self.sandbox, request);
+        let response = next(request);
         let is_login = ["/authentication/login/", "/authentication/new/"].contains(&path.as_str());
         let is_refresh = path == "/authentication/refresh/";
         if is_post && path == "/allocations/clusters/" {
@@ -152,7 +154,7 @@ impl Books {
             } else {
                 state.renewals.refreshes += 1;
             }
-            self.note_renewal(&mut state, fault);
+            self.note_renewal(&mut state, fault.as_ref());
         }
         response
     }
@@ -168,7 +170,7 @@ impl Books {
         }
     }
 
-    fn note_renewal(&self, state: &mut State, fault: &Fault) {
+    fn note_renewal(&self, state: &mut State, fault: Option<&Fault>) {
         let in_doubt = match self.arrives(fault) {
             Some(false) => {
                 state.renewals.lost += 1;
@@ -200,73 +202,68 @@ impl Books {
     }
 
     /// Whether a login comes to the client in spite of a fault; `None` if that depends on the client.
-    fn arrives(&self, fault: &Fault) -> Option<bool> {
-        match fault {
-            Fault::None
-            | Fault::Overlong
-            | Fault::Smuggled
-            | Fault::InvalidHeader
-            | Fault::Cookies { number: 60, .. } => Some(true),
+    fn arrives(&self, fault: Option<&Fault>) -> Option<bool> {
+        let Some(fault) = fault.map(ToString::to_string) else {
+            return Some(true);
+        };
+        let is = |other: Fault| fault == other.to_string();
+        let does_no_harm = [
+            Fault::excess_bytes(),
+            Fault::second_response(),
+            Fault::invalid_header(),
+            Fault::cookies(60, 60),
+        ];
+        if does_no_harm.into_iter().any(is) {
+            Some(true)
+        } else if is(Fault::invalid_text()) || is(Fault::deep_json()) {
             // Of the reply that opens a session, the cookies count alone.
-            Fault::InvalidText | Fault::Deep => Some(self.dialect == Dialect::Session),
-            Fault::Cookies { .. } => None,
-            _ => Some(false),
+            Some(self.dialect == Dialect::Session)
+        } else if is(Fault::cookies(200, 500)) {
+            None
+        } else {
+            Some(false)
         }
     }
 }
 
 fn any_fault(random: &mut fastrand::Rng) -> Fault {
     let executed = random.bool();
-    let at = if random.bool() { At::Head } else { At::Body };
+    let in_head = random.bool();
+    let perhaps_executed = |fault: Fault| if executed { fault.after_execution() } else { fault };
+    let pause = Duration::from_millis(25);
     match random.u8(0..20) {
-        0 | 1 => Fault::Lost { executed: true },
-        2 => Fault::Lost { executed: false },
-        3 => Fault::Cut(at),
-        4 if executed => Fault::Stall { executed, at },
-        4 => Fault::Stall { executed, at: At::Head },
-        5 => Fault::Drip(at),
-        6 => Fault::Overlong,
-        7 => Fault::Smuggled,
-        8 => Fault::BadChunks,
-        9 => Fault::status(500, executed),
-        10 => Fault::status(502, executed),
-        11 => Fault::status(503, executed),
-        12 => Fault::status(504, executed),
+        0 | 1 => Fault::disconnect().after_execution(),
+        2 => Fault::disconnect(),
+        3 if in_head => Fault::cut_head(),
+        3 => Fault::cut_body(),
+        4 if executed && !in_head => Fault::stall_body(),
+        4 => perhaps_executed(Fault::silence()),
+        5 if in_head => Fault::drip(pause),
+        5 => Fault::drip_body(pause),
+        6 => Fault::excess_bytes(),
+        7 => Fault::second_response(),
+        8 => Fault::malformed_chunks(),
+        9 => perhaps_executed(Fault::status(StatusCode::INTERNAL_SERVER_ERROR)),
+        10 => perhaps_executed(Fault::status(StatusCode::BAD_GATEWAY)),
+        11 => perhaps_executed(Fault::status(StatusCode::SERVICE_UNAVAILABLE)),
+        12 => perhaps_executed(Fault::status(StatusCode::GATEWAY_TIMEOUT)),
         // All callers are silent for that long.
-        13 if random.u8(0..10) == 0 => {
-            Fault::status(429, false).with_header(header::RETRY_AFTER, "1")
-        }
-        13 | 14 => Fault::status(429, false),
+        13 if random.u8(0..10) == 0 => Fault::too_many_requests(Duration::from_secs(1)),
+        13 | 14 => Fault::status(StatusCode::TOO_MANY_REQUESTS),
         15 => {
             let status = [301, 302, 307, 308][random.usize(0..4)];
-            Fault::status(status, false).with_header(header::LOCATION, "http://127.0.0.2:9/")
+            Fault::status(StatusCode::from_u16(status).unwrap())
+                .with_header(header::LOCATION, HeaderValue::from_static("http://127.0.0.2:9/"))
         }
-        16 => match executed {
-            true => Fault::Cookies { number: 60, length: 60 },
-            false => Fault::Cookies { number: 200, length: 500 },
-        },
-        17 => {
-            if executed {
-                Fault::InvalidText
-            } else {
-                Fault::InvalidHeader
-            }
-        }
+        16 if executed => Fault::cookies(60, 60),
+        16 => Fault::cookies(200, 500),
+        17 if executed => Fault::invalid_text(),
+        17 => Fault::invalid_header(),
         18 => match random.u8(0..3) {
-            0 => Fault::Announced(2 * 1024 * 1024),
-            1 => Fault::Endless,
-            _ => Fault::Deep,
+            0 => Fault::oversized_body(2 * 1024 * 1024),
+            1 => Fault::endless_body(),
+            _ => Fault::deep_json(),
         },
-        _ => Fault::NotHttp,
-    }
-}
-
-fn name_of(fault: &Fault) -> String {
-    match fault {
-        Fault::Status { status, executed, headers } => {
-            let more = if headers.is_empty() { "" } else { " with a header" };
-            format!("Status {status}{more}{}", if *executed { " after the fact" } else { "" })
-        }
-        other => format!("{other:?}"),
+        _ => Fault::not_http(),
     }
 }

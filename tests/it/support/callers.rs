@@ -10,12 +10,9 @@ use keystone_client::credentials::Credentials;
 use keystone_client::observe::{Event, Observer};
 use keystone_client::resources::{Cluster, NewCluster};
 use keystone_client::sandbox::Sandbox;
-use keystone_client::testing::from_fn;
 use keystone_client::{Error, Id, KeystoneClient, RetryPolicy, blocking};
 use tokio::runtime::Runtime;
 
-use super::fault::Fault;
-use super::faulty::{RequestSeen, serve};
 use super::{BASE, awaited, finished};
 
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -205,25 +202,16 @@ pub(crate) fn ureq(url: &str, setup: &Setup) -> Subject {
 pub(crate) const BACKENDS: [Make; 5] = [reqwest, isahc, reqwest_blocking, isahc_blocking, ureq];
 
 /// Clients of both colours of a sandbox, over no connection; waiting takes no time.
-pub(crate) fn direct(
-    sandbox: &Sandbox,
-    setup: &Setup,
-    rule: impl Fn(&RequestSeen) -> Fault + Clone + Send + Sync + 'static,
-) -> [Subject; 2] {
-    let sandbox = sandbox.clone();
-    let backend = from_fn(move |request| {
-        let fault = rule(&RequestSeen::of(&request));
-        fault.outcome(fault.executes().then(|| serve(&sandbox, request)))
-    });
+pub(crate) fn direct(sandbox: &Sandbox, setup: &Setup) -> [Subject; 2] {
     [
         Subject {
             name: "the sandbox",
-            client: client!(KeystoneClient, BASE, setup, backend.clone()),
+            client: client!(KeystoneClient, BASE, setup, sandbox.clone()),
             runtime: None,
         },
         Subject {
             name: "the sandbox, blocking",
-            client: client!(blocking::KeystoneClient, BASE, setup, backend),
+            client: client!(blocking::KeystoneClient, BASE, setup, sandbox.clone()),
             runtime: None,
         },
     ]
