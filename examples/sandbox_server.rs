@@ -73,8 +73,7 @@ impl Options {
     }
 
     fn builder(&self) -> SandboxBuilder {
-        let mut builder =
-            Sandbox::builder().path_prefix(&self.prefix).secure_cookies(self.tls);
+        let mut builder = Sandbox::builder().path_prefix(&self.prefix).secure_cookies(self.tls);
         if let Some(dialect) = self.dialect {
             builder = builder.dialect(dialect);
         }

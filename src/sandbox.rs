@@ -130,8 +130,9 @@ struct Shared {
     dialect: Dialect,
 }
 
-type Middleware =
-    dyn Fn(Request<Bytes>, &dyn Fn(Request<Bytes>) -> Response<Bytes>) -> Response<Bytes> + Send + Sync;
+type Middleware = dyn Fn(Request<Bytes>, &dyn Fn(Request<Bytes>) -> Response<Bytes>) -> Response<Bytes>
+    + Send
+    + Sync;
 
 /// A lock whose holder panicked is taken over: each request leaves the server in a usable state.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -190,9 +191,7 @@ impl Sandbox {
         let middleware = lock(&self.shared.middleware).clone();
         match middleware {
             None => self.execute(request, https, fault),
-            Some(middleware) => {
-                middleware(request, &|request| self.execute(request, https, fault))
-            }
+            Some(middleware) => middleware(request, &|request| self.execute(request, https, fault)),
         }
     }
 
@@ -243,7 +242,10 @@ impl Sandbox {
     /// ```
     pub fn set_middleware(
         &self,
-        middleware: impl Fn(Request<Bytes>, &dyn Fn(Request<Bytes>) -> Response<Bytes>) -> Response<Bytes>
+        middleware: impl Fn(
+            Request<Bytes>,
+            &dyn Fn(Request<Bytes>) -> Response<Bytes>,
+        ) -> Response<Bytes>
         + Send
         + Sync
         + 'static,

@@ -11,7 +11,7 @@ use crate::sandbox::json::Json;
 use crate::sandbox::schema::Resource;
 use crate::sandbox::server::{Config, Server};
 use crate::sandbox::sessions::{CookieOptions, Sessions};
-use crate::sandbox::store::Store;
+use crate::sandbox::store::{Disorder, Store};
 use crate::sandbox::throttle::{RateLimit, RateLimits, Throttle};
 use crate::sandbox::tokens::Tokens;
 use crate::sandbox::validate::Mode;
@@ -35,6 +35,7 @@ use crate::sandbox::{Database, Dialect, Sandbox, tables};
 pub struct SandboxBuilder {
     dialect: Dialect,
     database: Database,
+    disorder: Disorder,
     version: Option<String>,
     users: Vec<Account>,
     api_tokens: Vec<(String, String)>,
@@ -55,6 +56,7 @@ impl SandboxBuilder {
         Self {
             dialect: Dialect::Session,
             database: Database::default(),
+            disorder: Disorder::default(),
             version: None,
             users: Vec::new(),
             api_tokens: Vec::new(),
@@ -85,6 +87,29 @@ impl SandboxBuilder {
     /// The database the server runs on; [`Database::Sqlite`] if not said.
     pub fn database(mut self, database: Database) -> Self {
         self.database = database;
+        self
+    }
+
+    /// Lists come in another order each time, as far as no order was asked for, and equal values in any
+    /// order among themselves. Databases may do so, and who takes such lists page by page gets rows twice
+    /// and others not at all. The same seed gives the same orders to the same requests.
+    ///
+    /// ```
+    /// use keystone_client::sandbox::Sandbox;
+    ///
+    /// let sandbox =
+    ///     Sandbox::builder().staff("admin", "admin-password").arbitrary_order(7).build();
+    /// for number in 0..50 {
+    ///     sandbox.insert("users/teams", serde_json::json!({ "name": format!("Team {number}") }))?;
+    /// }
+    /// let client = sandbox.blocking_client()?;
+    /// client.login("admin", "admin-password")?;
+    /// // This client states an order, so that nothing is missed.
+    /// assert_eq!(client.teams().list().page_size(10).all()?.len(), 50);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn arbitrary_order(mut self, seed: u64) -> Self {
+        self.disorder = Disorder::with_seed(seed);
         self
     }
 
@@ -292,7 +317,7 @@ impl SandboxBuilder {
             config: Config { version, rate_limits, ..self.config },
             schema,
             clock: self.start.map_or_else(Clock::default, Clock::starting_at),
-            store: Store::new(schema, self.database),
+            store: Store::new(schema, self.database, self.disorder),
             history: History::default(),
             secrets: Secrets::default(),
             files: Files::default(),

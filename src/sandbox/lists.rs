@@ -76,12 +76,13 @@ impl<'a> Query<'a> {
         row.named(table, last).as_text().unwrap_or_default().to_lowercase()
     }
 
-    /// The rows a caller gets, in no particular order.
+    /// The rows a caller gets, in the order in which they are stored.
     pub(crate) fn rows(&self, caller: &Caller, scope: &[Condition]) -> Vec<&'a Row> {
         let mut rows = self.found(caller, scope);
         if self.store.database == Database::Postgres {
             rows.sort_by_key(|row| row.written());
         }
+        self.store.disorder.shuffle(&mut rows);
         rows
     }
 
@@ -155,7 +156,7 @@ pub(crate) fn list<'a>(
     let offset = number(incoming.parameter("_offset")).unwrap_or_default();
     let by_id = match keys.first() {
         Some(key) => key.is_id(),
-        None => store.database == Database::Sqlite,
+        None => store.database == Database::Sqlite && store.disorder.is_off(),
     };
     let (rows, count) = if by_id && query.is_plain(caller, scope) {
         let rows = store.range(table.resource, i64::MIN..=i64::MAX).skip(offset).take(limit);

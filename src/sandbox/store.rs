@@ -1,5 +1,6 @@
 //! The rows, kept by id, with what is needed to find them quickly.
 
+use std::cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
@@ -73,11 +74,35 @@ pub(crate) struct Mark {
     next_ids: Vec<(Resource, i64)>,
 }
 
+/// What brings lists without a stated order into another one each time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Disorder(Option<cell::Cell<u64>>);
+
+impl Disorder {
+    pub(crate) fn with_seed(seed: u64) -> Self {
+        Self(Some(cell::Cell::new(seed)))
+    }
+
+    /// Whether the order in which rows are stored shows.
+    pub(crate) fn is_off(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn shuffle<T>(&self, rows: &mut [T]) {
+        if let Some(state) = &self.0 {
+            let mut random = fastrand::Rng::with_seed(state.get());
+            random.shuffle(rows);
+            state.set(random.get_seed());
+        }
+    }
+}
+
 /// Everything the server stores in tables.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) schema: &'static Schema,
     pub(crate) database: Database,
+    pub(crate) disorder: Disorder,
     /// The number of writes so far.
     writes: u64,
     tables: HashMap<Resource, Rows>,
@@ -86,9 +111,9 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn new(schema: &'static Schema, database: Database) -> Self {
+    pub(crate) fn new(schema: &'static Schema, database: Database, disorder: Disorder) -> Self {
         let tables = schema.tables.iter().map(|table| (table.resource, Rows::new(table)));
-        Self { schema, database, writes: 0, tables: tables.collect(), journal: None }
+        Self { schema, database, disorder, writes: 0, tables: tables.collect(), journal: None }
     }
 
     pub(crate) fn get(&self, resource: Resource, id: i64) -> Option<&Row> {

@@ -64,9 +64,7 @@ fn nobody_listens() {
 }
 
 /// The faults of a function for requests about clusters, and none for others.
-fn about_clusters(
-    fault: impl Fn() -> Option<Fault>,
-) -> impl Fn(&Request<Bytes>) -> Option<Fault> {
+fn about_clusters(fault: impl Fn() -> Option<Fault>) -> impl Fn(&Request<Bytes>) -> Option<Fault> {
     move |request| {
         let is_about_clusters = request.uri().path().starts_with("/allocations/clusters/");
         is_about_clusters.then(&fault).flatten()

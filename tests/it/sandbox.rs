@@ -6,6 +6,7 @@ mod batch;
 mod behaviour;
 mod client;
 mod compare;
+mod disorder;
 mod faults;
 mod recording;
 mod replay;

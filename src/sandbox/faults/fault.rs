@@ -64,7 +64,10 @@ pub(super) enum Kind {
     DripHead(Duration),
     DripBody(Duration),
     Delay(Duration),
-    Status { status: StatusCode, headers: Vec<(HeaderName, HeaderValue)> },
+    Status {
+        status: StatusCode,
+        headers: Vec<(HeaderName, HeaderValue)>,
+    },
     /// In words, and how.
     Alter(Arc<str>, Arc<Alter>),
     ExcessBytes,

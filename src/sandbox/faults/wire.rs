@@ -80,7 +80,8 @@ impl Fault {
                 vec![Step::Send([whole.as_slice(), second.as_bytes()].concat())]
             }
             Kind::MalformedChunks => {
-                let reply = format!("{json}Transfer-Encoding: chunked\r\n\r\nzz\r\n{{}}\r\n0\r\n\r\n");
+                let reply =
+                    format!("{json}Transfer-Encoding: chunked\r\n\r\nzz\r\n{{}}\r\n0\r\n\r\n");
                 vec![Step::Send(reply.into()), Step::Close]
             }
             Kind::OversizedBody(bytes) => {

@@ -73,11 +73,7 @@ pub(super) async fn serve<S>(
 }
 
 /// Answers requests until one meets a fault that HTTP does not know: its steps are what follows.
-async fn serve_until_fault<S>(
-    stream: S,
-    sandbox: &Sandbox,
-    https: bool,
-) -> Option<(S, Vec<Step>)>
+async fn serve_until_fault<S>(stream: S, sandbox: &Sandbox, https: bool) -> Option<(S, Vec<Step>)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

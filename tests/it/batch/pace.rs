@@ -133,5 +133,8 @@ fn a_job_waits_on_when_others_have_used_up_the_room() {
     work(250);
     let requests = sandbox.requests();
     let jobs = requests.iter().filter(|request| request.path() == "/batch/");
-    assert_eq!(jobs.map(|request| request.status().unwrap().as_u16()).collect::<Vec<_>>(), [200, 200]);
+    assert_eq!(
+        jobs.map(|request| request.status().unwrap().as_u16()).collect::<Vec<_>>(),
+        [200, 200]
+    );
 }

@@ -223,7 +223,7 @@ outcomes! {
         .with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
         => throttled();
     too_many_until_a_date_gone_by: status(429)
-        
+
         .with_header(header::RETRY_AFTER, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT")) => throttled();
     some_useless_cookies: Fault::cookies(60, 60) => harmless();
     a_flood_of_cookies: Fault::cookies(200, 500)

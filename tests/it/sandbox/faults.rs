@@ -8,11 +8,7 @@ use keystone_client::backend::{BackendError, BackendErrorKind, RequestTimeout};
 use keystone_client::blocking::HttpBackend;
 use keystone_client::sandbox::{Fault, FaultRule, Sandbox};
 
-fn ask(
-    sandbox: &Sandbox,
-    method: Method,
-    path: &str,
-) -> Result<Response<Bytes>, BackendError> {
+fn ask(sandbox: &Sandbox, method: Method, path: &str) -> Result<Response<Bytes>, BackendError> {
     let request = Request::builder().method(method).uri(path).body(Bytes::new()).unwrap();
     HttpBackend::execute(sandbox, request)
 }
@@ -71,7 +67,8 @@ fn a_rule_chooses_by_what_is_asked() {
     // What a rule is not about, it does not count.
     let sandbox = Sandbox::new();
     sandbox.inject(rule().path("/version/").nth(2));
-    for (path, expected) in [("/", false), ("/version/", false), ("/", false), ("/version/", true)] {
+    for (path, expected) in [("/", false), ("/version/", false), ("/", false), ("/version/", true)]
+    {
         assert_eq!(ask(&sandbox, Method::GET, path).is_err(), expected);
     }
 }
@@ -154,8 +151,9 @@ fn requests_tell_of_their_faults() {
     sandbox.inject(FaultRule::new(unavailable.clone()).nth(1));
     sandbox.inject(FaultRule::new(Fault::disconnect()).nth(1));
     sandbox.inject(FaultRule::new(unavailable.after_execution()).nth(1));
-    let statuses: Vec<_> =
-        (0..4).map(|_| ask(&sandbox, Method::GET, "/version/").map(|it| it.status()).ok()).collect();
+    let statuses: Vec<_> = (0..4)
+        .map(|_| ask(&sandbox, Method::GET, "/version/").map(|it| it.status()).ok())
+        .collect();
     let away = Some(StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(statuses, [away, None, away, Some(StatusCode::OK)]);
     let requests = sandbox.requests();
