@@ -10,7 +10,7 @@
 //! may be asked is limited only if [`SandboxBuilder::default_rate_limits`] or its siblings say so.
 //!
 //! Its tables are its own and follow the behaviour of real servers (0.10.9 and 0.3.26), so that a
-//! mistake in a client shows.
+//! mistake in a client shows. [`SandboxBuilder::version`] makes it one of the servers between.
 //!
 //! ```
 //! use keystone_client::resources::NewTeam;
@@ -51,6 +51,8 @@ mod builder;
 mod cell;
 mod clock;
 mod column;
+mod difference;
+mod era;
 mod faults;
 mod files;
 mod filter_values;
@@ -67,6 +69,7 @@ mod multipart;
 mod ordering;
 mod recorded;
 mod records;
+mod release;
 mod reply;
 mod request_log;
 mod resources;
@@ -348,6 +351,7 @@ impl fmt::Debug for Sandbox {
         formatter
             .debug_struct("Sandbox")
             .field("dialect", &server.schema.dialect)
+            .field("release", &server.schema.release.text())
             .field("version", &server.config.version)
             .field("path_prefix", &self.shared.prefix)
             .finish_non_exhaustive()

@@ -1,10 +1,12 @@
 //! Who sends a request, and the endpoints where one logs in and out.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::{StatusCode, header};
 
-use crate::sandbox::Dialect;
 use crate::sandbox::access::{self, Caller};
 use crate::sandbox::cell::Cell;
+use crate::sandbox::era::{LoginAnswer, Scheme};
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::Json;
 use crate::sandbox::reply::{Body, Failure, Reply};
@@ -48,13 +50,36 @@ impl Server {
         incoming: &Incoming,
         spoilt: &mut Spoilt,
     ) -> Result<Identity, Failure> {
-        match self.schema.dialect {
-            Dialect::Jwt => self.identify_by_access_token(incoming),
-            Dialect::Session => match self.identify_by_api_token(incoming)? {
+        match self.schema.era.scheme {
+            Scheme::Bearer => self.identify_by_access_token(incoming),
+            Scheme::Token => match self.identify_by_api_token(incoming)? {
                 Some(caller) => Ok(Identity { caller: Some(caller), session: None }),
                 None => self.identify_by_session(incoming, spoilt),
             },
+            Scheme::Basic => match self.identify_by_session(incoming, spoilt)? {
+                found @ Identity { caller: Some(_), .. } => Ok(found),
+                nobody => Ok(Identity { caller: self.identify_by_password(incoming)?, ..nobody }),
+            },
         }
+    }
+
+    fn identify_by_password(&self, incoming: &Incoming) -> Result<Option<Caller>, Failure> {
+        let header = incoming.header(header::AUTHORIZATION).unwrap_or_default();
+        let mut words = header.split_whitespace();
+        if !words.next().is_some_and(|keyword| keyword.eq_ignore_ascii_case("basic")) {
+            return Ok(None);
+        }
+        let (Some(text), None) = (words.next(), words.next()) else {
+            return Err(unauthenticated_detail("Invalid basic header. No credentials provided."));
+        };
+        let decoded = STANDARD.decode(text).ok().and_then(|it| String::from_utf8(it).ok());
+        let Some((username, password)) = decoded.as_deref().and_then(|it| it.split_once(':')) else {
+            let text = "Invalid basic header. Credentials not correctly base64 encoded.";
+            return Err(unauthenticated_detail(text));
+        };
+        let user = self.check_credentials(username, password);
+        let user = user.ok_or_else(|| unauthenticated_detail("Invalid username/password."))?;
+        Ok(Caller::new(&self.store, user, true))
     }
 
     fn identify_by_api_token(&self, incoming: &Incoming) -> Result<Option<Caller>, Failure> {
@@ -195,7 +220,10 @@ impl Server {
     ) -> Result<Reply, Failure> {
         let [username, password] = self.texts(incoming, CREDENTIALS)?;
         let Some(user) = self.check_credentials(&username, &password) else {
-            return Err(Failure::non_field("Invalid username or password."));
+            return Err(Failure::non_field(match self.schema.era.login {
+                LoginAnswer::Key => "Unable to log in with provided credentials.",
+                LoginAnswer::User => "Invalid username or password.",
+            }));
         };
         let now = self.clock.now();
         let same_user =
@@ -213,15 +241,42 @@ impl Server {
             }
         };
         self.pen(None, None).note_login(user);
-        let caller = Caller::new(&self.store, user, true).ok_or_else(Failure::not_found)?;
-        let mut reply = self.whoami(&caller)?;
+        let mut reply = match self.schema.era.login {
+            LoginAnswer::Key => {
+                let key = self.api_token_of(&username);
+                Reply::ok(Json::object([("key", Json::Text(key))]))
+            }
+            LoginAnswer::User => {
+                let caller = Caller::new(&self.store, user, true);
+                self.whoami(&caller.ok_or_else(Failure::not_found)?)?
+            }
+        };
         self.config.cookies.set_csrf(&mut reply, now);
         self.config.cookies.set_session(&mut reply, &key, now, lifetime);
         Ok(reply)
     }
 
-    pub(crate) fn log_out(&mut self, session: Option<&str>) -> Reply {
-        let mut reply = Reply::new(StatusCode::OK, Body::Empty);
+    /// The token of a user, who has one from now on.
+    fn api_token_of(&mut self, username: &str) -> String {
+        if let Some((_, token)) = self.api_tokens.iter().find(|(name, _)| name == username) {
+            return token.clone();
+        }
+        let token = format!("{:032x}{:08x}", fastrand::u128(..), fastrand::u32(..));
+        self.api_tokens.push((username.to_owned(), token.clone()));
+        token
+    }
+
+    pub(crate) fn log_out(&mut self, session: Option<&str>, caller: Option<&Caller>) -> Reply {
+        let mut reply = match self.schema.era.login {
+            LoginAnswer::Key => {
+                let user = caller.and_then(|caller| self.user_text(caller.user, "username"));
+                if let Some(username) = user.map(str::to_owned) {
+                    self.api_tokens.retain(|(name, _)| *name != username);
+                }
+                Reply::ok(Json::object([("detail", Json::text("Successfully logged out."))]))
+            }
+            LoginAnswer::User => Reply::new(StatusCode::OK, Body::Empty),
+        };
         if let Some(key) = session {
             self.sessions.close(key);
             CookieOptions::delete_session(&mut reply);

@@ -8,6 +8,7 @@ use crate::sandbox::files::Files;
 use crate::sandbox::history::History;
 use crate::sandbox::incoming::Input;
 use crate::sandbox::json::Json;
+use crate::sandbox::release::Release;
 use crate::sandbox::schema::Resource;
 use crate::sandbox::server::{Config, Server};
 use crate::sandbox::sessions::{CookieOptions, Sessions};
@@ -16,7 +17,7 @@ use crate::sandbox::throttle::{RateLimit, RateLimits, Throttle};
 use crate::sandbox::tokens::Tokens;
 use crate::sandbox::validate::Mode;
 use crate::sandbox::writes::Secrets;
-use crate::sandbox::{Database, Dialect, Sandbox, tables};
+use crate::sandbox::{Database, Dialect, Sandbox, difference};
 
 /// Describes a [`Sandbox`]; made by [`Sandbox::builder`].
 ///
@@ -33,10 +34,11 @@ use crate::sandbox::{Database, Dialect, Sandbox, tables};
 #[derive(Clone)]
 #[must_use = "nothing is set up before `build` is called"]
 pub struct SandboxBuilder {
-    dialect: Dialect,
+    dialect: Option<Dialect>,
     database: Database,
     disorder: Disorder,
     version: Option<String>,
+    reported_version: Option<String>,
     users: Vec<Account>,
     api_tokens: Vec<(String, String)>,
     start: Option<SystemTime>,
@@ -54,10 +56,11 @@ struct Account {
 impl SandboxBuilder {
     pub(crate) fn new() -> Self {
         Self {
-            dialect: Dialect::Session,
+            dialect: None,
             database: Database::default(),
             disorder: Disorder::default(),
             version: None,
+            reported_version: None,
             users: Vec::new(),
             api_tokens: Vec::new(),
             start: None,
@@ -78,9 +81,12 @@ impl SandboxBuilder {
         }
     }
 
-    /// The dialect the server speaks; [`Dialect::Session`] if not said.
+    /// The dialect the server speaks: that of its version if not said, and [`Dialect::Session`] if
+    /// there is no version either.
+    ///
+    /// Without a version, the server is the newest of its dialect, 0.10.9 or 0.3.26.
     pub fn dialect(mut self, dialect: Dialect) -> Self {
-        self.dialect = dialect;
+        self.dialect = Some(dialect);
         self
     }
 
@@ -129,16 +135,63 @@ impl SandboxBuilder {
         self
     }
 
-    /// Gives a user an API token, for the header `Authorization: Token …`. Such tokens exist in the
-    /// session dialect only. The user may also be added later, by [`Sandbox::insert`].
+    /// Gives a user an API token, for the header `Authorization: Token …`. Such tokens exist since
+    /// 0.6.4 only. The user may also be added later, by [`Sandbox::insert`].
     pub fn api_token(mut self, username: impl Into<String>, token: impl Into<String>) -> Self {
         self.api_tokens.push((username.into(), token.into()));
         self
     }
 
-    /// The version the server reports; that of the emulated server if not said.
+    /// The version of the server, from 0.3.26 to 0.10.9: it behaves like this one, and reports it.
+    /// That includes the dialect, which is [`Dialect::Session`] since 0.4.0.
+    ///
+    /// Of a version that was never released, the one before it is meant. A version that says nothing,
+    /// such as `0.0.0`, or that contradicts [`dialect`](Self::dialect), is only reported.
+    ///
+    /// What is modelled is what clients tell apart: which paths there are and where; which columns
+    /// there are, what they are called and what their records show, also of those within others;
+    /// how one logs in and out, who counts as logged in and what refusals look like; the form of
+    /// lists and their pages; which orders, searches and lookups are known, and the lists that pass
+    /// over all of them; the form of the report about health; the default limits on requests; and
+    /// what becomes of what refers to a record that is deleted.
+    ///
+    /// Not modelled are `allocations/jobs`, memberships in the bodies of teams and users,
+    /// allocations and attachments in the bodies of requests, and details of who may do what. The
+    /// rules of validation between are those of 0.10.9, and before 0.5.0 those of 0.3.26, beside what
+    /// the columns themselves say; so are the messages.
+    ///
+    /// ```
+    /// use keystone_client::ErrorKind;
+    /// use keystone_client::sandbox::Sandbox;
+    ///
+    /// let sandbox =
+    ///     Sandbox::builder().version("0.8.7").staff("admin", "admin-password").build();
+    /// let client = sandbox.blocking_client()?;
+    /// client.login("admin", "admin-password")?;
+    /// assert_eq!(client.version().send()?, "0.8.7");
+    /// assert_eq!(client.teams().list().count().send()?, 0);
+    /// let error = client.config().send().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Unsupported); // it came with 0.9.5
+    /// # Ok::<(), keystone_client::Error>(())
+    /// ```
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
+        self
+    }
+
+    /// What the server reports as its version, whatever it is: servers that run from a source tree
+    /// report `0.0.0`, and proxies may report anything.
+    ///
+    /// ```
+    /// use keystone_client::sandbox::Sandbox;
+    ///
+    /// let sandbox = Sandbox::builder().version("0.8.7").reported_version("0.0.0").build();
+    /// let client = sandbox.blocking_client()?;
+    /// assert_eq!(client.version().send()?, "0.0.0");
+    /// # Ok::<(), keystone_client::Error>(())
+    /// ```
+    pub fn reported_version(mut self, version: impl Into<String>) -> Self {
+        self.reported_version = Some(version.into());
         self
     }
 
@@ -195,9 +248,9 @@ impl SandboxBuilder {
         self
     }
 
-    /// Limits how often it is asked as a server does whose operator sets nothing: in the session
-    /// dialect 300 requests a minute for each user and 120 for each address without login, in the
-    /// JWT dialect 10,000 and 1,000 a day. If not said, there is no limit.
+    /// Limits how often it is asked as a server does whose operator sets nothing: since 0.5.14 300
+    /// requests a minute for each user and 120 for each address without login, before 0.5.5 10,000
+    /// and 1,000 a day. If not said, there is no limit.
     ///
     /// [`user_rate_limit`](Self::user_rate_limit) says what is counted. Limits that are set by that
     /// method or its sibling, before or after this one, hold in the place of the default ones.
@@ -301,17 +354,13 @@ impl SandboxBuilder {
 
     /// Sets the server up.
     pub fn build(self) -> Sandbox {
-        let schema = tables::schema(self.dialect);
-        let version = self.version.unwrap_or_else(|| {
-            match self.dialect {
-                Dialect::Session => "0.10.9",
-                Dialect::Jwt => "0.3.26",
-            }
-            .to_owned()
-        });
+        let release = Release::meant(self.version.as_deref(), self.dialect);
+        let schema = difference::schema(release);
+        let reported = self.reported_version.or(self.version);
+        let version = reported.unwrap_or_else(|| release.text());
         let mut rate_limits = self.config.rate_limits;
         if self.default_rate_limits {
-            rate_limits = rate_limits.or(RateLimits::of_dialect(self.dialect));
+            rate_limits = rate_limits.or(RateLimits::of_era(&schema.era));
         }
         let mut server = Server {
             config: Config { version, rate_limits, ..self.config },
@@ -347,6 +396,7 @@ impl fmt::Debug for SandboxBuilder {
         formatter
             .debug_struct("SandboxBuilder")
             .field("dialect", &self.dialect)
+            .field("version", &self.version)
             .field("database", &self.database)
             .field("users", &users)
             .field("config", &self.config)

@@ -9,12 +9,13 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use crate::sandbox::cell::Cell;
+use crate::sandbox::era::Negations;
 use crate::sandbox::filter_values::{self, Invalid, Value};
 use crate::sandbox::json::Name;
 use crate::sandbox::reply::{Failure, FieldErrors};
 use crate::sandbox::schema::{Column, Kind, Table};
 use crate::sandbox::store::{Row, Store};
-use crate::sandbox::{Database, Dialect};
+use crate::sandbox::Database;
 
 /// One condition on a column.
 #[derive(Debug)]
@@ -86,7 +87,8 @@ pub(crate) fn parse(
     let mut errors = FieldErrors::new();
     for (position, (name, text)) in query.iter().enumerate() {
         let repeated = query.iter().skip(position + 1).any(|(later, _)| later == name);
-        let Some((index, column, lookup, negated)) = find(store.schema.dialect, table, name) else {
+        let negations = store.schema.era.negations;
+        let Some((index, column, lookup, negated)) = find(negations, table, name) else {
             continue;
         };
         let text = text.trim();
@@ -107,25 +109,22 @@ pub(crate) fn parse(
 
 /// The column and the lookup a parameter names.
 fn find(
-    dialect: Dialect,
+    negations: Negations,
     table: &'static Table,
     name: &str,
 ) -> Option<(usize, &'static Column, Lookup, bool)> {
     let (column, lookup) = name.split_once("__").unwrap_or((name, ""));
     let index = table.column_index(column)?;
     let column = table.columns.get(index).filter(|column| column.filterable)?;
-    let (lookup, negated) = match lookup {
-        "not_eq" => ("", true),
-        other => match other.strip_prefix("not_") {
-            Some(positive @ ("in" | "contains" | "startswith" | "endswith")) => (positive, true),
-            Some(_) => return None,
-            None if name.ends_with("__") => return None,
-            None => (other, false),
-        },
+    let (lookup, negated) = match (lookup.strip_prefix("not_"), negations) {
+        (None, _) if name.ends_with("__") => return None,
+        (None, _) => (lookup, false),
+        (Some(positive @ ("in" | "contains")), Negations::Few | Negations::All) => (positive, true),
+        (Some(positive @ "isnull"), Negations::Few) => (positive, true),
+        (Some("eq"), Negations::All) => ("", true),
+        (Some(positive @ ("startswith" | "endswith")), Negations::All) => (positive, true),
+        _ => return None,
     };
-    if negated && dialect == Dialect::Jwt {
-        return None;
-    }
     let kind = column.kind;
     let number = matches!(kind, Kind::Id | Kind::Integer { .. } | Kind::Decimal { .. });
     let day = matches!(kind, Kind::Date | Kind::Moment);
@@ -222,7 +221,7 @@ impl Filter {
     pub(crate) fn admits(&self, row: &Row) -> bool {
         let cell = row.cell(self.column);
         if let Test::IsNull(expected) = self.test {
-            return (*cell == Cell::Null) == expected;
+            return (*cell == Cell::Null) == (expected != self.negated);
         }
         if *cell == Cell::Null {
             return self.negated;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::{StatusCode, header};
 
-use crate::sandbox::Dialect;
+use crate::sandbox::era::HealthReport;
 use crate::sandbox::json::Json;
 use crate::sandbox::reply::{Body, Reply};
 use crate::sandbox::routes::HealthForm;
@@ -12,9 +12,9 @@ use crate::sandbox::routes::HealthForm;
 /// A service that is checked: its name, and where the server's code for the check is.
 type Service = (&'static str, &'static str);
 
-static SESSION_SERVICES: &[Service] =
+static LISTED_SERVICES: &[Service] =
     &[("SMTP", ""), ("Database", ""), ("Storage", ""), ("Redis", ""), ("Celery", "")];
-static JWT_SERVICES: &[Service] = &[
+static NAMED_SERVICES: &[Service] = &[
     ("CeleryHealthCheckCelery", "health_check.contrib.celery.apps"),
     ("CeleryPingHealthCheck", "health_check.contrib.celery_ping.backends"),
     ("DatabaseBackend", "health_check.db.backends"),
@@ -45,10 +45,10 @@ impl Check<'_> {
 }
 
 /// The services of the server in their order, and after them what else fails.
-fn checks(dialect: Dialect, failing: &Failing) -> Vec<Check<'_>> {
-    let services = match dialect {
-        Dialect::Session => SESSION_SERVICES,
-        Dialect::Jwt => JWT_SERVICES,
+fn checks(kind: HealthReport, failing: &Failing) -> Vec<Check<'_>> {
+    let services = match kind {
+        HealthReport::List => LISTED_SERVICES,
+        HealthReport::ByName => NAMED_SERVICES,
     };
     let error = |name: &str| {
         let found = failing.iter().rev().find(|(failing, _)| failing == name);
@@ -64,16 +64,16 @@ fn checks(dialect: Dialect, failing: &Failing) -> Vec<Check<'_>> {
     checks
 }
 
-pub(crate) fn report(form: HealthForm, dialect: Dialect, failing: &Failing) -> Reply {
-    let checks = checks(dialect, failing);
+pub(crate) fn report(form: HealthForm, kind: HealthReport, failing: &Failing) -> Reply {
+    let checks = checks(kind, failing);
     let cached = |reply: Reply| reply.with(header::CACHE_CONTROL, "max-age=60");
-    match (form, dialect) {
+    match (form, kind) {
         (HealthForm::Status, _) => {
             let status =
                 if failing.is_empty() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
             Reply::new(status, Body::EmptyPage)
         }
-        (HealthForm::Json, Dialect::Session) => {
+        (HealthForm::Json, HealthReport::List) => {
             let checks = checks.iter().map(|check| {
                 Json::object([
                     ("check", Json::text(check.name)),
@@ -84,7 +84,7 @@ pub(crate) fn report(form: HealthForm, dialect: Dialect, failing: &Failing) -> R
             });
             Reply::ok(Json::object([("data", Json::List(checks.collect()))]))
         }
-        (HealthForm::Json, Dialect::Jwt) => {
+        (HealthForm::Json, HealthReport::ByName) => {
             let checks = checks.iter().map(|check| {
                 let report = Json::object([
                     ("status", Json::Integer(i128::from(check.status()))),
@@ -95,19 +95,19 @@ pub(crate) fn report(form: HealthForm, dialect: Dialect, failing: &Failing) -> R
             });
             cached(Reply::ok(Json::Object(checks.collect())))
         }
-        (HealthForm::Prometheus, Dialect::Session) => {
-            let text = session_gauges(&checks);
+        (HealthForm::Prometheus, HealthReport::List) => {
+            let text = listed_gauges(&checks);
             Reply::new(StatusCode::OK, Body::Text("text/plain; charset=utf-8", text))
         }
-        (HealthForm::Prometheus, Dialect::Jwt) => {
-            let gauges: Vec<String> = checks.iter().map(jwt_gauge).collect();
+        (HealthForm::Prometheus, HealthReport::ByName) => {
+            let gauges: Vec<String> = checks.iter().map(named_gauge).collect();
             let body = Body::Text("text/plain", gauges.join("\n\n"));
             cached(Reply::new(StatusCode::OK, body))
         }
     }
 }
 
-fn session_gauges(checks: &[Check<'_>]) -> String {
+fn listed_gauges(checks: &[Check<'_>]) -> String {
     let gauge = |name: &str, help: &str, value: &dyn Fn(&Check<'_>) -> String| {
         let lines = checks
             .iter()
@@ -128,7 +128,7 @@ fn session_gauges(checks: &[Check<'_>]) -> String {
     format!("{status}\n{time}")
 }
 
-fn jwt_gauge(check: &Check<'_>) -> String {
+fn named_gauge(check: &Check<'_>) -> String {
     let (name, module) = (check.name, check.module);
     let (message, status) = (escaped(check.message()), check.status());
     format!(

@@ -1,14 +1,17 @@
 //! Lists: which rows, in which order, and which page of them.
 
+use http::HeaderName;
+
 use crate::sandbox::access::{self, Caller};
+use crate::sandbox::era::ListForm;
 use crate::sandbox::filters::{self, Filter};
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::Json;
 use crate::sandbox::ordering;
-use crate::sandbox::reply::Failure;
+use crate::sandbox::reply::{Failure, Reply};
 use crate::sandbox::schema::{Condition, Search, Table};
 use crate::sandbox::store::{Row, Store};
-use crate::sandbox::{Database, Dialect};
+use crate::sandbox::Database;
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
@@ -29,7 +32,8 @@ impl<'a> Query<'a> {
         incoming: &Incoming,
     ) -> Result<Self, Failure> {
         let filters = filters::parse(store, table, &incoming.query)?;
-        let words = incoming.parameter("_search").unwrap_or_default();
+        let searched = incoming.parameter("_search").filter(|_| store.schema.era.searches);
+        let words = searched.unwrap_or_default();
         let (terms, searched) = match table.search {
             Search::Ignored => (Vec::new(), &[][..]),
             Search::Broken => {
@@ -51,6 +55,11 @@ impl<'a> Query<'a> {
     ) -> Result<Self, Failure> {
         let filters = filters::parse(store, table, &incoming.query)?;
         Ok(Self { store, table, filters, terms: Vec::new(), searched: &[] })
+    }
+
+    /// All rows.
+    fn of_all(store: &'a Store, table: &'static Table) -> Self {
+        Self { store, table, filters: Vec::new(), terms: Vec::new(), searched: &[] }
     }
 
     /// Whether a row passes the filters and the search.
@@ -110,26 +119,38 @@ impl<'a> Query<'a> {
 /// A page of rows, or all of them.
 pub(crate) struct Page<'a> {
     pub(crate) rows: Vec<&'a Row>,
-    /// Present where the dialect wraps its lists.
-    pub(crate) envelope: Option<Envelope>,
+    pub(crate) frame: Frame,
 }
 
-/// What surrounds the rows of a page.
-pub(crate) struct Envelope {
-    count: usize,
-    next: Option<String>,
-    previous: Option<String>,
+/// What is said about a page beside its rows.
+pub(crate) enum Frame {
+    Nothing,
+    Headers { limit: usize, offset: usize, count: usize },
+    Envelope { count: usize, next: Option<String>, previous: Option<String> },
 }
 
-impl Envelope {
-    pub(crate) fn wrap(self, results: Vec<Json>) -> Json {
-        let link = |link: Option<String>| link.map_or(Json::Null, Json::Text);
-        Json::object([
-            ("count", Json::Integer(i128::try_from(self.count).unwrap_or_default())),
-            ("next", link(self.next)),
-            ("previous", link(self.previous)),
-            ("results", Json::List(results)),
-        ])
+impl Frame {
+    /// The answer with these records.
+    pub(crate) fn reply(self, records: Vec<Json>) -> Reply {
+        match self {
+            Self::Nothing => Reply::ok(Json::List(records)),
+            Self::Headers { limit, offset, count } => {
+                let headers = [("x-limit", limit), ("x-offset", offset), ("x-total-count", count)];
+                let reply = Reply::ok(Json::List(records));
+                headers.into_iter().fold(reply, |reply, (name, number)| {
+                    reply.with(HeaderName::from_static(name), &number.to_string())
+                })
+            }
+            Self::Envelope { count, next, previous } => {
+                let link = |link: Option<String>| link.map_or(Json::Null, Json::Text);
+                Reply::ok(Json::object([
+                    ("count", Json::Integer(i128::try_from(count).unwrap_or_default())),
+                    ("next", link(next)),
+                    ("previous", link(previous)),
+                    ("results", Json::List(records)),
+                ]))
+            }
+        }
     }
 }
 
@@ -140,15 +161,21 @@ pub(crate) fn list<'a>(
     caller: &Caller,
     incoming: &Incoming,
 ) -> Result<Page<'a>, Failure> {
-    let query = Query::new(store, table, incoming)?;
+    let era = &store.schema.era;
     let scope = table.access.list;
-    if store.schema.dialect == Dialect::Jwt {
+    let is_deaf = era.deaf_lists && narrows_to_caller(scope);
+    let query = if is_deaf {
+        Query::of_all(store, table)
+    } else {
+        Query::new(store, table, incoming)?
+    };
+    let order = era.order.filter(|_| !is_deaf).and_then(|name| incoming.parameter(name));
+    let keys = ordering::parse(table, order.unwrap_or_default())?;
+    if era.lists == ListForm::Whole {
         let rows = query.rows(caller, scope);
-        let keys = ordering::parse(table, "")?;
         let rows = if keys.is_empty() { rows } else { ordering::sort(store, rows, &keys) };
-        return Ok(Page { rows, envelope: None });
+        return Ok(Page { rows, frame: Frame::Nothing });
     }
-    let keys = ordering::parse(table, incoming.parameter("_order").unwrap_or_default())?;
     let limit = number(incoming.parameter("_limit"))
         .filter(|&limit| limit > 0)
         .unwrap_or(DEFAULT_LIMIT)
@@ -167,10 +194,18 @@ pub(crate) fn list<'a>(
         let rows = if keys.is_empty() { rows } else { ordering::sort(store, rows, &keys) };
         (rows.into_iter().skip(offset).take(limit).collect(), count)
     };
+    if era.lists == ListForm::Headers {
+        return Ok(Page { rows, frame: Frame::Headers { limit, offset, count } });
+    }
     let next = (offset.saturating_add(limit) < count)
         .then(|| link(incoming, limit, offset.saturating_add(limit)));
     let previous = (offset > 0).then(|| link(incoming, limit, offset.saturating_sub(limit)));
-    Ok(Page { rows, envelope: Some(Envelope { count, next, previous }) })
+    Ok(Page { rows, frame: Frame::Envelope { count, next, previous } })
+}
+
+/// Whether a list shows what belongs to the caller's teams, or to the caller.
+fn narrows_to_caller(scope: &[Condition]) -> bool {
+    scope.iter().any(|it| matches!(it, Condition::Member | Condition::Caller(_)))
 }
 
 /// A whole number that is not negative; one that is too large becomes the largest.

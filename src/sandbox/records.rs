@@ -6,7 +6,6 @@ use crate::sandbox::history::History;
 use crate::sandbox::json::{Json, Name};
 use crate::sandbox::schema::{Computation, Kind, Output, Resource, Sorting, Table};
 use crate::sandbox::store::{Row, Store};
-use crate::sandbox::tables::HISTORY_ENTRY;
 
 /// Writes rows as one reader sees them.
 pub(crate) struct Writer<'a> {
@@ -147,7 +146,7 @@ impl Writer<'_> {
         };
         let rows = self.history.of(table.resource, id);
         let rows = rows.filter_map(|id| self.store.get(Resource::AuditLog, id));
-        Json::List(rows.map(|row| self.write(log, row, HISTORY_ENTRY)).collect())
+        Json::List(rows.map(|row| self.write(log, row, self.store.schema.history_entry)).collect())
     }
 }
 

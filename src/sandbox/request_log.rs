@@ -38,6 +38,7 @@ impl Server {
             ("body_response", Cell::text(&text(&reply.bytes()))),
             ("remote_address", Cell::text(&incoming.origin.remote_address)),
             ("time", Cell::Moment(self.clock.microseconds())),
+            ("timestamp", Cell::Moment(self.clock.microseconds())),
             ("user", user.map_or(Cell::Null, Cell::Integer)),
         ];
         for (name, cell) in cells {

@@ -69,10 +69,7 @@ impl Server {
         let page = lists::list(&self.store, table, caller, incoming)?;
         let writer = self.writer(caller, true);
         let records = page.rows.iter().map(|row| writer.record(table, row)).collect();
-        Ok(Reply::ok(match page.envelope {
-            Some(envelope) => envelope.wrap(records),
-            None => Json::List(records),
-        }))
+        Ok(page.frame.reply(records))
     }
 
     pub(crate) fn at_detail(

@@ -1,6 +1,7 @@
 //! Which path leads where.
 
 use crate::sandbox::Dialect;
+use crate::sandbox::era::{Era, LoginAnswer, Scheme};
 use crate::sandbox::schema::{Choices, Methods, Schema, Statistic, Table};
 
 /// What a path leads to.
@@ -8,6 +9,7 @@ use crate::sandbox::schema::{Choices, Methods, Schema, Statistic, Table};
 pub(crate) enum Endpoint {
     Root,
     Version,
+    Metrics,
     Config,
     Health(HealthForm),
     Specification(SpecificationForm),
@@ -52,10 +54,10 @@ pub(crate) enum Route {
 
 impl Endpoint {
     /// The methods, as the `Allow` header names them; none for pages outside the API.
-    pub(crate) fn allow(self, dialect: Dialect) -> Option<&'static str> {
+    pub(crate) fn allow(self, era: &Era) -> Option<&'static str> {
         Some(match self {
             Self::Root => return None,
-            Self::Version if dialect == Dialect::Jwt => return None,
+            Self::Version | Self::Metrics if era.version_is_page => return None,
             Self::Login
             | Self::Logout
             | Self::Batch
@@ -73,16 +75,19 @@ impl Endpoint {
     }
 
     /// Whether anyone may come here.
-    pub(crate) fn is_public(self, dialect: Dialect) -> bool {
+    pub(crate) fn is_public(self, era: &Era) -> bool {
         match self {
             Self::Root
             | Self::Version
+            | Self::Metrics
             | Self::Health(_)
             | Self::Login
             | Self::TokenNew
             | Self::TokenRefresh
             | Self::TokenBlacklist => true,
-            Self::Specification(_) => dialect == Dialect::Session,
+            Self::Specification(_) => era.specification_is_public,
+            Self::Logout => era.login == LoginAnswer::Key,
+            Self::Whoami => era.scheme == Scheme::Basic,
             _ => false,
         }
     }
@@ -99,9 +104,11 @@ impl Endpoint {
     }
 }
 
-/// The paths that are not those of tables; each in one dialect or in both.
+/// The paths that are not those of tables; each in one dialect or in both. In which releases they
+/// are there, and where they were before, is with the releases.
 static FIXED: &[(&str, Option<Dialect>, Endpoint)] = &[
     ("/version/", None, Endpoint::Version),
+    ("/metrics/", None, Endpoint::Metrics),
     ("/health/", None, Endpoint::Health(HealthForm::Status)),
     ("/health/json/", None, Endpoint::Health(HealthForm::Json)),
     ("/health/prom/", None, Endpoint::Health(HealthForm::Prometheus)),
@@ -122,14 +129,14 @@ static FIXED: &[(&str, Option<Dialect>, Endpoint)] = &[
 const SESSION: Option<Dialect> = Some(Dialect::Session);
 const JWT: Option<Dialect> = Some(Dialect::Jwt);
 
-fn fixed(dialect: Dialect) -> impl Iterator<Item = (&'static str, Endpoint)> {
+pub(crate) fn fixed(dialect: Dialect) -> impl Iterator<Item = (&'static str, Endpoint)> {
     let spoken = FIXED.iter().filter(move |(_, of, _)| of.is_none_or(|of| of == dialect));
     spoken.map(|&(path, _, endpoint)| (path, endpoint))
 }
 
 /// Every path of the API in order, with `{id}` for ids.
 pub(crate) fn all(schema: &'static Schema) -> Vec<(String, Endpoint)> {
-    let fixed = fixed(schema.dialect).map(|(path, endpoint)| (path.to_owned(), endpoint));
+    let fixed = schema.fixed.iter().map(|(path, endpoint)| ((*path).to_owned(), *endpoint));
     let choices = schema.choices.iter();
     let choices = choices.map(|(path, choices)| ((*path).to_owned(), Endpoint::Choices(choices)));
     let statistics = schema.statistics.iter();
@@ -169,9 +176,8 @@ fn suffixed(schema: &'static Schema, path: &str) -> Option<Route> {
 }
 
 fn known(schema: &'static Schema, path: &str) -> Option<(Endpoint, Option<String>)> {
-    let mut fixed = fixed(schema.dialect);
-    if let Some((_, endpoint)) = fixed.find(|(known, _)| *known == path) {
-        return Some((endpoint, None));
+    if let Some((_, endpoint)) = schema.fixed.iter().find(|(known, _)| *known == path) {
+        return Some((*endpoint, None));
     }
     if let Some((_, choices)) = schema.choices.iter().find(|(known, _)| *known == path) {
         return Some((Endpoint::Choices(choices), None));

@@ -4,6 +4,10 @@ use crate::sandbox::Dialect;
 pub(crate) use crate::sandbox::column::{
     Choices, Column, Default, Kind, OnDelete, Own, Resource, Writable,
 };
+use crate::sandbox::difference::Difference;
+use crate::sandbox::era::Era;
+use crate::sandbox::release::Release;
+use crate::sandbox::routes::Endpoint;
 
 /// A part of a record as it is sent.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +44,26 @@ pub(crate) enum Output {
     History,
     /// What an entry of the change log says has changed.
     Changes,
+}
+
+impl Output {
+    /// The name under which it is sent.
+    pub(crate) fn name(&self) -> &'static str {
+        match *self {
+            Self::Column(name)
+            | Self::SortedIds { column: name, .. }
+            | Self::One { name, .. }
+            | Self::Many { name, .. }
+            | Self::Children { name, .. }
+            | Self::ChildIds { name, .. }
+            | Self::Computed(name, _)
+            | Self::Renamed { name, .. }
+            | Self::Label(name) => name,
+            Self::Columns => "",
+            Self::History => "_history",
+            Self::Changes => "changes",
+        }
+    }
 }
 
 /// The order of nested records.
@@ -181,7 +205,7 @@ pub(crate) enum Methods {
 }
 
 /// One resource of the server.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Table {
     pub(crate) resource: Resource,
     /// Group and name, as in `/users/teams/`.
@@ -287,10 +311,9 @@ pub(crate) enum Test {
     Future(&'static str),
 }
 
-/// All that differs between the dialects in data.
+/// What the servers of a dialect are made of: the last of them, and how others differ from it.
 #[derive(Debug)]
-pub(crate) struct Schema {
-    pub(crate) dialect: Dialect,
+pub(crate) struct Blueprint {
     pub(crate) tables: &'static [&'static Table],
     pub(crate) belonging: Belonging,
     /// The resources under each group, in the order of the group's index.
@@ -298,6 +321,24 @@ pub(crate) struct Schema {
     /// Codes that can be asked for.
     pub(crate) choices: &'static [(&'static str, Choices)],
     pub(crate) statistics: &'static [&'static Statistic],
+    pub(crate) differences: &'static [Difference],
+}
+
+/// All that differs between servers of different releases.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    pub(crate) release: Release,
+    pub(crate) era: Era,
+    pub(crate) dialect: Dialect,
+    pub(crate) tables: &'static [&'static Table],
+    pub(crate) belonging: Belonging,
+    pub(crate) groups: &'static [(&'static str, &'static [&'static str])],
+    pub(crate) choices: &'static [(&'static str, Choices)],
+    pub(crate) statistics: &'static [&'static Statistic],
+    /// The paths that are not those of tables, codes or figures.
+    pub(crate) fixed: &'static [(&'static str, Endpoint)],
+    /// An entry of the change log as the record that it is about shows it.
+    pub(crate) history_entry: &'static [Output],
 }
 
 impl Schema {

@@ -7,6 +7,7 @@ use http::{HeaderName, Method, StatusCode, header};
 use crate::sandbox::access::Caller;
 use crate::sandbox::authentication::Identity;
 use crate::sandbox::clock::Clock;
+use crate::sandbox::era::{Era, HealthReport};
 use crate::sandbox::files::Files;
 use crate::sandbox::history::{History, Origin};
 use crate::sandbox::incoming::Incoming;
@@ -19,7 +20,7 @@ use crate::sandbox::store::Store;
 use crate::sandbox::throttle::{RateLimits, Throttle};
 use crate::sandbox::tokens::Tokens;
 use crate::sandbox::writes::{Pen, Secrets};
-use crate::sandbox::{Dialect, specification, system};
+use crate::sandbox::{specification, system};
 
 /// What is settled when a sandbox is built.
 #[derive(Clone, Debug)]
@@ -111,7 +112,7 @@ impl Server {
     /// The answer, and the user who turned out to be asking.
     fn reply(&mut self, incoming: &Incoming, user: &mut Option<i64>) -> Reply {
         if is_preflight(incoming) {
-            return preflight_reply(self.schema.dialect);
+            return preflight_reply(&self.schema.era);
         }
         if !self.is_allowed_host(&incoming.host) {
             return match self.schema.dialect {
@@ -131,7 +132,7 @@ impl Server {
                 return with_common_headers(Reply::moved(&target));
             }
         };
-        let reply = match endpoint.allow(self.schema.dialect) {
+        let reply = match endpoint.allow(&self.schema.era) {
             None => self.answer_page(endpoint, incoming),
             Some(allow) => self.answer_api(endpoint, id.as_deref(), allow, incoming, user),
         };
@@ -154,6 +155,7 @@ impl Server {
         let version = &self.config.version;
         let text = match endpoint {
             Endpoint::Version => version.clone(),
+            Endpoint::Metrics => return system::metrics(),
             _ => format!("Keystone API Version {version}"),
         };
         Reply::new(StatusCode::OK, Body::Text("text/html; charset=utf-8", text))
@@ -169,7 +171,15 @@ impl Server {
     ) -> Reply {
         let mut spoilt = Spoilt::default();
         let result = self.checked(endpoint, id, allow, incoming, &mut spoilt, user);
-        let mut reply = result.unwrap_or_else(Reply::from);
+        let challenge = self.schema.era.challenge;
+        let mut reply = match result {
+            Ok(reply) => reply,
+            // Without a challenge to offer, the server may not say 401.
+            Err(Failure::Unauthenticated(body)) if challenge.is_none() => {
+                Reply::json(StatusCode::FORBIDDEN, body)
+            }
+            Err(failure) => Reply::from(failure),
+        };
         if let Endpoint::Specification(form) = endpoint {
             specification::shape(form, incoming, &mut reply);
         }
@@ -179,12 +189,8 @@ impl Server {
         if spoilt.csrf {
             self.config.cookies.set_csrf(&mut reply, self.clock.now());
         }
-        if reply.status == StatusCode::UNAUTHORIZED {
-            let scheme = match self.schema.dialect {
-                Dialect::Session => "Token",
-                Dialect::Jwt => "Bearer realm=\"api\"",
-            };
-            reply.add(header::WWW_AUTHENTICATE, scheme);
+        if let (StatusCode::UNAUTHORIZED, Some(challenge)) = (reply.status, challenge) {
+            reply.add(header::WWW_AUTHENTICATE, challenge);
         }
         if !is_html_error(&reply) {
             reply.add(header::ALLOW, allow);
@@ -201,7 +207,7 @@ impl Server {
         spoilt: &mut Spoilt,
         user: &mut Option<i64>,
     ) -> Result<Reply, Failure> {
-        negotiate(self.schema.dialect, endpoint, incoming)?;
+        negotiate(&self.schema.era, endpoint, incoming)?;
         let identity = if endpoint.ignores_credentials() {
             Identity::default()
         } else {
@@ -221,11 +227,11 @@ impl Server {
             let text = format!("No route matched: {}", incoming.path);
             return Err(Failure::detail(StatusCode::NOT_FOUND, text));
         };
-        let Some(allow) = endpoint.allow(self.schema.dialect) else {
+        let Some(allow) = endpoint.allow(&self.schema.era) else {
             // What checks unsafe methods elsewhere stands before the batch, not within.
             return Ok(Reply::new(StatusCode::OK, Body::Empty));
         };
-        negotiate(self.schema.dialect, endpoint, incoming)?;
+        negotiate(&self.schema.era, endpoint, incoming)?;
         // Earlier steps may have changed to which teams the user belongs.
         let identity = Identity { caller: Some(caller.anew(&self.store)), session: None };
         let mut reply = self.dispatch(endpoint, id.as_deref(), allow, incoming, identity)?;
@@ -244,7 +250,7 @@ impl Server {
         incoming: &Incoming,
         identity: Identity,
     ) -> Result<Reply, Failure> {
-        if identity.caller.is_none() && !endpoint.is_public(self.schema.dialect) {
+        if identity.caller.is_none() && !endpoint.is_public(&self.schema.era) {
             return Err(Failure::Unauthenticated(Json::object([(
                 "detail",
                 Json::text("Authentication credentials were not provided."),
@@ -282,12 +288,15 @@ impl Server {
                 Err(Failure::ServerError)
             }
             (Endpoint::Login, _) => self.log_in(incoming, identity.session.as_deref()),
-            (Endpoint::Logout, _) => Ok(self.log_out(identity.session.as_deref())),
+            (Endpoint::Logout, caller) => {
+                Ok(self.log_out(identity.session.as_deref(), caller.as_ref()))
+            }
             (Endpoint::Whoami, Some(caller)) => self.whoami(&caller),
+            (Endpoint::Whoami, None) => Ok(Reply::new(StatusCode::UNAUTHORIZED, Body::Empty)),
             (Endpoint::TokenNew, _) => self.new_tokens(incoming),
             (Endpoint::TokenRefresh, _) => self.refresh_token(incoming),
             (Endpoint::TokenBlacklist, _) => self.blacklist_token(incoming),
-            (endpoint, _) => system::answer(endpoint, &self.config, self.schema.dialect, incoming),
+            (endpoint, _) => system::answer(endpoint, &self.config, &self.schema.era, incoming),
         }
     }
 }
@@ -311,14 +320,14 @@ fn host_name(host: &str) -> Option<&str> {
 }
 
 /// Whether the answer can have the form that is asked for.
-fn negotiate(dialect: Dialect, endpoint: Endpoint, incoming: &Incoming) -> Result<(), Failure> {
+fn negotiate(era: &Era, endpoint: Endpoint, incoming: &Incoming) -> Result<(), Failure> {
     if incoming.parameter("format").is_some_and(|format| format != "json" && !format.is_empty()) {
         return Err(Failure::not_found());
     }
     let is_text = match endpoint {
         // The older server sends text here only to those who would take JSON.
-        Endpoint::Health(HealthForm::Prometheus) => dialect == Dialect::Session,
-        Endpoint::Version | Endpoint::Health(_) => true,
+        Endpoint::Health(HealthForm::Prometheus) => era.health == HealthReport::List,
+        Endpoint::Version | Endpoint::Metrics | Endpoint::Health(_) => true,
         _ => false,
     };
     let accepted = match endpoint {
@@ -367,15 +376,12 @@ fn is_preflight(incoming: &Incoming) -> bool {
         && incoming.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn preflight_reply(dialect: Dialect) -> Reply {
-    let headers = match dialect {
-        Dialect::Session => {
-            "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with, \
-             x-keystone-cid"
-        }
-        Dialect::Jwt => {
-            "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with"
-        }
+fn preflight_reply(era: &Era) -> Reply {
+    let headers = if era.correlates {
+        "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with, \
+         x-keystone-cid"
+    } else {
+        "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with"
     };
     Reply::new(StatusCode::OK, Body::EmptyPage)
         .with(header::VARY, "origin")

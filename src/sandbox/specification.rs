@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::header;
 
-use crate::sandbox::Dialect;
+use crate::sandbox::era::Era;
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::{Json, Name};
 use crate::sandbox::reply::{Body, Reply};
@@ -64,10 +64,10 @@ pub(crate) fn shape(form: SpecificationForm, incoming: &Incoming, reply: &mut Re
 /// The description of a server.
 pub(crate) fn document(schema: &'static Schema, version: &str) -> Json {
     let paths = routes::all(schema).into_iter().filter_map(|(path, endpoint)| {
-        let allow = endpoint.allow(schema.dialect)?;
+        let allow = endpoint.allow(&schema.era)?;
         let methods = allow.split(", ").filter(|method| !matches!(*method, "HEAD" | "OPTIONS"));
         let operations = methods.map(|method| {
-            let operation = operation(&path, endpoint, method, schema.dialect);
+            let operation = operation(&path, endpoint, method, &schema.era);
             (Name::Owned(method.to_ascii_lowercase()), operation)
         });
         let operations = Json::Object(operations.collect());
@@ -87,7 +87,7 @@ pub(crate) fn document(schema: &'static Schema, version: &str) -> Json {
     ])
 }
 
-fn operation(path: &str, endpoint: Endpoint, method: &str, dialect: Dialect) -> Json {
+fn operation(path: &str, endpoint: Endpoint, method: &str, era: &Era) -> Json {
     let is_list = matches!(endpoint, Endpoint::List(_));
     let (action, status) = match method {
         "GET" if is_list => ("list", "200"),
@@ -111,7 +111,7 @@ fn operation(path: &str, endpoint: Endpoint, method: &str, dialect: Dialect) -> 
         ]);
         members.push((Name::Borrowed("parameters"), Json::List(vec![parameter])));
     }
-    if endpoint.is_public(dialect) {
+    if endpoint.is_public(era) {
         members.push((Name::Borrowed("security"), Json::List(Vec::new())));
     }
     let responses = Json::Object(vec![(Name::Borrowed(status), response)]);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 
-use crate::sandbox::Dialect;
+use crate::sandbox::era::Era;
 use crate::sandbox::files;
 use crate::sandbox::health;
 use crate::sandbox::incoming::Incoming;
@@ -19,15 +19,16 @@ const MAX_UPLOAD_COUNT: i128 = 15;
 pub(crate) fn answer(
     endpoint: Endpoint,
     config: &Config,
-    dialect: Dialect,
+    era: &Era,
     incoming: &Incoming,
 ) -> Result<Reply, Failure> {
     Ok(match endpoint {
         Endpoint::Version => {
             Reply::new(StatusCode::OK, Body::Text("text/plain", config.version.clone()))
         }
+        Endpoint::Metrics => metrics(),
         Endpoint::Config => Reply::ok(configuration(config)),
-        Endpoint::Health(form) => health::report(form, dialect, &config.failing_checks),
+        Endpoint::Health(form) => health::report(form, era.health, &config.failing_checks),
         Endpoint::Choices(choices) => {
             let labels = choices.iter();
             let labels = labels.map(|&(code, label)| (Cow::Borrowed(code), Json::text(label)));
@@ -42,6 +43,16 @@ pub(crate) fn answer(
         }
         _ => return Err(Failure::not_found()),
     })
+}
+
+/// The metrics of the server: those of one that has just been started.
+pub(crate) fn metrics() -> Reply {
+    let text = "# HELP django_http_requests_before_middlewares_total Total count of requests before \
+                middlewares run.\n\
+                # TYPE django_http_requests_before_middlewares_total counter\n\
+                django_http_requests_before_middlewares_total 0.0\n";
+    let content_type = "text/plain; version=0.0.4; charset=utf-8";
+    Reply::new(StatusCode::OK, Body::Text(content_type, text.to_owned()))
 }
 
 fn configuration(config: &Config) -> Json {

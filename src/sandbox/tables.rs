@@ -4,15 +4,17 @@ mod allocations;
 mod jwt;
 mod logs;
 mod notifications;
+mod releases;
 mod research;
 mod stats;
 mod summaries;
 mod users;
 
-use crate::sandbox::Dialect;
-use crate::sandbox::schema::{Belonging, Choices, Resource, Schema};
+use crate::sandbox::release::Release;
+use crate::sandbox::schema::{Belonging, Blueprint, Choices, Resource};
 
 pub(crate) use logs::HISTORY_ENTRY;
+pub(crate) use releases::{FORMER_STATISTICS, NAMELESS_HISTORY};
 
 pub(crate) static REQUEST_STATUS: Choices =
     &[("PD", "Pending"), ("AP", "Approved"), ("DC", "Declined"), ("CR", "Changes Requested")];
@@ -27,8 +29,7 @@ pub(crate) static NOTIFICATION_TYPE: Choices = &[
     ("RD", "Request Past Expiration"),
 ];
 
-pub(crate) static SESSION: Schema = Schema {
-    dialect: Dialect::Session,
+static WITH_TEAMS: Blueprint = Blueprint {
     tables: &[
         &users::USERS,
         &users::TEAMS,
@@ -44,6 +45,7 @@ pub(crate) static SESSION: Schema = Schema {
         &notifications::PREFERENCES,
         &notifications::NOTIFICATIONS,
         &logs::AUDIT,
+        &logs::APPS,
     ],
     belonging: Belonging::Rows(Resource::Memberships),
     groups: &[
@@ -51,7 +53,7 @@ pub(crate) static SESSION: Schema = Schema {
             "allocations",
             &["allocations", "attachments", "clusters", "comments", "requests", "reviews"],
         ),
-        ("logs", &["audit", "requests", "tasks"]),
+        ("logs", &["apps", "audit", "requests", "tasks"]),
         ("notifications", &["notifications", "preferences"]),
         ("research", &["grants", "publications"]),
         ("users", &["memberships", "teams", "users"]),
@@ -64,10 +66,10 @@ pub(crate) static SESSION: Schema = Schema {
         ("/notifications/notification-choices/type/", NOTIFICATION_TYPE),
     ],
     statistics: &[&stats::REQUESTS, &stats::GRANTS, &stats::PUBLICATIONS, &stats::NOTIFICATIONS],
+    differences: releases::WITH_TEAMS,
 };
 
-pub(crate) static JWT: Schema = Schema {
-    dialect: Dialect::Jwt,
+static BEFORE_TEAMS: Blueprint = Blueprint {
     tables: &[
         &jwt::USERS,
         &jwt::RESEARCH_GROUPS,
@@ -94,11 +96,10 @@ pub(crate) static JWT: Schema = Schema {
     ],
     choices: &[],
     statistics: &[],
+    differences: releases::BEFORE_TEAMS,
 };
 
-pub(crate) fn schema(dialect: Dialect) -> &'static Schema {
-    match dialect {
-        Dialect::Session => &SESSION,
-        Dialect::Jwt => &JWT,
-    }
+/// What the tables of a release are made of.
+pub(crate) fn blueprint(release: Release) -> &'static Blueprint {
+    if release.has_teams() { &WITH_TEAMS } else { &BEFORE_TEAMS }
 }

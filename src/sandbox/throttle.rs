@@ -3,8 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::sandbox::Dialect;
 use crate::sandbox::authentication::Identity;
+use crate::sandbox::era::Era;
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::reply::Failure;
 use crate::sandbox::server::Server;
@@ -16,9 +16,6 @@ pub(crate) struct RateLimit {
     pub(crate) period: Duration,
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(86_400);
-
 /// The limits of a server; none where nothing is limited.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RateLimits {
@@ -28,11 +25,9 @@ pub(crate) struct RateLimits {
 
 impl RateLimits {
     /// Those of a server whose operator sets none.
-    pub(crate) fn of_dialect(dialect: Dialect) -> Self {
-        let (user, anonymous, period) = match dialect {
-            Dialect::Session => (300, 120, MINUTE),
-            Dialect::Jwt => (10_000, 1_000, DAY),
-        };
+    pub(crate) fn of_era(era: &Era) -> Self {
+        let (user, anonymous, seconds) = era.rates;
+        let period = Duration::from_secs(seconds);
         let limit = |requests| Some(RateLimit { requests, period });
         Self { user: limit(user), anonymous: limit(anonymous) }
     }

@@ -2,13 +2,13 @@
 
 use crate::sandbox::schema::{Measure, Resource, Statistic, Test};
 
-static UPCOMING: &[Test] = &[Test::Is("status", "AP"), Test::Future("active")];
-static ACTIVE: &[Test] =
+pub(super) static UPCOMING: &[Test] = &[Test::Is("status", "AP"), Test::Future("active")];
+pub(super) static ACTIVE: &[Test] =
     &[Test::Is("status", "AP"), Test::PastOrToday("active"), Test::TodayOrFuture("expire")];
-static EXPIRED: &[Test] = &[Test::Is("status", "AP"), Test::Past("expire")];
-static PENDING: &[Test] = &[Test::Is("status", "PD")];
-static APPROVED: &[Test] = &[Test::Is("status", "AP")];
-static DECLINED: &[Test] = &[Test::Is("status", "DC")];
+pub(super) static EXPIRED: &[Test] = &[Test::Is("status", "AP"), Test::Past("expire")];
+pub(super) static PENDING: &[Test] = &[Test::Is("status", "PD")];
+pub(super) static APPROVED: &[Test] = &[Test::Is("status", "AP")];
+pub(super) static DECLINED: &[Test] = &[Test::Is("status", "DC")];
 
 const fn awarded(tests: &'static [Test]) -> Measure {
     Measure::Units { column: "awarded", tests }
