@@ -26,8 +26,10 @@ impl Error {
         error.0.retry_after = response.origin.retry_after;
         error.0.explanation = explanation;
         if kind == ErrorKind::UnknownEndpoint {
-            let mut needs = response.origin.needs.iter();
-            if let Some(needed) = needs.find(|needed| needed.sign() == Sign::UnknownPath) {
+            // A job needs what its steps need as well, which may be older than the job's own path.
+            let needs = response.origin.needs.iter();
+            let needs = needs.filter(|needed| needed.sign() == Sign::UnknownPath);
+            if let Some(needed) = needs.max_by_key(|needed| needed.since()) {
                 error = error.with_note(needed.bounds());
             }
         }

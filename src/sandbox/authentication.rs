@@ -73,7 +73,8 @@ impl Server {
             return Err(unauthenticated_detail("Invalid basic header. No credentials provided."));
         };
         let decoded = STANDARD.decode(text).ok().and_then(|it| String::from_utf8(it).ok());
-        let Some((username, password)) = decoded.as_deref().and_then(|it| it.split_once(':')) else {
+        let Some((username, password)) = decoded.as_deref().and_then(|it| it.split_once(':'))
+        else {
             let text = "Invalid basic header. Credentials not correctly base64 encoded.";
             return Err(unauthenticated_detail(text));
         };

@@ -32,6 +32,8 @@ pub(crate) enum What {
     Instead(&'static str, Column),
     /// Behind a column comes one more.
     Also(&'static str, Column),
+    /// The same, but not where its records appear within others.
+    AlsoOnTop(&'static str, Column),
     /// A part of its records has another name.
     Called(&'static str, &'static str),
     /// Its records are of these parts.
@@ -67,8 +69,7 @@ impl Resolution {
 
     fn schema(&self) -> Schema {
         let blueprint = self.blueprint;
-        let present = |table: &&&Table| !self.is_absent(table.resource);
-        let tables = blueprint.tables.iter().filter(present);
+        let tables = blueprint.tables.iter().filter(|table| self.has(table));
         let tables: Vec<&'static Table> = tables.map(|table| self.table(table)).collect();
         let moved = |path| era::path_in(self.release, path);
         let choices = blueprint.choices.iter();
@@ -102,8 +103,10 @@ impl Resolution {
         differences.map(|difference| difference.what)
     }
 
-    fn is_absent(&self, resource: Resource) -> bool {
-        self.about(resource).any(|what| matches!(what, What::Absent))
+    fn has(&self, table: &Table) -> bool {
+        let path = format!("/{}/{}/", table.group, table.name);
+        let is_absent = self.about(table.resource).any(|what| matches!(what, What::Absent));
+        !is_absent && era::has_path(self.release, &path)
     }
 
     fn lacks(&self, resource: Resource, name: &str) -> bool {
@@ -123,11 +126,16 @@ impl Resolution {
         })
     }
 
-    /// The columns behind one that come in addition.
-    fn also(&self, resource: Resource, name: &str) -> impl Iterator<Item = Column> + '_ {
-        let name = name.to_owned();
+    /// The columns behind one that come in addition, perhaps within other records.
+    fn also(
+        &self,
+        resource: Resource,
+        name: &'static str,
+        within: bool,
+    ) -> impl Iterator<Item = Column> + '_ {
         self.about(resource).filter_map(move |what| match what {
             What::Also(behind, column) if behind == name => Some(column),
+            What::AlsoOnTop(behind, column) if behind == name && !within => Some(column),
             _ => None,
         })
     }
@@ -137,7 +145,7 @@ impl Resolution {
         let mut columns = Vec::with_capacity(present.columns.len());
         for column in present.columns.iter().filter(|it| !self.lacks(resource, it.name)) {
             columns.push(self.instead(resource, column.name).unwrap_or(*column));
-            columns.extend(self.also(resource, column.name));
+            columns.extend(self.also(resource, column.name, false));
         }
         let record = self.about(resource).find_map(|what| match what {
             What::Record(record) => Some(record),
@@ -160,17 +168,17 @@ impl Resolution {
     fn outputs(&self, table: &Table, outputs: &[Output], within: bool) -> Vec<Output> {
         let resource = table.resource;
         let mut resolved = Vec::with_capacity(outputs.len());
-        for output in outputs {
-            let name = output.name();
+        for present in outputs {
+            let name = present.name();
             if self.lacks(resource, name) || within && self.lacks_within(resource, name) {
                 continue;
             }
             let called = self.about(resource).find_map(|what| match what {
-                What::Called(of, name) if of == output.name() => Some(name),
+                What::Called(of, called) if of == name => Some(called),
                 _ => None,
             });
             let name = called.unwrap_or(name);
-            let output = match *output {
+            let output = match *present {
                 Output::Column(column) => {
                     Output::Column(self.instead(resource, column).map_or(column, |it| it.name))
                 }
@@ -194,10 +202,8 @@ impl Resolution {
                 other => other,
             };
             resolved.push(output);
-            if !within {
-                let also = self.also(resource, output.name());
-                resolved.extend(also.filter(|it| !it.write_only).map(|it| Output::Column(it.name)));
-            }
+            let also = self.also(resource, present.name(), within);
+            resolved.extend(also.filter(|it| !it.write_only).map(|it| Output::Column(it.name)));
         }
         resolved
     }
@@ -209,7 +215,7 @@ impl Resolution {
 
     fn present(&self, resource: Resource) -> Option<&'static Table> {
         let table = self.blueprint.tables.iter().find(|table| table.resource == resource);
-        table.copied().filter(|_| !self.is_absent(resource))
+        table.copied().filter(|table| self.has(table))
     }
 
     /// The table that a column refers to.

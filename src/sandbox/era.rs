@@ -173,8 +173,17 @@ static PATHS: &[(&str, Whereabouts)] = &[
 
 /// The path that a present one is in a release.
 pub(crate) fn path_in(release: Release, path: &'static str) -> Option<&'static str> {
-    let moved = PATHS.iter().find(|(present, _)| *present == path);
-    let mut places = moved.into_iter().flat_map(|(_, places)| places.iter());
-    let place = places.find(|(span, _)| span.contains(release));
-    place.map_or(Some(path), |(_, former)| *former)
+    former(release, path).unwrap_or(Some(path))
+}
+
+/// Whether a release has what is at a present path.
+pub(crate) fn has_path(release: Release, path: &str) -> bool {
+    former(release, path) != Some(None)
+}
+
+/// Where a path was, if a release has it elsewhere or not at all.
+fn former(release: Release, path: &str) -> Option<Option<&'static str>> {
+    let (_, places) = PATHS.iter().find(|(present, _)| *present == path)?;
+    let place = places.iter().find(|(span, _)| span.contains(release));
+    place.map(|(_, former)| *former)
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use crate::sandbox::Database;
 use crate::sandbox::cell::Cell;
 use crate::sandbox::era::Negations;
 use crate::sandbox::filter_values::{self, Invalid, Value};
@@ -15,7 +16,6 @@ use crate::sandbox::json::Name;
 use crate::sandbox::reply::{Failure, FieldErrors};
 use crate::sandbox::schema::{Column, Kind, Table};
 use crate::sandbox::store::{Row, Store};
-use crate::sandbox::Database;
 
 /// One condition on a column.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use http::HeaderName;
 
+use crate::sandbox::Database;
 use crate::sandbox::access::{self, Caller};
 use crate::sandbox::era::ListForm;
 use crate::sandbox::filters::{self, Filter};
@@ -11,7 +12,6 @@ use crate::sandbox::ordering;
 use crate::sandbox::reply::{Failure, Reply};
 use crate::sandbox::schema::{Condition, Search, Table};
 use crate::sandbox::store::{Row, Store};
-use crate::sandbox::Database;
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
@@ -164,11 +164,8 @@ pub(crate) fn list<'a>(
     let era = &store.schema.era;
     let scope = table.access.list;
     let is_deaf = era.deaf_lists && narrows_to_caller(scope);
-    let query = if is_deaf {
-        Query::of_all(store, table)
-    } else {
-        Query::new(store, table, incoming)?
-    };
+    let query =
+        if is_deaf { Query::of_all(store, table) } else { Query::new(store, table, incoming)? };
     let order = era.order.filter(|_| !is_deaf).and_then(|name| incoming.parameter(name));
     let keys = ordering::parse(table, order.unwrap_or_default())?;
     if era.lists == ListForm::Whole {

@@ -14,4 +14,5 @@ mod robustness;
 mod server;
 mod stats;
 mod throttle;
+mod versions;
 mod world;

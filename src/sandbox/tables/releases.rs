@@ -25,7 +25,7 @@ const PROFILE_IMAGE: Column =
 
 /// Of the servers with research groups, from the last of them.
 pub(super) static BEFORE_TEAMS: &[Difference] =
-    &[since([0, 4, 1], Resource::Users, What::Also("role", PROFILE_IMAGE))];
+    &[since([0, 4, 1], Resource::Users, What::AlsoOnTop("role", PROFILE_IMAGE))];
 
 /// Of the servers with teams, from the present one.
 #[rustfmt::skip]
@@ -35,7 +35,7 @@ pub(super) static WITH_TEAMS: &[Difference] = &[
     until([0, 5, 17], Resource::Users, What::Lacks(&["_membership"])),
     until([0, 8, 7], Resource::Users, What::Called("_membership", "membership")),
     until([0, 6, 4], Resource::Users, What::Lacks(&["_history"])),
-    until([0, 10, 1], Resource::Users, What::Also("role", PROFILE_IMAGE)),
+    until([0, 10, 1], Resource::Users, What::AlsoOnTop("role", PROFILE_IMAGE)),
     until([0, 10, 3], Resource::Users, What::Instead("first_name", Column::text("first_name", 150).null())),
     until([0, 10, 3], Resource::Users, What::Instead("last_name", Column::text("last_name", 150).null())),
     until([0, 10, 3], Resource::Users, What::Instead("email", Column::new("email", Kind::Email { max: 254 }).null())),
@@ -131,8 +131,7 @@ pub(super) static WITH_TEAMS: &[Difference] = &[
     until([0, 5, 9], Resource::RequestLog, What::Also("response_code", Column::raw_text("body_response"))),
 ];
 
-const SUBMITTER: Column =
-    Column::reference("submitter", Resource::Users, OnDelete::SetNull).null();
+const SUBMITTER: Column = Column::reference("submitter", Resource::Users, OnDelete::SetNull).null();
 
 const REVIEWER: Column = Column::reference("reviewer", Resource::Users, OnDelete::SetNull)
     .null()
