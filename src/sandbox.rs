@@ -67,6 +67,8 @@ mod json_parser;
 mod lists;
 mod multipart;
 mod ordering;
+mod population;
+mod random;
 mod recorded;
 mod records;
 mod release;
@@ -98,6 +100,7 @@ pub use faults::{Fault, FaultRule, InjectedFault};
 pub use insert_error::InsertError;
 #[cfg(feature = "sandbox-server")]
 pub use listen::SandboxServer;
+pub use population::Population;
 pub use recorded::RecordedRequest;
 
 /// The databases on which Keystone runs, as far as clients notice.
@@ -206,7 +209,11 @@ impl Sandbox {
     ) -> Response<Bytes> {
         let head = request.method() == Method::HEAD;
         let reply = match Incoming::new(&request, &self.shared.prefix, https) {
-            Some(incoming) => self.server().answer(&incoming),
+            Some(mut incoming) => {
+                let mut server = self.server();
+                incoming.origin.identify(&mut server.random);
+                server.answer(&incoming)
+            }
             None => Reply::unknown_route(),
         };
         let response = reply.into_response(head);
@@ -325,6 +332,17 @@ impl Sandbox {
         let create = |server: &mut Server| server.pen(None, None).create(table, &input, Mode::Seed);
         // Ids count up from 1.
         server.transaction(create).map(i64::unsigned_abs).map_err(InsertError::refused)
+    }
+
+    /// Stores made-up records beside those that are there.
+    ///
+    /// ```
+    /// # use keystone_client::sandbox::{Population, Sandbox};
+    /// let sandbox = Sandbox::new();
+    /// sandbox.populate(&Population::small(1));
+    /// ```
+    pub fn populate(&self, population: &Population) {
+        population.settle(&mut self.server());
     }
 
     /// Ends all sessions, as the passing of their lifetime does.

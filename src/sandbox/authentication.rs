@@ -238,7 +238,7 @@ impl Server {
             Some(key) => key,
             None => {
                 let digest = self.user_text(user, "password").unwrap_or_default().to_owned();
-                self.sessions.open(user, &digest, now, lifetime)
+                self.sessions.open(&mut self.random, user, &digest, now, lifetime)
             }
         };
         self.pen(None, None).note_login(user);
@@ -252,7 +252,7 @@ impl Server {
                 self.whoami(&caller.ok_or_else(Failure::not_found)?)?
             }
         };
-        self.config.cookies.set_csrf(&mut reply, now);
+        self.config.cookies.set_csrf(&mut reply, &mut self.random, now);
         self.config.cookies.set_session(&mut reply, &key, now, lifetime);
         Ok(reply)
     }
@@ -299,9 +299,9 @@ impl Server {
         self.pen(None, None).note_login(user);
         let now = self.clock.now();
         let lifetime = self.config.refresh_token_lifetime;
-        let refresh = self.tokens.issue(Use::Refresh, user, now, lifetime, None);
+        let refresh = self.tokens.issue(&mut self.random, Use::Refresh, user, now, lifetime, None);
         let lifetime = self.config.access_token_lifetime;
-        let access = self.tokens.issue(Use::Access, user, now, lifetime, None);
+        let access = self.tokens.issue(&mut self.random, Use::Access, user, now, lifetime, None);
         let tokens = [("refresh", Json::Text(refresh)), ("access", Json::Text(access))];
         Ok(Reply::ok(Json::object(tokens)))
     }
@@ -317,7 +317,14 @@ impl Server {
     pub(crate) fn refresh_token(&mut self, incoming: &Incoming) -> Result<Reply, Failure> {
         let (_, token) = self.given_refresh_token(incoming)?;
         let (now, lifetime) = (self.clock.now(), self.config.access_token_lifetime);
-        let access = self.tokens.issue(Use::Access, token.user, now, lifetime, Some(token));
+        let access = self.tokens.issue(
+            &mut self.random,
+            Use::Access,
+            token.user,
+            now,
+            lifetime,
+            Some(token),
+        );
         Ok(Reply::ok(Json::object([("access", Json::Text(access))])))
     }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use fastrand::Rng;
+
 use crate::sandbox::clock::Clock;
 use crate::sandbox::files::Files;
 use crate::sandbox::history::History;
@@ -17,7 +19,7 @@ use crate::sandbox::throttle::{RateLimit, RateLimits, Throttle};
 use crate::sandbox::tokens::Tokens;
 use crate::sandbox::validate::Mode;
 use crate::sandbox::writes::Secrets;
-use crate::sandbox::{Database, Dialect, Sandbox, difference};
+use crate::sandbox::{Database, Dialect, Population, Sandbox, difference};
 
 /// Describes a [`Sandbox`]; made by [`Sandbox::builder`].
 ///
@@ -43,6 +45,8 @@ pub struct SandboxBuilder {
     api_tokens: Vec<(String, String)>,
     start: Option<SystemTime>,
     default_rate_limits: bool,
+    population: Option<Population>,
+    seed: Option<u64>,
     config: Config,
 }
 
@@ -65,6 +69,8 @@ impl SandboxBuilder {
             api_tokens: Vec::new(),
             start: None,
             default_rate_limits: false,
+            population: None,
+            seed: None,
             config: Config {
                 version: String::new(),
                 prefix: String::new(),
@@ -352,6 +358,36 @@ impl SandboxBuilder {
         self
     }
 
+    /// Made-up records of every kind, beside the users that are added here; of several the last.
+    ///
+    /// ```
+    /// use keystone_client::sandbox::{Population, Sandbox};
+    ///
+    /// let sandbox = Sandbox::builder()
+    ///     .staff("admin", "admin-password")
+    ///     .population(Population::small(42))
+    ///     .build();
+    /// let client = sandbox.blocking_client()?;
+    /// client.login("admin", "admin-password")?;
+    /// assert_eq!(client.users().count()?, 21);
+    /// # Ok::<(), keystone_client::Error>(())
+    /// ```
+    pub fn population(mut self, population: Population) -> Self {
+        self.population = Some(population);
+        self
+    }
+
+    /// Makes whatever the server leaves to chance repeat itself: session keys, tokens of every kind,
+    /// names of files, ids of requests. If not said, it is different each time, unless there is a
+    /// [`population`](Self::population), whose seed then holds.
+    ///
+    /// The same requests at the same times, by one client after the other, then get the same
+    /// answers. Such keys can be guessed, which no test should mind.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Sets the server up.
     pub fn build(self) -> Sandbox {
         let release = Release::meant(self.version.as_deref(), self.dialect);
@@ -362,13 +398,16 @@ impl SandboxBuilder {
         if self.default_rate_limits {
             rate_limits = rate_limits.or(RateLimits::of_era(&schema.era));
         }
+        let seed = self.seed.or(self.population.map(|population| population.seed()));
+        let mut random = seed.map_or_else(Rng::new, Rng::with_seed);
         let mut server = Server {
             config: Config { version, rate_limits, ..self.config },
             schema,
             clock: self.start.map_or_else(Clock::default, Clock::starting_at),
             store: Store::new(schema, self.database, self.disorder),
             history: History::default(),
-            secrets: Secrets::default(),
+            secrets: Secrets::new(&mut random),
+            random,
             files: Files::default(),
             sessions: Sessions::default(),
             tokens: Tokens::default(),
@@ -385,6 +424,9 @@ impl SandboxBuilder {
                 // A refused name, such as a repeated one, adds no user.
                 let _ = server.pen(None, None).create(table, &input, Mode::Seed);
             }
+        }
+        if let Some(population) = &self.population {
+            population.settle(&mut server);
         }
         Sandbox::from_server(server)
     }

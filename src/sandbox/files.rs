@@ -4,6 +4,9 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
+use fastrand::Rng;
+
+use crate::sandbox::random;
 
 /// The largest file in bytes.
 pub(crate) const MAX_SIZE: usize = 2_621_440;
@@ -166,13 +169,13 @@ pub(crate) struct Files {
 
 impl Files {
     /// Stores a file of this name and returns its path.
-    pub(crate) fn store(&mut self, name: &str) -> String {
+    pub(crate) fn store(&mut self, random: &mut Rng, name: &str) -> String {
         let fits = |character: &char| character.is_alphanumeric() || "-_.".contains(*character);
         let name: String = name.trim().replace(' ', "_").chars().filter(fits).collect();
         let (root, extension) = split_extension(&name);
         let mut path = format!("{FOLDER}/{name}");
         while self.paths.contains(&path) || path.chars().count() > MAX_PATH {
-            let suffix: String = std::iter::repeat_with(fastrand::alphanumeric).take(7).collect();
+            let suffix: String = random::text(random, 7);
             let others = FOLDER.len() + 2 + suffix.len();
             let extension: String = extension.chars().take(MAX_PATH - others).collect();
             let room = MAX_PATH.saturating_sub(others).saturating_sub(extension.chars().count());
@@ -192,6 +195,7 @@ impl Files {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use fastrand::Rng;
 
     use super::{ALLOWED_TYPES, Files, TYPES, Upload, sent_name};
 
@@ -234,14 +238,15 @@ mod tests {
 
     #[test]
     fn stored_names_are_plain_and_never_taken_twice() {
-        let mut files = Files::default();
-        assert_eq!(files.store("proposal ünï (final).pdf"), "allocations/proposal_ünï_final.pdf");
-        assert_eq!(files.store("a.csv"), "allocations/a.csv");
-        let second = files.store("a.csv");
+        let (mut files, mut random) = (Files::default(), Rng::with_seed(1));
+        let mut store = |name: &str| files.store(&mut random, name);
+        assert_eq!(store("proposal ünï (final).pdf"), "allocations/proposal_ünï_final.pdf");
+        assert_eq!(store("a.csv"), "allocations/a.csv");
+        let second = store("a.csv");
         assert!(second.starts_with("allocations/a_") && second.ends_with(".csv"), "{second}");
         assert_eq!(second.len(), "allocations/a_1234567.csv".len());
         for name in [format!("{}.pdf", "ä".repeat(300)), format!("a.{}", "ä".repeat(300))] {
-            let (first, second) = (files.store(&name), files.store(&name));
+            let (first, second) = (store(&name), store(&name));
             assert_ne!(first, second);
             assert_eq!(first.chars().count(), 100);
         }

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use fastrand::Rng;
 use http::{HeaderMap, HeaderValue};
 
 use crate::sandbox::access;
 use crate::sandbox::cell::Cell;
 use crate::sandbox::json::{Json, Name};
+use crate::sandbox::random;
 use crate::sandbox::schema::{Column, Default, Kind, Resource, Table};
 use crate::sandbox::store::{Row, Store};
 
@@ -30,8 +32,15 @@ impl Origin {
         let forwarded = text("x-forwarded-for");
         let address = forwarded.as_deref().and_then(|it| it.split(',').next()).map(str::trim);
         Self {
-            cid: given.map_or_else(random_uuid, |cid| cid.into_owned()),
+            cid: given.map(|cid| cid.into_owned()).unwrap_or_default(),
             remote_address: address.unwrap_or("127.0.0.1").to_owned(),
+        }
+    }
+
+    /// Gives a request that names no id one of its own.
+    pub(crate) fn identify(&mut self, random: &mut Rng) {
+        if self.cid.is_empty() {
+            self.cid = random::uuid(random);
         }
     }
 }
@@ -41,14 +50,6 @@ fn is_uuid(text: &str) -> bool {
     let text = text.trim_start_matches("urn:").trim_start_matches("uuid:");
     let digits: String = text.trim_matches(['{', '}']).replace('-', "");
     digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn random_uuid() -> String {
-    let random = fastrand::u128(..) & !(0xf000 << 64) & !(0xc000 << 48);
-    let digits = format!("{:032x}", random | (0x4000 << 64) | (0x8000 << 48));
-    let parts = [0..8, 8..12, 12..16, 16..20, 20..32];
-    let parts = parts.map(|range| digits.get(range).unwrap_or_default().to_owned());
-    parts.join("-")
 }
 
 /// What one entry is about.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fastrand::Rng;
 use http::{HeaderName, Method, StatusCode, header};
 
 use crate::sandbox::access::Caller;
@@ -20,7 +21,7 @@ use crate::sandbox::store::Store;
 use crate::sandbox::throttle::{RateLimits, Throttle};
 use crate::sandbox::tokens::Tokens;
 use crate::sandbox::writes::{Pen, Secrets};
-use crate::sandbox::{specification, system};
+use crate::sandbox::{Dialect, specification, system};
 
 /// What is settled when a sandbox is built.
 #[derive(Clone, Debug)]
@@ -47,6 +48,7 @@ pub(crate) struct Server {
     pub(crate) store: Store,
     pub(crate) history: History,
     pub(crate) secrets: Secrets,
+    pub(crate) random: Rng,
     pub(crate) files: Files,
     pub(crate) sessions: Sessions,
     pub(crate) tokens: Tokens,
@@ -66,10 +68,16 @@ impl Server {
             store: &mut self.store,
             history: &mut self.history,
             secrets: &self.secrets,
+            random: &mut self.random,
             files: &mut self.files,
             caller,
             origin,
         }
+    }
+
+    /// Stores a file of this name and returns its path.
+    pub(crate) fn store_file(&mut self, name: &str) -> String {
+        self.files.store(&mut self.random, name)
     }
 
     /// Runs a write; all it did is taken back if it fails. One may run within another.
@@ -187,7 +195,7 @@ impl Server {
             CookieOptions::delete_session(&mut reply);
         }
         if spoilt.csrf {
-            self.config.cookies.set_csrf(&mut reply, self.clock.now());
+            self.config.cookies.set_csrf(&mut reply, &mut self.random, self.clock.now());
         }
         if let (StatusCode::UNAUTHORIZED, Some(challenge)) = (reply.status, challenge) {
             reply.add(header::WWW_AUTHENTICATE, challenge);

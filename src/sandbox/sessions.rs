@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
+use fastrand::Rng;
 use http::header;
 
 use crate::sandbox::incoming::Incoming;
+use crate::sandbox::random;
 use crate::sandbox::reply::Reply;
-use crate::sandbox::writes::random_text;
 
 /// A year of 52 weeks, the life of a CSRF cookie.
 const CSRF_COOKIE_AGE: u64 = 31_449_600;
@@ -35,6 +36,7 @@ pub(crate) struct Sessions {
 impl Sessions {
     pub(crate) fn open(
         &mut self,
+        random: &mut Rng,
         user: i64,
         password: &str,
         now: SystemTime,
@@ -44,7 +46,7 @@ impl Sessions {
             self.by_key.retain(|_, session| session.expires > now);
             self.clear_at = self.by_key.len().saturating_mul(2);
         }
-        let key = random_text(TOKEN_LENGTH).to_lowercase();
+        let key = random::text(random, TOKEN_LENGTH).to_lowercase();
         let expires = now.checked_add(lifetime).unwrap_or(now);
         self.by_key.insert(key.clone(), Session { user, password: password.into(), expires });
         key
@@ -97,10 +99,10 @@ impl CookieOptions {
         reply.add(header::SET_COOKIE, &cookie);
     }
 
-    pub(crate) fn set_csrf(&self, reply: &mut Reply, now: SystemTime) {
+    pub(crate) fn set_csrf(&self, reply: &mut Reply, random: &mut Rng, now: SystemTime) {
         let cookie = format!(
             "csrftoken={}; expires={}; Max-Age={CSRF_COOKIE_AGE}; Path=/; SameSite=Lax{}",
-            random_text(TOKEN_LENGTH),
+            random::text(random, TOKEN_LENGTH),
             date(now, Duration::from_secs(CSRF_COOKIE_AGE)),
             self.tail(),
         );

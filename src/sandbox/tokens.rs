@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fastrand::Rng;
 
 use crate::sandbox::json::Json;
 
@@ -69,6 +70,7 @@ impl Tokens {
     /// Hands out a token; one made from a refresh token bears the issue time of that token.
     pub(crate) fn issue(
         &mut self,
+        random: &mut Rng,
         used_for: Use,
         user: i64,
         now: SystemTime,
@@ -87,7 +89,7 @@ impl Tokens {
             expires: now.saturating_add(lifetime.as_secs()),
             blacklisted: false,
         };
-        let text = encode(&token);
+        let text = encode(random, &token);
         self.by_text.insert(text.clone(), token);
         text
     }
@@ -122,8 +124,8 @@ impl Tokens {
     }
 }
 
-fn encode(token: &Token) -> String {
-    let identifier: String = std::iter::repeat_with(|| fastrand::u8(..))
+fn encode(random: &mut Rng, token: &Token) -> String {
+    let identifier: String = std::iter::repeat_with(|| random.u8(..))
         .take(16)
         .map(|byte| format!("{byte:02x}"))
         .collect();
@@ -136,6 +138,6 @@ fn encode(token: &Token) -> String {
         ("user_id", Json::Integer(i128::from(token.user))),
     ]);
     let part = |json: &Json| URL_SAFE_NO_PAD.encode(serde_json::to_vec(json).unwrap_or_default());
-    let signature: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(32).collect();
+    let signature: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(32).collect();
     format!("{}.{}.{}", part(&header), part(&claims), URL_SAFE_NO_PAD.encode(signature))
 }

@@ -1,6 +1,8 @@
 //! Creating, changing and deleting rows.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use fastrand::Rng;
 
 use crate::sandbox::access::Caller;
 use crate::sandbox::cell::{self, Cell};
@@ -9,6 +11,7 @@ use crate::sandbox::history::{History, Origin, Stamp};
 use crate::sandbox::incoming::Input;
 use crate::sandbox::json::{Json, Name};
 use crate::sandbox::json_parser;
+use crate::sandbox::random;
 use crate::sandbox::reply::{Failure, FieldErrors};
 use crate::sandbox::rules;
 use crate::sandbox::schema::{Column, Default, Kind, OnDelete, Resource, Table};
@@ -20,6 +23,7 @@ pub(crate) struct Pen<'a> {
     pub(crate) store: &'a mut Store,
     pub(crate) history: &'a mut History,
     pub(crate) secrets: &'a Secrets,
+    pub(crate) random: &'a mut Rng,
     pub(crate) files: &'a mut Files,
     /// Microseconds since the epoch.
     pub(crate) now: i64,
@@ -175,7 +179,7 @@ impl Pen<'_> {
     }
 
     /// A row of defaults.
-    fn blank(&self, table: &'static Table) -> Row {
+    pub(crate) fn blank(&self, table: &'static Table) -> Row {
         let mut row = Row::new(table.columns.iter().map(|column| self.default(column)).collect());
         row.set(0, Cell::Integer(0));
         row
@@ -223,13 +227,13 @@ impl Pen<'_> {
     }
 
     /// Puts digests in the place of new passwords.
-    fn seal(&self, table: &'static Table, row: &mut Row) {
+    fn seal(&mut self, table: &'static Table, row: &mut Row) {
         for (index, column) in table.columns.iter().enumerate() {
             if matches!(column.kind, Kind::Password { .. }) {
                 let digest = match row.cell(index) {
-                    Cell::Text(password) => self.secrets.digest(password),
+                    Cell::Text(password) => self.secrets.digest(self.random, password),
                     // No password fits.
-                    _ => format!("!{}", random_text(40)),
+                    _ => format!("!{}", random::text(self.random, 40)),
                 };
                 row.set(index, Cell::text(&digest));
             }
@@ -247,13 +251,13 @@ impl Pen<'_> {
             if mode == Mode::Seed {
                 self.files.keep(&name);
             } else {
-                let path = self.files.store(&name);
+                let path = self.files.store(self.random, &name);
                 row.set(index, Cell::text(&path));
             }
         }
     }
 
-    fn seal_changed(&self, table: &'static Table, before: &Row, row: &mut Row) {
+    fn seal_changed(&mut self, table: &'static Table, before: &Row, row: &mut Row) {
         for (index, column) in table.columns.iter().enumerate() {
             if !matches!(column.kind, Kind::Password { .. })
                 || row.cell(index) == before.cell(index)
@@ -261,7 +265,7 @@ impl Pen<'_> {
                 continue;
             }
             if let Cell::Text(password) = row.cell(index) {
-                let digest = self.secrets.digest(password);
+                let digest = self.secrets.digest(self.random, password);
                 row.set(index, Cell::text(&digest));
             }
         }
@@ -284,18 +288,27 @@ impl Pen<'_> {
 }
 
 /// Turns passwords into digests, so that none is kept.
-#[derive(Default)]
+#[derive(Clone)]
 pub(crate) struct Secrets {
-    keys: [RandomState; 4],
+    keys: [u64; 4],
 }
 
 impl Secrets {
-    fn digest(&self, password: &str) -> String {
-        self.salted(&random_text(22), password)
+    pub(crate) fn new(random: &mut Rng) -> Self {
+        Self { keys: std::array::from_fn(|_| random.u64(..)) }
+    }
+
+    pub(crate) fn digest(&self, random: &mut Rng, password: &str) -> String {
+        self.salted(&random::text(random, 22), password)
     }
 
     fn salted(&self, salt: &str, password: &str) -> String {
-        let parts = self.keys.iter().map(|key| format!("{:016x}", key.hash_one((salt, password))));
+        let part = |key: &u64| {
+            let mut hasher = DefaultHasher::new();
+            (key, salt, password).hash(&mut hasher);
+            format!("{:016x}", hasher.finish())
+        };
+        let parts = self.keys.iter().map(part);
         format!("sandbox${salt}${}", parts.collect::<String>())
     }
 
@@ -304,11 +317,6 @@ impl Secrets {
         let salt = digest.strip_prefix("sandbox$").and_then(|rest| rest.split_once('$'));
         salt.is_some_and(|(salt, _)| self.salted(salt, password) == digest)
     }
-}
-
-/// Random letters and digits.
-pub(crate) fn random_text(length: usize) -> String {
-    std::iter::repeat_with(fastrand::alphanumeric).take(length).collect()
 }
 
 /// The short form of a name: lower-case ASCII letters and digits, joined by hyphens.
@@ -350,6 +358,8 @@ fn plain(character: char) -> impl Iterator<Item = char> {
 
 #[cfg(test)]
 mod tests {
+    use fastrand::Rng;
+
     use super::{Secrets, slug};
 
     #[test]
@@ -368,12 +378,13 @@ mod tests {
 
     #[test]
     fn a_digest_fits_its_password_only() {
-        let secrets = Secrets::default();
-        let digest = secrets.digest("open-sesame");
+        let mut random = Rng::with_seed(1);
+        let secrets = Secrets::new(&mut random);
+        let digest = secrets.digest(&mut random, "open-sesame");
         assert!(!digest.contains("open-sesame"));
         assert!(secrets.fits("open-sesame", &digest));
         assert!(!secrets.fits("open sesame", &digest));
         assert!(!secrets.fits("", "!unusable"));
-        assert_ne!(digest, secrets.digest("open-sesame"));
+        assert_ne!(digest, secrets.digest(&mut random, "open-sesame"));
     }
 }

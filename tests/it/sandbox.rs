@@ -8,6 +8,7 @@ mod client;
 mod compare;
 mod disorder;
 mod faults;
+mod population;
 mod recording;
 mod replay;
 mod robustness;

@@ -212,12 +212,12 @@ mod tests {
     use super::Job;
     use crate::sandbox::release::Release;
     use crate::sandbox::reply::Reply;
-    use crate::sandbox::store::Store;
+    use crate::sandbox::store::{Disorder, Store};
     use crate::sandbox::{Database, Dialect, difference, json_parser};
 
     fn read(text: &str) -> Result<Job, String> {
         let schema = difference::schema(Release::newest(Dialect::Session));
-        let store = Store::new(schema, Database::Sqlite);
+        let store = Store::new(schema, Database::Sqlite, Disorder::default());
         let job = json_parser::parse(text).unwrap();
         Job::read(&store, job)
             .map_err(|failure| String::from_utf8(Reply::from(failure).bytes().to_vec()).unwrap())
