@@ -50,6 +50,9 @@ pub mod observe;
 mod order;
 mod page;
 mod query;
+#[cfg(any(feature = "sandbox", feature = "testing"))]
+mod recorded;
+mod redact;
 pub mod request;
 mod resolve;
 pub mod resource;

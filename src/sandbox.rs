@@ -69,7 +69,6 @@ mod multipart;
 mod ordering;
 mod population;
 mod random;
-mod recorded;
 mod records;
 mod release;
 mod reply;
@@ -95,13 +94,13 @@ mod writes;
 mod listen;
 
 pub use crate::auth::Dialect;
+pub use crate::recorded::{FormPart, RecordedRequest};
 pub use builder::SandboxBuilder;
 pub use faults::{Fault, FaultRule, InjectedFault};
 pub use insert_error::InsertError;
 #[cfg(feature = "sandbox-server")]
 pub use listen::SandboxServer;
 pub use population::Population;
-pub use recorded::RecordedRequest;
 
 /// The databases on which Keystone runs, as far as clients notice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -217,11 +216,15 @@ impl Sandbox {
             None => Reply::unknown_route(),
         };
         let response = reply.into_response(head);
-        self.record(RecordedRequest::new(request, Some(response.status()), fault));
+        self.record(RecordedRequest::new(&request).answered(response.status()), fault);
         response
     }
 
-    fn record(&self, request: RecordedRequest) {
+    fn record(&self, request: RecordedRequest, fault: Option<&Fault>) {
+        let request = match fault {
+            Some(fault) => request.with_fault(fault.to_string()),
+            None => request,
+        };
         lock(&self.shared.requests).push(request);
     }
 

@@ -3,8 +3,6 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::Value;
-use url::form_urlencoded;
 
 use super::Call;
 use crate::batch;
@@ -12,14 +10,9 @@ use crate::body::{Body, Content, Multipart, Part, sent_name};
 use crate::capability::adapt;
 use crate::client::Client;
 use crate::error::Error;
-
-const REDACTED: &str = "[redacted]";
-
-/// Names under which Keystone takes secrets, in bodies and queries.
-const SECRET_NAMES: [&str; 5] = ["password", "refresh", "access", "token", "key"];
-
-/// Headers that carry credentials, also where a caller has not marked them.
-const SECRET_HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-csrftoken"];
+use crate::redact::{
+    REDACTED, is_secret_header, is_secret_name, redacted_body, redacted_query, redacted_text,
+};
 
 #[allow(private_bounds, reason = "there are two clients and no more")]
 impl<T, C: Client> Call<T, C> {
@@ -55,13 +48,12 @@ impl<T, C: Client> Call<T, C> {
             parts.body = Body::Empty;
         }
         let http = core.http_request(&parts, &credential, Duration::ZERO)?;
-        let secrets: Vec<&str> =
-            SECRET_NAMES.iter().chain(request.parts.secrets.iter()).copied().collect();
+        let secrets: &[&str] = &request.parts.secrets;
         let is_job = parts.path.trim_start_matches('/') == batch::PATH;
-        let mut line = curl(&http, &secrets);
+        let mut line = curl(&http, secrets);
         for part in form.iter().flat_map(Multipart::parts) {
             // Writing to a `String` cannot fail.
-            let _ = write!(line, " {}", form_option(part, is_job, &secrets));
+            let _ = write!(line, " {}", form_option(part, is_job, secrets));
         }
         Ok(line)
     }
@@ -70,17 +62,16 @@ impl<T, C: Client> Call<T, C> {
 fn curl(request: &http::Request<Bytes>, secrets: &[&str]) -> String {
     let mut line =
         format!("curl --request {} {}", request.method(), quoted(&url(request, secrets)));
-    for (name, value) in request.headers() {
-        let is_secret = value.is_sensitive() || SECRET_HEADERS.contains(&name.as_str());
-        let value = match value.to_str() {
-            Ok(value) if !is_secret => value,
+    for (name, sent) in request.headers() {
+        let value = match sent.to_str() {
+            Ok(value) if !is_secret_header(name, sent) => value,
             _ => REDACTED,
         };
         // Writing to a `String` cannot fail.
         let _ = write!(line, " --header {}", quoted(&format!("{name}: {value}")));
     }
     if !request.body().is_empty() {
-        let _ = write!(line, " --data {}", quoted(&body(request.body(), secrets)));
+        let _ = write!(line, " --data {}", quoted(&redacted_body(request.body(), secrets)));
     }
     line
 }
@@ -88,70 +79,23 @@ fn curl(request: &http::Request<Bytes>, secrets: &[&str]) -> String {
 /// The URL with the values of secret parameters left out.
 fn url(request: &http::Request<Bytes>, secrets: &[&str]) -> String {
     let whole = request.uri().to_string();
-    let Some((path, query)) = whole.split_once('?') else { return whole };
-    let is_secret = |name: &str| secrets.contains(&name);
-    if !form_urlencoded::parse(query.as_bytes()).any(|(name, _)| is_secret(&name)) {
-        return whole;
-    }
-    let mut shown = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        shown.append_pair(&name, if is_secret(&name) { REDACTED } else { &value });
-    }
-    format!("{path}?{}", shown.finish())
-}
-
-fn body(bytes: &Bytes, secrets: &[&str]) -> String {
-    match serde_json::from_slice::<Value>(bytes) {
-        Ok(mut value) => {
-            redact(&mut value, secrets);
-            value.to_string()
-        }
-        Err(_) => format!("[{} bytes]", bytes.len()),
-    }
-}
-
-fn redact(value: &mut Value, secrets: &[&str]) {
-    match value {
-        Value::Object(members) => {
-            for (name, value) in members {
-                if secrets.contains(&name.as_str()) {
-                    *value = REDACTED.into();
-                } else {
-                    redact(value, secrets);
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| redact(item, secrets)),
-        Value::String(text) => {
-            if let Some(redacted) = redacted(text, secrets) {
-                *text = redacted;
-            }
-        }
-        _ => {}
-    }
-}
-
-/// JSON in a text without the secrets that are in it; none if there are none.
-fn redacted(text: &str, secrets: &[&str]) -> Option<String> {
-    if !text.trim_start().starts_with(['{', '[', '"']) {
-        return None;
-    }
-    let value: Value = serde_json::from_str(text).ok()?;
-    let mut shown = value.clone();
-    redact(&mut shown, secrets);
-    (shown != value).then(|| shown.to_string())
+    let shown = whole.split_once('?').and_then(|(path, query)| {
+        redacted_query(query, secrets).map(|query| format!("{path}?{query}"))
+    });
+    shown.unwrap_or(whole)
 }
 
 /// The option of `curl` that adds a field or a file.
 fn form_option(part: &Part, is_job: bool, secrets: &[&str]) -> String {
     let name = part.name();
     let file = match part.content() {
-        Content::Text(_) if secrets.contains(&name) => {
+        Content::Text(_) if is_secret_name(name) || secrets.contains(&name) => {
             return format!("--form-string {}", quoted(&format!("{name}={REDACTED}")));
         }
         Content::Text(text) => {
             // A job is JSON within a part.
-            let text = redacted(text, secrets).map_or(Cow::Borrowed(text.as_str()), Cow::Owned);
+            let text =
+                redacted_text(text, secrets).map_or(Cow::Borrowed(text.as_str()), Cow::Owned);
             return format!("--form-string {}", quoted(&format!("{name}={text}")));
         }
         Content::File(file) => file,

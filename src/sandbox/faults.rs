@@ -139,7 +139,12 @@ impl Sandbox {
             request.extensions_mut().insert(fault.clone());
             return Some(self.answer(request, https, Some(fault)));
         }
-        self.record(RecordedRequest::new(request, fault.status_shown(), Some(fault)));
+        let request = RecordedRequest::new(&request);
+        let request = match fault.status_shown() {
+            Some(status) => request.answered(status),
+            None => request,
+        };
+        self.record(request, Some(fault));
         None
     }
 

@@ -280,7 +280,7 @@ fn fingerprint(request: &RecordedRequest) -> String {
         request.method(),
         request.path(),
         request.query().unwrap_or_default(),
-        request.status(),
+        request.status().unwrap(),
     )
 }
 

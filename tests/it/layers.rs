@@ -10,14 +10,14 @@ const LAYERS: &[&[&str]] = &[
     // Pure: what to ask. Of `backend` they may name what crosses its boundary, see `IMPURE`.
     &[
         "backend", "base_url", "batch", "body", "bulk", "call", "capability", "change", "crud", "difference", "drift", "edit", "ensure", "error", "field", "filter", "id", "input",
-        "list", "order", "page", "query", "request", "resolve", "resource", "resources", "retry", "upload", "walk", "wire",
+        "list", "order", "page", "query", "redact", "request", "resolve", "resource", "resources", "retry", "upload", "walk", "wire",
     ],
     // Pure: what to do next.
     &["auth", "credentials", "flow", "observe", "session_store"],
     // The faces.
     &["client", "blocking", "guide"],
     // Doubles, which stand where a server or a transport stands.
-    &["sandbox", "testing"],
+    &["recorded", "sandbox", "testing"],
 ];
 
 /// Uses that cross the order, each for a reason.

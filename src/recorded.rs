@@ -1,0 +1,137 @@
+//! Requests as doubles keep them, for tests to look at.
+
+mod form;
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
+use serde_json::Value;
+use url::form_urlencoded;
+
+pub use self::form::FormPart;
+
+/// A request that a double of a server has answered: the [sandbox](crate::sandbox), or one of the
+/// backends of [`testing`](crate::testing).
+///
+/// Its `Debug` form shows neither bodies nor the values of headers and parameters, which may be
+/// secret; the methods give everything.
+#[derive(Clone)]
+pub struct RecordedRequest {
+    method: Method,
+    path: String,
+    query: Option<String>,
+    headers: HeaderMap,
+    body: Bytes,
+    status: Option<StatusCode>,
+    fault: Option<String>,
+}
+
+impl RecordedRequest {
+    pub(crate) fn new(request: &Request<Bytes>) -> Self {
+        Self {
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+            query: request.uri().query().map(str::to_owned),
+            headers: request.headers().clone(),
+            body: request.body().clone(),
+            status: None,
+            fault: None,
+        }
+    }
+
+    /// The same with the status of its answer.
+    pub(crate) fn answered(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// The same with what went wrong on purpose, in words.
+    #[cfg(feature = "sandbox")]
+    pub(crate) fn with_fault(mut self, fault: String) -> Self {
+        self.fault = Some(fault);
+        self
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path, with the prefix under which the server is mounted.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The query as it was sent, without question mark.
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    /// The parameters of the query in order, decoded.
+    pub fn query_pairs(&self) -> Vec<(String, String)> {
+        let query = self.query.as_deref().unwrap_or_default();
+        form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+    }
+
+    /// The value of a parameter; of several the last, which is the one that the server goes by.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let pairs = self.query_pairs().into_iter().rev();
+        pairs.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// The headers of the request.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The value of a header, if it is there and text.
+    pub fn header(&self, name: HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body of the request.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The body as JSON; `None` if it is something else.
+    pub fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// The fields and files of a form, URL-encoded or multipart, in order; `None` if the body is
+    /// something else.
+    pub fn form(&self) -> Option<Vec<FormPart>> {
+        form::read(self.header(header::CONTENT_TYPE)?, &self.body)
+    }
+
+    /// The status of the answer, whether or not it arrived; `None` if there was none, as after a failure
+    /// of the backend.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.status
+    }
+
+    /// The [fault](crate::sandbox::Fault) that the exchange met, in words; such are only in sandboxes.
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+}
+
+impl fmt::Debug for RecordedRequest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parameters: Vec<String> =
+            self.query_pairs().into_iter().map(|(name, _)| name).collect();
+        let headers: Vec<&str> = self.headers.keys().map(HeaderName::as_str).collect();
+        formatter
+            .debug_struct("RecordedRequest")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("parameters", &parameters)
+            .field("headers", &headers)
+            .field("body_length", &self.body.len())
+            .field("status", &self.status)
+            .field("fault", &self.fault)
+            .finish()
+    }
+}
