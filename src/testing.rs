@@ -10,11 +10,22 @@
 //!
 //! All the backends serve both clients.
 
+mod both;
+mod capture;
+mod clock;
 pub mod conformance;
+mod difference;
+mod exchange;
 mod fixtures;
 mod function;
+mod never;
 mod scripted;
 
-pub use self::fixtures::Fixture;
-pub use self::function::{FromFn, from_fn};
-pub use self::scripted::{Exchange, Scripted};
+use self::both::both_backends;
+pub use self::capture::{Capture, Fixed};
+pub use self::exchange::{Exchange, Times};
+pub use self::fixtures::{Fixture, page};
+pub use self::function::{FromAsyncFn, FromFn, from_async_fn, from_fn};
+pub use self::never::Never;
+pub use self::scripted::Scripted;
+pub use crate::recorded::{FormPart, RecordedRequest};

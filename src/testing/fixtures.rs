@@ -24,6 +24,10 @@ use crate::resources::{
 /// // What a server would send, for a scripted answer.
 /// let json = Grant::fixture_json(7);
 /// assert_eq!(json["id"], 7);
+///
+/// // Either with other values.
+/// let grant = Grant::fixture_with(8, serde_json::json!({ "title": "Folding slower" }));
+/// assert_eq!(grant.title, "Folding slower");
 /// ```
 pub trait Fixture: Resource {
     /// A record with this key, as a server of the newest version sends it.
@@ -34,6 +38,60 @@ pub trait Fixture: Resource {
         #[allow(clippy::expect_used, reason = "a test reads every fixture there is")]
         Self::Model::deserialize(Self::fixture_json(id)).expect("the fixture is a record")
     }
+
+    /// What a server would send for a record with this key, with other values for these members.
+    ///
+    /// # Panics
+    ///
+    /// If `members` is no object, or has one that the record has not: it would be passed over in
+    /// silence.
+    #[track_caller]
+    #[allow(clippy::panic, reason = "an assertion")]
+    fn fixture_json_with(id: u64, members: Value) -> Value {
+        let mut record = Self::fixture_json(id);
+        let Value::Object(members) = members else { panic!("{members} is no object") };
+        for (name, value) in members {
+            match record.get_mut(&name) {
+                Some(member) => *member = value,
+                None => panic!("a {} has no member `{name}`", Self::NAME),
+            }
+        }
+        record
+    }
+
+    /// A record with this key, with other values for these members, by their names on the wire.
+    ///
+    /// # Panics
+    ///
+    /// As [`fixture_json_with`](Self::fixture_json_with), or if a value is of the wrong type.
+    #[track_caller]
+    #[allow(clippy::panic, reason = "an assertion")]
+    fn fixture_with(id: u64, members: Value) -> Self::Model {
+        match Self::Model::deserialize(Self::fixture_json_with(id, members)) {
+            Ok(record) => record,
+            Err(error) => panic!("this is no {}: {error}", Self::NAME),
+        }
+    }
+}
+
+/// A page of a list that has no more, as a server sends it.
+///
+/// ```
+/// use http::StatusCode;
+/// use keystone_client::blocking::KeystoneClient;
+/// use keystone_client::resources::Team;
+/// use keystone_client::testing::{Capture, Fixture, page};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let teams = page([Team::fixture_json(1), Team::fixture_json(2)]);
+/// let backend = Capture::json(StatusCode::OK, &teams);
+/// let client = KeystoneClient::with_backend("https://keystone.example.edu", backend)?;
+/// assert_eq!(client.teams().list().all()?.len(), 2);
+/// # Ok(()) }
+/// ```
+pub fn page(records: impl IntoIterator<Item = Value>) -> Value {
+    let records: Vec<Value> = records.into_iter().collect();
+    json!({ "count": records.len(), "next": null, "previous": null, "results": records })
 }
 
 macro_rules! fixtures {

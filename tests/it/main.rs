@@ -39,6 +39,7 @@ mod session_store;
 mod single_flight;
 mod soak;
 mod support;
+mod testing;
 mod transport;
 mod ui;
 mod versions;

@@ -1,0 +1,184 @@
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde_json::Value;
+
+use super::both_backends;
+use super::clock::VirtualClock;
+use super::exchange::response;
+use crate::backend::{ExecuteResult, HttpBackend, Now};
+use crate::blocking;
+use crate::recorded::RecordedRequest;
+
+/// A backend that keeps what is sent, for a test to look at, and lets another answer.
+///
+/// A clone is another handle to the same requests.
+///
+/// ```
+/// use keystone_client::blocking::KeystoneClient;
+/// use keystone_client::resources::{NewTeam, Team};
+/// use keystone_client::testing::{Capture, Fixture};
+/// use http::StatusCode;
+/// use serde_json::json;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sent = Capture::json(StatusCode::CREATED, &Team::fixture_json(7));
+/// let client = KeystoneClient::with_backend("https://keystone.example.edu", sent.clone())?;
+/// client.create_team(NewTeam::new("Folding")).send()?;
+///
+/// let request = sent.only();
+/// assert_eq!(request.path(), "/users/teams/");
+/// assert_eq!(request.json(), Some(json!({ "name": "Folding" })));
+/// # Ok(()) }
+/// ```
+pub struct Capture<B = Fixed> {
+    inner: Arc<B>,
+    requests: Arc<Mutex<Vec<RecordedRequest>>>,
+}
+
+/// The inner backend of a [`Capture`] that answers all requests alike. Waiting takes no time.
+pub struct Fixed {
+    clock: VirtualClock,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Capture {
+    /// Answers each request with this status and text.
+    pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        let (clock, headers) = (VirtualClock::new(), HeaderMap::new());
+        Self::new(Fixed { clock, status, headers, body: body.into() })
+    }
+
+    /// Answers each request with this status and JSON.
+    pub fn json(status: StatusCode, body: &Value) -> Self {
+        let (clock, body) = (VirtualClock::new(), body.to_string().into());
+        let json = HeaderValue::from_static("application/json");
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
+        Self::new(Fixed { clock, status, headers, body })
+    }
+}
+
+impl<B> Capture<B> {
+    /// Lets `inner` answer: any backend, or a [sandbox](crate::sandbox).
+    pub fn new(inner: B) -> Self {
+        Self { inner: Arc::new(inner), requests: Arc::default() }
+    }
+
+    /// The requests so far, in the order in which they were sent.
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.kept().clone()
+    }
+
+    /// The requests since this was called last.
+    pub fn take(&self) -> Vec<RecordedRequest> {
+        std::mem::take(&mut *self.kept())
+    }
+
+    /// The one request so far.
+    ///
+    /// # Panics
+    ///
+    /// If there was none, or more than one; the message lists them.
+    #[track_caller]
+    #[allow(clippy::panic, reason = "an assertion")]
+    pub fn only(&self) -> RecordedRequest {
+        let requests = self.requests();
+        match <[RecordedRequest; 1]>::try_from(requests) {
+            Ok([request]) => request,
+            Err(requests) => {
+                let lines: Vec<String> = requests
+                    .iter()
+                    .map(|request| format!("\n  {} {}", request.method(), request.path()))
+                    .collect();
+                panic!("there were {} requests and not one:{}", lines.len(), lines.concat());
+            }
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<RecordedRequest>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a request, and returns its place.
+    fn keep(&self, request: &http::Request<Bytes>) -> usize {
+        let mut kept = self.kept();
+        kept.push(RecordedRequest::new(request));
+        kept.len().saturating_sub(1)
+    }
+
+    fn answered(&self, place: usize, result: &ExecuteResult) {
+        if let (Some(request), Ok(response)) = (self.kept().get_mut(place), result) {
+            *request = request.clone().answered(response.status());
+        }
+    }
+}
+
+impl<B> Clone for Capture<B> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), requests: Arc::clone(&self.requests) }
+    }
+}
+
+impl<B: HttpBackend> HttpBackend for Capture<B> {
+    async fn execute(&self, request: http::Request<Bytes>) -> ExecuteResult {
+        let place = self.keep(&request);
+        let result = self.inner.execute(request).await;
+        self.answered(place, &result);
+        result
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.inner.sleep(duration).await;
+    }
+
+    fn now(&self) -> Now {
+        self.inner.now()
+    }
+}
+
+impl<B: blocking::HttpBackend> blocking::HttpBackend for Capture<B> {
+    fn execute(&self, request: http::Request<Bytes>) -> ExecuteResult {
+        let place = self.keep(&request);
+        let result = self.inner.execute(request);
+        self.answered(place, &result);
+        result
+    }
+
+    fn sleep(&self, duration: Duration) {
+        self.inner.sleep(duration);
+    }
+
+    fn now(&self) -> Now {
+        self.inner.now()
+    }
+}
+
+impl Fixed {
+    fn clock(&self) -> &VirtualClock {
+        &self.clock
+    }
+
+    fn answer(&self, _request: &http::Request<Bytes>) -> ExecuteResult {
+        response(self.status, &self.headers, self.body.clone())
+    }
+}
+
+both_backends!(Fixed);
+
+impl fmt::Debug for Fixed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fixed").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// Shows of the requests what their own `Debug` form shows.
+impl<B> fmt::Debug for Capture<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Capture").field("requests", &*self.kept()).finish_non_exhaustive()
+    }
+}
