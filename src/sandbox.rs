@@ -38,6 +38,7 @@ use http::{Method, Request, Response};
 use crate::sandbox::faults::Faults;
 use crate::sandbox::incoming::{Incoming, Input};
 use crate::sandbox::json::Json;
+use crate::sandbox::record_of_requests::Recorded;
 use crate::sandbox::reply::Reply;
 use crate::sandbox::schema::Resource;
 use crate::sandbox::server::Server;
@@ -60,6 +61,7 @@ mod filters;
 mod form;
 mod health;
 mod history;
+mod id_map;
 mod incoming;
 mod insert_error;
 mod json;
@@ -69,6 +71,7 @@ mod multipart;
 mod ordering;
 mod population;
 mod random;
+mod record_of_requests;
 mod records;
 mod release;
 mod reply;
@@ -79,6 +82,7 @@ mod rules;
 mod schema;
 mod server;
 mod sessions;
+mod snapshot;
 mod specification;
 mod stats;
 mod store;
@@ -101,6 +105,7 @@ pub use insert_error::InsertError;
 #[cfg(feature = "sandbox-server")]
 pub use listen::SandboxServer;
 pub use population::Population;
+pub use snapshot::Snapshot;
 
 /// The databases on which Keystone runs, as far as clients notice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -125,7 +130,7 @@ pub struct Sandbox {
 
 struct Shared {
     server: Mutex<Server>,
-    requests: Mutex<Vec<RecordedRequest>>,
+    requests: Mutex<Recorded>,
     faults: Faults,
     middleware: Mutex<Option<Arc<Middleware>>>,
     /// Settled when built, so that no lock is needed to read them.
@@ -155,14 +160,14 @@ impl Sandbox {
         SandboxBuilder::new()
     }
 
-    fn from_server(server: Server) -> Self {
+    fn from_server(server: Server, kept_requests: usize) -> Self {
         let (prefix, https) = (server.config.prefix.clone(), server.config.https);
         #[cfg(feature = "sandbox-server")]
         let dialect = server.schema.dialect;
         Self {
             shared: Arc::new(Shared {
                 server: Mutex::new(server),
-                requests: Mutex::default(),
+                requests: Mutex::new(Recorded::new(kept_requests)),
                 faults: Faults::default(),
                 middleware: Mutex::default(),
                 prefix,
@@ -216,7 +221,7 @@ impl Sandbox {
             None => Reply::unknown_route(),
         };
         let response = reply.into_response(head);
-        self.record(RecordedRequest::new(&request).answered(response.status()), fault);
+        self.record(RecordedRequest::new(request).answered(response.status()), fault);
         response
     }
 
@@ -282,21 +287,27 @@ impl Sandbox {
         self.server().clock.advance(by);
     }
 
+    /// Moves the clock of the server forward to a time; one that has passed changes nothing, since
+    /// the time of a server does not go back.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use keystone_client::sandbox::Sandbox;
+    /// let sandbox = Sandbox::new();
+    /// let tomorrow = sandbox.now() + Duration::from_secs(86_400);
+    /// sandbox.advance_to(tomorrow);
+    /// assert!(sandbox.now() >= tomorrow);
+    /// ```
+    pub fn advance_to(&self, time: SystemTime) {
+        let mut server = self.server();
+        let ahead = time.duration_since(server.clock.now()).unwrap_or_default();
+        server.clock.advance(ahead);
+    }
+
     /// The time of the server: the real time, or that which [`SandboxBuilder::start_at`] set, moved
-    /// by all calls of [`Sandbox::advance`].
+    /// by all calls of [`Sandbox::advance`] and by clients that wait.
     pub fn now(&self) -> SystemTime {
         self.server().clock.now()
-    }
-
-    /// The requests so far, in the order in which they were answered. They are kept, with their
-    /// bodies, until [`Sandbox::clear_requests`] is called.
-    pub fn requests(&self) -> Vec<RecordedRequest> {
-        lock(&self.shared.requests).clone()
-    }
-
-    /// Forgets the requests so far.
-    pub fn clear_requests(&self) {
-        lock(&self.shared.requests).clear();
     }
 
     /// Stores a record, whoever may do so through the API, and returns its id.

@@ -21,6 +21,9 @@ use crate::sandbox::validate::Mode;
 use crate::sandbox::writes::Secrets;
 use crate::sandbox::{Database, Dialect, Population, Sandbox, difference};
 
+/// More requests than a test makes, and few enough to hold.
+const DEFAULT_KEPT_REQUESTS: usize = 100_000;
+
 /// Describes a [`Sandbox`]; made by [`Sandbox::builder`].
 ///
 /// ```
@@ -44,6 +47,8 @@ pub struct SandboxBuilder {
     users: Vec<Account>,
     api_tokens: Vec<(String, String)>,
     start: Option<SystemTime>,
+    frozen: bool,
+    kept_requests: usize,
     default_rate_limits: bool,
     population: Option<Population>,
     seed: Option<u64>,
@@ -68,6 +73,8 @@ impl SandboxBuilder {
             users: Vec::new(),
             api_tokens: Vec::new(),
             start: None,
+            frozen: false,
+            kept_requests: DEFAULT_KEPT_REQUESTS,
             default_rate_limits: false,
             population: None,
             seed: None,
@@ -358,6 +365,45 @@ impl SandboxBuilder {
         self
     }
 
+    /// Stops the server's clock: it moves by [`Sandbox::advance`], [`Sandbox::advance_to`] and clients
+    /// that wait, and not by itself. Records that are written one after the other then have the same
+    /// times, and a run has the same output whenever it is repeated, along with
+    /// [`start_at`](Self::start_at) and [`seed`](Self::seed).
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use keystone_client::sandbox::Sandbox;
+    ///
+    /// let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_750_000_000);
+    /// let sandbox = Sandbox::builder().start_at(time).freeze_clock().build();
+    /// sandbox.advance(Duration::from_secs(60));
+    /// assert_eq!(sandbox.now(), time + Duration::from_secs(60));
+    /// ```
+    pub fn freeze_clock(mut self) -> Self {
+        self.frozen = true;
+        self
+    }
+
+    /// How many requests are kept for [`Sandbox::requests`]; 100,000 if not said. Of more the oldest
+    /// are forgotten. They are kept with their bodies, so a server that runs for long should keep
+    /// few. [`Sandbox::request_count`] counts all.
+    ///
+    /// ```
+    /// use keystone_client::sandbox::Sandbox;
+    ///
+    /// let sandbox = Sandbox::builder().staff("admin", "admin-password").keep_requests(1).build();
+    /// let client = sandbox.blocking_client()?;
+    /// client.login("admin", "admin-password")?;
+    /// client.whoami()?;
+    /// assert_eq!(sandbox.requests().len(), 1);
+    /// assert_eq!(sandbox.request_count(), 2);
+    /// # Ok::<(), keystone_client::Error>(())
+    /// ```
+    pub fn keep_requests(mut self, requests: usize) -> Self {
+        self.kept_requests = requests;
+        self
+    }
+
     /// Made-up records of every kind, beside the users that are added here; of several the last.
     ///
     /// ```
@@ -369,7 +415,7 @@ impl SandboxBuilder {
     ///     .build();
     /// let client = sandbox.blocking_client()?;
     /// client.login("admin", "admin-password")?;
-    /// assert_eq!(client.users().count()?, 21);
+    /// assert_eq!(client.users().list().count().send()?, 21);
     /// # Ok::<(), keystone_client::Error>(())
     /// ```
     pub fn population(mut self, population: Population) -> Self {
@@ -403,7 +449,7 @@ impl SandboxBuilder {
         let mut server = Server {
             config: Config { version, rate_limits, ..self.config },
             schema,
-            clock: self.start.map_or_else(Clock::default, Clock::starting_at),
+            clock: Clock::new(self.start, self.frozen),
             store: Store::new(schema, self.database, self.disorder),
             history: History::default(),
             secrets: Secrets::new(&mut random),
@@ -428,7 +474,7 @@ impl SandboxBuilder {
         if let Some(population) = &self.population {
             population.settle(&mut server);
         }
-        Sandbox::from_server(server)
+        Sandbox::from_server(server, self.kept_requests)
     }
 }
 

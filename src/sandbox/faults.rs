@@ -139,7 +139,7 @@ impl Sandbox {
             request.extensions_mut().insert(fault.clone());
             return Some(self.answer(request, https, Some(fault)));
         }
-        let request = RecordedRequest::new(&request);
+        let request = RecordedRequest::new(request);
         let request = match fault.status_shown() {
             Some(status) => request.answered(status),
             None => request,

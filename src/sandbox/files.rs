@@ -2,6 +2,7 @@
 //! kept, since the server has no address that shows it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use fastrand::Rng;
@@ -162,9 +163,9 @@ fn split_extension(name: &str) -> (&str, &str) {
 }
 
 /// The paths that are taken. A file stays when the attachment goes, and when a write fails.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Files {
-    paths: HashSet<String>,
+    paths: Arc<HashSet<String>>,
 }
 
 impl Files {
@@ -188,7 +189,7 @@ impl Files {
 
     /// Takes a path for good.
     pub(crate) fn keep(&mut self, path: &str) {
-        self.paths.insert(path.to_owned());
+        Arc::make_mut(&mut self.paths).insert(path.to_owned());
     }
 }
 

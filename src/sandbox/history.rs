@@ -1,12 +1,14 @@
 //! The change log. Its rows are in the table of the audit log; what changed is kept here.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use fastrand::Rng;
 use http::{HeaderMap, HeaderValue};
 
 use crate::sandbox::access;
 use crate::sandbox::cell::Cell;
+use crate::sandbox::id_map::IdMap;
 use crate::sandbox::json::{Json, Name};
 use crate::sandbox::random;
 use crate::sandbox::schema::{Column, Default, Kind, Resource, Table};
@@ -53,19 +55,19 @@ fn is_uuid(text: &str) -> bool {
 }
 
 /// What one entry is about.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     resource: Resource,
     record: i64,
-    changes: Box<[Change]>,
+    changes: Arc<[Change]>,
 }
 
-/// The changes of every entry, oldest first: the entry with id 1 is the first.
-#[derive(Debug, Default)]
+/// The changes of every entry by its id.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct History {
-    entries: Vec<Entry>,
+    entries: IdMap<Entry>,
     /// The ids of entries by what they are about.
-    of_record: HashMap<(Resource, i64), Vec<i64>>,
+    of_record: HashMap<Resource, IdMap<Vec<i64>>>,
 }
 
 impl History {
@@ -135,19 +137,23 @@ impl History {
         }
         store.put(Resource::AuditLog, row);
         let resource = table.resource;
-        self.entries.push(Entry { resource, record, changes: changes.into_boxed_slice() });
-        self.of_record.entry((resource, record)).or_default().push(id);
+        self.entries.insert(id, Entry { resource, record, changes: changes.into() });
+        let of_table = self.of_record.entry(resource).or_default();
+        if let Some(ids) = of_table.entry(record, Vec::new) {
+            ids.push(id);
+        }
     }
 
     /// The ids of the entries about a record, newest first.
     pub(crate) fn of(&self, resource: Resource, record: i64) -> impl Iterator<Item = i64> {
-        let ids = self.of_record.get(&(resource, record)).map_or(&[][..], Vec::as_slice);
+        let ids = self.of_record.get(&resource).and_then(|ids| ids.get(record));
+        let ids = ids.map_or(&[][..], Vec::as_slice);
         ids.iter().rev().copied()
     }
 
     /// What an entry says has changed.
     pub(crate) fn changes(&self, id: i64) -> Json {
-        let entry = usize::try_from(id.saturating_sub(1)).ok().and_then(|at| self.entries.get(at));
+        let entry = self.entries.get(id);
         let pair = |old: &str, new: &str| Json::List(vec![Json::text(old), Json::text(new)]);
         entry.map_or(Json::Null, |entry| {
             let changes = entry.changes.iter();
@@ -163,8 +169,10 @@ impl History {
     /// Takes back all entries after the first ones. Their rows go with the transaction.
     pub(crate) fn truncate(&mut self, length: usize) {
         let last = i64::try_from(length).unwrap_or(i64::MAX);
-        for entry in self.entries.drain(length.min(self.entries.len())..) {
-            if let Some(ids) = self.of_record.get_mut(&(entry.resource, entry.record)) {
+        while let Some(id) = self.entries.last().filter(|&id| id > last) {
+            let Some(Entry { resource, record, .. }) = self.entries.remove(id) else { return };
+            let of_table = self.of_record.get_mut(&resource);
+            if let Some(ids) = of_table.and_then(|ids| ids.get_mut(record)) {
                 ids.retain(|&id| id <= last);
             }
         }

@@ -64,10 +64,11 @@ mod words;
 ///     .build();
 /// let client = sandbox.blocking_client()?;
 /// client.login("admin", "admin-password")?;
-/// let pending = client.requests().filter(|r| r.status.eq(RequestStatus::Pending));
-/// assert_eq!(pending.count()?, 9);
+/// let pending = client.requests().list().filter(|r| r.status.eq(RequestStatus::Pending));
+/// assert_eq!(pending.count().send()?, 9);
 ///
-/// let researcher = client.users().filter(|u| (u.is_staff.eq(false), u.is_active.eq(true))).first()?;
+/// let researchers = client.users().filter(|u| u.is_staff.eq(false)).filter(|u| u.is_active.eq(true));
+/// let researcher = researchers.first().send()?;
 /// let name = researcher.expect("there is one").username;
 /// sandbox.blocking_client()?.login(&name, Population::PASSWORD)?;
 /// # Ok(()) }

@@ -41,6 +41,7 @@ pub(crate) struct Config {
 }
 
 /// The server with all its memory.
+#[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) config: Config,
     pub(crate) schema: &'static Schema,

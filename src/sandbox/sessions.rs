@@ -26,7 +26,7 @@ pub(crate) struct Session {
 }
 
 /// All logins by the value of the cookie.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Sessions {
     by_key: HashMap<String, Session>,
     /// Expired sessions are cleared away at this size.

@@ -1,24 +1,27 @@
 //! The rows, kept by id, with what is needed to find them quickly.
 
 use std::cell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use crate::sandbox::Database;
 use crate::sandbox::cell::{Cell, NULL};
+use crate::sandbox::id_map::IdMap;
 use crate::sandbox::schema::{Kind, Resource, Schema, Table};
 
 /// One row: the cells in the order of the table's columns.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
-    cells: Box<[Cell]>,
+    /// Shared with copies of the row.
+    cells: Arc<[Cell]>,
     /// Counts up with every write of any row.
     written: u64,
 }
 
 impl Row {
     pub(crate) fn new(cells: Vec<Cell>) -> Self {
-        Self { cells: cells.into_boxed_slice(), written: 0 }
+        Self { cells: cells.into(), written: 0 }
     }
 
     /// The place of the last write among all writes.
@@ -35,7 +38,7 @@ impl Row {
     }
 
     pub(crate) fn set(&mut self, index: usize, value: Cell) {
-        if let Some(cell) = self.cells.get_mut(index) {
+        if let Some(cell) = Arc::make_mut(&mut self.cells).get_mut(index) {
             *cell = value;
         }
     }
@@ -46,18 +49,18 @@ impl Row {
 }
 
 /// The rows of one table.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Rows {
-    rows: BTreeMap<i64, Row>,
+    rows: IdMap<Row>,
     next_id: i64,
     /// For each unique text column: value to id.
-    unique: Vec<(usize, HashMap<Box<str>, i64>)>,
-    /// For each column with references: target to referring rows.
-    referrers: Vec<(usize, HashMap<i64, BTreeSet<i64>>)>,
+    unique: Vec<(usize, Arc<HashMap<Box<str>, i64>>)>,
+    /// For each column with references: target to referring rows, whose ids ascend.
+    referrers: Vec<(usize, IdMap<Vec<i64>>)>,
 }
 
 /// A change that can be taken back.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Change {
     resource: Resource,
     id: i64,
@@ -97,27 +100,31 @@ impl Disorder {
     }
 }
 
-/// Everything the server stores in tables.
-#[derive(Debug)]
+/// Everything the server stores in tables. A copy costs little: it shares what neither has changed.
+#[derive(Clone, Debug)]
 pub(crate) struct Store {
     pub(crate) schema: &'static Schema,
     pub(crate) database: Database,
     pub(crate) disorder: Disorder,
     /// The number of writes so far.
     writes: u64,
-    tables: HashMap<Resource, Rows>,
+    tables: HashMap<Resource, Arc<Rows>>,
     /// Changes since the outermost transaction began.
     journal: Option<Vec<Change>>,
 }
 
 impl Store {
     pub(crate) fn new(schema: &'static Schema, database: Database, disorder: Disorder) -> Self {
-        let tables = schema.tables.iter().map(|table| (table.resource, Rows::new(table)));
+        let tables = schema.tables.iter().map(|table| (table.resource, Arc::new(Rows::new(table))));
         Self { schema, database, disorder, writes: 0, tables: tables.collect(), journal: None }
     }
 
     pub(crate) fn get(&self, resource: Resource, id: i64) -> Option<&Row> {
-        self.tables.get(&resource)?.rows.get(&id)
+        self.tables.get(&resource)?.rows.get(id)
+    }
+
+    fn rows_mut(&mut self, resource: Resource) -> Option<&mut Rows> {
+        self.tables.get_mut(&resource).map(Arc::make_mut)
     }
 
     /// Whether a reference to this id would be accepted.
@@ -139,8 +146,8 @@ impl Store {
         resource: Resource,
         ids: RangeInclusive<i64>,
     ) -> impl Iterator<Item = &Row> {
-        let rows = self.tables.get(&resource).filter(|_| ids.start() <= ids.end());
-        rows.into_iter().flat_map(move |rows| rows.rows.range(ids.clone()).map(|(_, row)| row))
+        let rows = self.tables.get(&resource).into_iter();
+        rows.flat_map(move |rows| rows.rows.range(ids.clone()).map(|(_, row)| row))
     }
 
     /// The id of the row with this text in a unique column.
@@ -160,14 +167,14 @@ impl Store {
         self.tables
             .get(&resource)
             .and_then(|rows| rows.referrers.iter().find(|(indexed, _)| *indexed == column))
-            .and_then(|(_, index)| index.get(&target))
+            .and_then(|(_, index)| index.get(target))
             .into_iter()
             .flatten()
             .copied()
     }
 
     pub(crate) fn next_id(&mut self, resource: Resource) -> i64 {
-        let Some(rows) = self.tables.get_mut(&resource) else {
+        let Some(rows) = self.rows_mut(resource) else {
             return 0;
         };
         let id = rows.next_id;
@@ -179,7 +186,7 @@ impl Store {
     pub(crate) fn put(&mut self, resource: Resource, mut row: Row) {
         self.writes = self.writes.saturating_add(1);
         row.written = self.writes;
-        let Some(rows) = self.tables.get_mut(&resource) else {
+        let Some(rows) = self.rows_mut(resource) else {
             return;
         };
         let id = row.id();
@@ -189,7 +196,7 @@ impl Store {
     }
 
     pub(crate) fn remove(&mut self, resource: Resource, id: i64) {
-        let Some(rows) = self.tables.get_mut(&resource) else {
+        let Some(rows) = self.rows_mut(resource) else {
             return;
         };
         let before = rows.replace(id, None);
@@ -225,13 +232,13 @@ impl Store {
     pub(crate) fn roll_back(&mut self, mark: Mark) {
         let mut journal = self.journal.take().unwrap_or_default();
         for change in journal.drain(mark.changes.min(journal.len())..).rev() {
-            if let Some(rows) = self.tables.get_mut(&change.resource) {
+            if let Some(rows) = self.rows_mut(change.resource) {
                 rows.replace(change.id, change.before);
             }
         }
         let reused = self.database == Database::Sqlite;
         for (resource, next_id) in mark.next_ids.into_iter().filter(|_| reused) {
-            if let Some(rows) = self.tables.get_mut(&resource) {
+            if let Some(rows) = self.rows_mut(resource) {
                 rows.next_id = next_id;
             }
         }
@@ -246,12 +253,12 @@ impl Rows {
         let columns = || table.columns.iter().enumerate();
         let unique = columns()
             .filter(|(_, column)| column.unique && !is_reference(column.kind))
-            .map(|(index, _)| (index, HashMap::new()));
+            .map(|(index, _)| (index, Arc::default()));
         let referrers = columns()
             .filter(|(_, column)| is_reference(column.kind))
-            .map(|(index, _)| (index, HashMap::new()));
+            .map(|(index, _)| (index, IdMap::default()));
         Self {
-            rows: BTreeMap::new(),
+            rows: IdMap::default(),
             next_id: 1,
             unique: unique.collect(),
             referrers: referrers.collect(),
@@ -260,48 +267,51 @@ impl Rows {
 
     /// Exchanges a row and keeps the indexes in step.
     fn replace(&mut self, id: i64, row: Option<Row>) -> Option<Row> {
-        let before = self.rows.remove(&id);
-        if let Some(before) = &before {
-            self.forget(id, before);
-        }
-        if let Some(row) = row {
-            self.learn(id, &row);
-            self.rows.insert(id, row);
-        }
-        before
-    }
-
-    fn learn(&mut self, id: i64, row: &Row) {
+        let before = self.rows.get(id);
         for (column, index) in &mut self.unique {
-            if let Cell::Text(text) = row.cell(*column) {
-                index.insert(text.clone(), id);
+            let cells = [before, row.as_ref()].map(|row| row.map_or(&NULL, |it| it.cell(*column)));
+            let [old, new] = cells.map(Cell::as_text);
+            if old == new {
+                continue;
+            }
+            let index = Arc::make_mut(index);
+            if let Some(old) = old.filter(|old| index.get(*old) == Some(&id)) {
+                index.remove(old);
+            }
+            if let Some(new) = new {
+                index.insert(new.into(), id);
             }
         }
         for (column, index) in &mut self.referrers {
-            for target in targets(row.cell(*column)) {
-                index.entry(*target).or_default().insert(id);
+            let cells = [before, row.as_ref()].map(|row| row.map_or(&NULL, |it| it.cell(*column)));
+            let [old, new] = cells.map(targets);
+            if old == new {
+                continue;
             }
+            old.iter().for_each(|&target| forget(index, target, id));
+            new.iter().for_each(|&target| learn(index, target, id));
+        }
+        match row {
+            Some(row) => self.rows.insert(id, row),
+            None => self.rows.remove(id),
         }
     }
+}
 
-    fn forget(&mut self, id: i64, row: &Row) {
-        for (column, index) in &mut self.unique {
-            if let Cell::Text(text) = row.cell(*column) {
-                if index.get(text) == Some(&id) {
-                    index.remove(text);
-                }
-            }
-        }
-        for (column, index) in &mut self.referrers {
-            for target in targets(row.cell(*column)) {
-                if let Some(ids) = index.get_mut(target) {
-                    ids.remove(&id);
-                    if ids.is_empty() {
-                        index.remove(target);
-                    }
-                }
-            }
-        }
+fn learn(index: &mut IdMap<Vec<i64>>, target: i64, id: i64) {
+    let Some(ids) = index.entry(target, Vec::new) else { return };
+    if let Err(place) = ids.binary_search(&id) {
+        ids.insert(place, id);
+    }
+}
+
+fn forget(index: &mut IdMap<Vec<i64>>, target: i64, id: i64) {
+    let Some(ids) = index.get_mut(target) else { return };
+    if let Ok(place) = ids.binary_search(&id) {
+        ids.remove(place);
+    }
+    if ids.is_empty() {
+        index.remove(target);
     }
 }
 

@@ -55,7 +55,7 @@ impl Refused {
 }
 
 /// All tokens by their text.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Tokens {
     by_text: HashMap<String, Token>,
     /// Expired tokens are cleared away at this size.

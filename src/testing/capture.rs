@@ -107,7 +107,7 @@ impl<B> Capture<B> {
     /// Keeps a request, and returns its place.
     fn keep(&self, request: &http::Request<Bytes>) -> usize {
         let mut kept = self.kept();
-        kept.push(RecordedRequest::new(request));
+        kept.push(RecordedRequest::new(request.clone()));
         kept.len().saturating_sub(1)
     }
 

@@ -86,7 +86,7 @@ impl Never {
     }
 
     fn answer(&self, request: &http::Request<Bytes>) -> ExecuteResult {
-        let seen = RecordedRequest::new(request);
+        let seen = RecordedRequest::new(request.clone());
         let problem =
             format!("nothing was to be sent, but there is {} {}", seen.method(), seen.path());
         self.state.seen().push(seen);

@@ -172,7 +172,7 @@ impl Scripted {
     }
 
     fn answer(&self, request: &http::Request<Bytes>) -> ExecuteResult {
-        let recorded = RecordedRequest::new(request);
+        let recorded = RecordedRequest::new(request.clone());
         let found = self.state.play().find(&recorded);
         let answer = found.map_err(|problem| {
             self.state.play().note(problem.clone());
