@@ -36,13 +36,10 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 
 use crate::sandbox::faults::Faults;
-use crate::sandbox::incoming::{Incoming, Input};
-use crate::sandbox::json::Json;
+use crate::sandbox::incoming::Incoming;
 use crate::sandbox::record_of_requests::Recorded;
 use crate::sandbox::reply::Reply;
-use crate::sandbox::schema::Resource;
 use crate::sandbox::server::Server;
-use crate::sandbox::validate::Mode;
 
 mod access;
 mod authentication;
@@ -64,6 +61,7 @@ mod history;
 mod id_map;
 mod incoming;
 mod insert_error;
+mod inserts;
 mod json;
 mod json_parser;
 mod lists;
@@ -335,17 +333,9 @@ impl Sandbox {
     /// ```
     pub fn insert(&self, resource: &str, record: serde_json::Value) -> Result<u64, InsertError> {
         let mut server = self.server();
-        let path = resource.trim_matches('/');
-        let found =
-            server.schema.tables.iter().copied().find(|table| {
-                path.split_once('/').is_some_and(|it| it == (table.group, table.name))
-            });
-        let found = found.filter(|table| table.resource != Resource::AuditLog);
-        let table = found.ok_or_else(|| InsertError::unknown_resource(resource))?;
-        let input = Input::Json(Json::from(&record));
-        let create = |server: &mut Server| server.pen(None, None).create(table, &input, Mode::Seed);
-        // Ids count up from 1.
-        server.transaction(create).map(i64::unsigned_abs).map_err(InsertError::refused)
+        let table = inserts::table(&server, resource)?;
+        let create = |server: &mut Server| inserts::create(server, table, &record);
+        server.transaction(create).map_err(InsertError::refused)
     }
 
     /// Stores made-up records beside those that are there.

@@ -175,7 +175,7 @@ impl Server {
         }
     }
 
-    fn user_named(&self, username: &str) -> Option<i64> {
+    pub(crate) fn user_named(&self, username: &str) -> Option<i64> {
         let column = self.schema.table(Resource::Users)?.column_index("username")?;
         self.store.find(Resource::Users, column, username)
     }

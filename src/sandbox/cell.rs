@@ -1,10 +1,11 @@
 //! The value of one column in one row.
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use rust_decimal::Decimal;
 
 use crate::sandbox::json::Json;
@@ -114,7 +115,7 @@ impl Cell {
 /// The day of a moment in UTC.
 pub(crate) fn date_of(microseconds: i64) -> Date {
     let moment = Timestamp::from_microsecond(microseconds).unwrap_or_default();
-    moment.to_zoned(TimeZone::UTC).date()
+    Offset::UTC.to_datetime(moment).date()
 }
 
 /// ISO 8601 in UTC: six digits of fraction, or none when it is zero.
@@ -122,7 +123,22 @@ pub(crate) fn moment_text(microseconds: i64) -> String {
     let Ok(moment) = Timestamp::from_microsecond(microseconds) else {
         return "0001-01-01T00:00:00Z".to_owned();
     };
-    let form =
-        if microseconds % 1_000_000 == 0 { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S.%6fZ" };
-    moment.strftime(form).to_string()
+    let moment = Offset::UTC.to_datetime(moment);
+    let (date, time) = (moment.date(), moment.time());
+    let fraction = microseconds.rem_euclid(1_000_000);
+    let mut text = format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
+        date.year(),
+        date.month(),
+        date.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    );
+    if fraction != 0 {
+        // Writing to a text does not fail.
+        let _ = write!(text, ".{fraction:06}");
+    }
+    text.push('Z');
+    text
 }

@@ -14,6 +14,14 @@ impl InsertError {
         Self { message: format!("this server has no resource `{name}`") }
     }
 
+    pub(crate) fn unknown_user(name: &str) -> Self {
+        Self { message: format!("there is no user `{name}`") }
+    }
+
+    pub(crate) fn without_owner(name: &str) -> Self {
+        Self { message: format!("the research group `{name}` needs just one owner") }
+    }
+
     pub(crate) fn refused(failure: Failure) -> Self {
         let message = match failure {
             Failure::Fields(errors) => {

@@ -129,11 +129,23 @@ impl Reply {
         }
     }
 
+    /// Adds a header that is always the same.
+    pub(crate) fn add_static(&mut self, name: HeaderName, value: &'static str) {
+        self.headers.append(name, HeaderValue::from_static(value));
+    }
+
     /// The body as it is sent.
     pub(crate) fn bytes(&self) -> Bytes {
         match &self.body {
             Body::Empty | Body::EmptyPage => Bytes::new(),
-            Body::Json(json) => Bytes::from(serde_json::to_vec(json).unwrap_or_default()),
+            Body::Json(json) => {
+                // Most answers fit, which saves copies.
+                let mut bytes = Vec::with_capacity(4096);
+                match serde_json::to_writer(&mut bytes, json) {
+                    Ok(()) => Bytes::from(bytes),
+                    Err(_) => Bytes::new(),
+                }
+            }
             Body::Text(_, text) => Bytes::copy_from_slice(text.as_bytes()),
         }
     }

@@ -202,7 +202,7 @@ impl Server {
             reply.add(header::WWW_AUTHENTICATE, challenge);
         }
         if !is_html_error(&reply) {
-            reply.add(header::ALLOW, allow);
+            reply.add_static(header::ALLOW, allow);
         }
         reply
     }
@@ -375,7 +375,7 @@ fn with_common_headers(mut reply: Reply) -> Reply {
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];
     for (name, value) in common {
-        reply.add(name, value);
+        reply.add_static(name, value);
     }
     reply
 }

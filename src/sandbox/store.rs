@@ -108,7 +108,7 @@ pub(crate) struct Store {
     pub(crate) disorder: Disorder,
     /// The number of writes so far.
     writes: u64,
-    tables: HashMap<Resource, Arc<Rows>>,
+    tables: Vec<(Resource, Arc<Rows>)>,
     /// Changes since the outermost transaction began.
     journal: Option<Vec<Change>>,
 }
@@ -120,11 +120,17 @@ impl Store {
     }
 
     pub(crate) fn get(&self, resource: Resource, id: i64) -> Option<&Row> {
-        self.tables.get(&resource)?.rows.get(id)
+        self.rows(resource)?.rows.get(id)
+    }
+
+    fn rows(&self, resource: Resource) -> Option<&Rows> {
+        let mut tables = self.tables.iter();
+        tables.find(|(known, _)| *known == resource).map(|(_, rows)| &**rows)
     }
 
     fn rows_mut(&mut self, resource: Resource) -> Option<&mut Rows> {
-        self.tables.get_mut(&resource).map(Arc::make_mut)
+        let mut tables = self.tables.iter_mut();
+        tables.find(|(known, _)| *known == resource).map(|(_, rows)| Arc::make_mut(rows))
     }
 
     /// Whether a reference to this id would be accepted.
@@ -137,7 +143,7 @@ impl Store {
     }
 
     pub(crate) fn count(&self, resource: Resource) -> usize {
-        self.tables.get(&resource).map_or(0, |rows| rows.rows.len())
+        self.rows(resource).map_or(0, |rows| rows.rows.len())
     }
 
     /// The rows with these ids, ascending.
@@ -146,13 +152,13 @@ impl Store {
         resource: Resource,
         ids: RangeInclusive<i64>,
     ) -> impl Iterator<Item = &Row> {
-        let rows = self.tables.get(&resource).into_iter();
+        let rows = self.rows(resource).into_iter();
         rows.flat_map(move |rows| rows.rows.range(ids.clone()).map(|(_, row)| row))
     }
 
     /// The id of the row with this text in a unique column.
     pub(crate) fn find(&self, resource: Resource, column: usize, text: &str) -> Option<i64> {
-        let rows = self.tables.get(&resource)?;
+        let rows = self.rows(resource)?;
         let (_, index) = rows.unique.iter().find(|(indexed, _)| *indexed == column)?;
         index.get(text).copied()
     }
@@ -164,8 +170,7 @@ impl Store {
         column: usize,
         target: i64,
     ) -> impl Iterator<Item = i64> {
-        self.tables
-            .get(&resource)
+        self.rows(resource)
             .and_then(|rows| rows.referrers.iter().find(|(indexed, _)| *indexed == column))
             .and_then(|(_, index)| index.get(target))
             .into_iter()

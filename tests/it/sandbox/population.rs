@@ -338,3 +338,47 @@ fn populations_go_side_by_side() {
         assert_eq!((users.len(), names.len()), (60, 60));
     }
 }
+
+#[test]
+fn teams_are_stored_with_their_members_or_not_at_all() {
+    use keystone_client::resources::MembershipRole::{Admin, Member, Owner};
+
+    for (dialect, list) in
+        [(Dialect::Session, "users/teams"), (Dialect::Jwt, "users/researchgroups")]
+    {
+        let sandbox =
+            builder(dialect).user("ada", "a-password").user("grace", "a-password").build();
+        let members = [("ada", Owner), ("admin", Admin), ("grace", Member)];
+        assert_eq!(sandbox.insert_team("Folding", &members), Ok(1));
+        for (name, members) in
+            [("Folding", vec![("ada", Owner)]), ("Stars", vec![("ada", Owner), ("nobody", Member)])]
+        {
+            sandbox.insert_team(name, &members).unwrap_err();
+        }
+        let teams = lists(&sandbox)[list].clone();
+        assert_eq!(teams.len(), 1, "{dialect:?}");
+        if dialect == Dialect::Jwt {
+            assert_eq!(teams[0]["pi"], 2);
+            assert_eq!(teams[0]["admins"], json!([1]));
+            assert_eq!(teams[0]["members"], json!([3]));
+            sandbox.insert_team("Stars", &[("ada", Admin)]).unwrap_err();
+        } else {
+            let roles: Vec<_> = teams[0]["_membership"].as_array().unwrap().iter().collect();
+            assert_eq!(roles.len(), 3);
+            assert_eq!((&roles[0]["role"], &roles[1]["role"]), (&json!("AD"), &json!("OW")));
+            sandbox.insert_team("Stars", &[("ada", Owner), ("ada", Member)]).unwrap_err();
+            assert_eq!(lists(&sandbox)[list].len(), 1);
+        }
+    }
+}
+
+#[test]
+fn several_records_are_stored_or_none() {
+    let sandbox = Sandbox::new();
+    let teams = |names: [&str; 2]| names.map(|name| json!({ "name": name }));
+    assert_eq!(sandbox.insert_all("/users/teams/", teams(["Folding", "Stars"])), Ok(vec![1, 2]));
+    let error = sandbox.insert_all("users/teams", teams(["Clouds", "Stars"])).unwrap_err();
+    assert_eq!(error.to_string(), "name: team with this name already exists.");
+    assert_eq!(sandbox.insert_all("users/teams", teams(["Clouds", "Waves"])), Ok(vec![3, 4]));
+    sandbox.insert_all("users/nothing", []).unwrap_err();
+}
