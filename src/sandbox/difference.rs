@@ -28,6 +28,8 @@ pub(crate) enum What {
     Lacks(&'static [&'static str]),
     /// Its records have not got these parts where they appear within others.
     LacksWithin(&'static [&'static str]),
+    /// Within others its records are as they are by themselves.
+    WholeWithin,
     /// A column is this one.
     Instead(&'static str, Column),
     /// Behind a column comes one more.
@@ -210,7 +212,10 @@ impl Resolution {
 
     /// The parts of a record within another, if there are such records.
     fn within(&self, table: Option<&Table>, of: &[Output]) -> Option<&'static [Output]> {
-        Some(leak(self.outputs(table?, of, true)))
+        let table = table?;
+        let is_whole = self.about(table.resource).any(|what| matches!(what, What::WholeWithin));
+        let of = if is_whole { table.record } else { of };
+        Some(leak(self.outputs(table, of, !is_whole)))
     }
 
     fn present(&self, resource: Resource) -> Option<&'static Table> {

@@ -103,6 +103,7 @@ pub(super) static WITH_TEAMS: &[Difference] = &[
     between([0, 7, 2], [0, 7, 2], Resource::Grants, What::Also("amount", Column::text("currency", 3).required())),
     until([0, 5, 17], Resource::Grants, What::Lacks(&["_team"])),
     until([0, 6, 4], Resource::Grants, What::Lacks(&["_history"])),
+    until([0, 6, 13], Resource::Grants, What::WholeWithin),
     until([0, 6, 6], Resource::Grants, What::HidesOthers),
     until([0, 8, 1], Resource::Publications, What::Instead("abstract", Column::long_text("abstract").required())),
     until([0, 5, 14], Resource::Publications, What::Instead("published", Column::date("date").required())),
@@ -111,6 +112,7 @@ pub(super) static WITH_TEAMS: &[Difference] = &[
     between([0, 5, 15], [0, 7, 1], Resource::Publications, What::Also("journal", Column::boolean("preparation", false))),
     until([0, 5, 17], Resource::Publications, What::Lacks(&["_team"])),
     until([0, 6, 4], Resource::Publications, What::Lacks(&["_history"])),
+    until([0, 6, 13], Resource::Publications, What::WholeWithin),
     until([0, 6, 6], Resource::Publications, What::HidesOthers),
     // Notifications.
     until([0, 6, 7], Resource::Preferences, What::Absent),

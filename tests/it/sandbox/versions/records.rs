@@ -255,6 +255,23 @@ fn records_within_others_have_what_their_version_has() {
 }
 
 #[test]
+fn grants_within_requests_were_whole_at_first() {
+    for (version, team, history) in [
+        ("0.6.0", true, false),
+        ("0.6.5", true, true),
+        ("0.6.13", true, true),
+        ("0.6.14", false, false),
+    ] {
+        let client = populated(version);
+        client.expect(200, "PATCH", "/allocations/requests/1/", Some(json!({ "grants": [1] })));
+        let grant = client.get("/allocations/requests/1/")["_grants"][0].take();
+        assert_eq!(grant["fiscal_year"], 2026);
+        assert_eq!(grant.get("_team").is_some(), team, "{version}");
+        assert_eq!(grant.get("_history").is_some(), history, "{version}");
+    }
+}
+
+#[test]
 fn records_before_0_6_0_are_flat() {
     for version in ["0.3.26", "0.4.1", "0.5.0", "0.5.17"] {
         let client = populated(version);
