@@ -1,10 +1,12 @@
 //! What the crate offers to those who test programs.
 
 mod capture;
+mod cassettes;
 mod fixtures;
 mod functions;
 mod messages;
 mod never;
+mod redaction;
 mod scripted;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
