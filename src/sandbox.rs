@@ -52,6 +52,7 @@ mod column;
 mod difference;
 mod era;
 mod faults;
+mod feed;
 mod files;
 mod filter_values;
 mod filters;
@@ -66,6 +67,7 @@ mod json;
 mod json_parser;
 mod lists;
 mod multipart;
+mod options;
 mod ordering;
 mod population;
 mod random;
@@ -75,6 +77,7 @@ mod release;
 mod reply;
 mod request_log;
 mod resources;
+mod restored;
 mod routes;
 mod rules;
 mod schema;
@@ -313,7 +316,10 @@ impl Sandbox {
     /// `resource` is the path of the list, such as `users/teams`; slashes at either end do not
     /// matter. Columns that the API does not let one write, such as `id` or `submitted`, can be
     /// given; those that are left out get their defaults. A user without `password` cannot log
-    /// in.
+    /// in. Entries of logs can be stored as well, though not in `logs/feed`, which shows the others.
+    ///
+    /// `_history` takes the entries that the API shows of a record, in any order; they stand in the
+    /// place of the one that tells of its creation.
     ///
     /// # Errors
     ///

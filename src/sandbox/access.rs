@@ -8,6 +8,7 @@ use crate::sandbox::json::Json;
 use crate::sandbox::reply::Failure;
 use crate::sandbox::schema::{Belonging, BodyRule, Condition, Kind, Resource, Standing, Table};
 use crate::sandbox::store::{Row, Store};
+use crate::sandbox::values;
 
 /// The user behind a request.
 #[derive(Debug)]
@@ -233,8 +234,14 @@ fn named_record<'a>(
     };
     let id = match value {
         None | Some(Json::Null) => return refused(),
-        Some(Json::Integer(id)) => i64::try_from(id).ok(),
-        Some(Json::Text(text)) => text.trim().parse().ok(),
+        // An id that fits no column is that of no record.
+        Some(Json::Integer(id)) => Some(i64::try_from(id).unwrap_or_default()),
+        Some(Json::Text(text)) => {
+            values::python_integer(&text).map(|digits| digits.parse().unwrap_or_default())
+        }
+        Some(Json::Boolean(flag)) => Some(i64::from(flag)),
+        #[allow(clippy::cast_possible_truncation, reason = "the fraction is cut off on purpose")]
+        Some(Json::Float(number)) => Some(number as i64),
         Some(_) => None,
     };
     let Some(id) = id else {

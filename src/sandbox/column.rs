@@ -21,6 +21,8 @@ pub(crate) enum Resource {
     AppLog,
     RequestLog,
     TaskLog,
+    /// All logs of the session dialect in one list.
+    Feed,
     /// Permission groups of the web framework. No URL, always empty.
     PermissionGroups,
     /// Permissions of the web framework. No URL, a fixed range of ids.
@@ -217,6 +219,18 @@ impl Column {
         column.filterable = false;
         column.logged = false;
         column
+    }
+
+    /// How the server calls the column where that is not its name in words.
+    pub(crate) fn title(&self) -> Option<&'static str> {
+        Some(match self.name {
+            "id" => "ID",
+            "is_superuser" => "Superuser status",
+            "is_staff" => "Staff status",
+            "is_ldap_user" => "LDAP User",
+            "date" => "Publication Date",
+            _ => return None,
+        })
     }
 
     pub(crate) const fn null(mut self) -> Self {

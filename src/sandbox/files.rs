@@ -114,7 +114,13 @@ impl Upload {
         if self.content.len() > MAX_SIZE {
             return Err("File size should not exceed 2.50 MB.".to_owned());
         }
-        let (_, extension) = split_extension(&self.name);
+        let (root, extension) = split_extension(&self.name);
+        // What a file is compressed with says nothing about its type.
+        let extension = match extension {
+            ".gz" | ".Z" | ".bz2" | ".xz" | ".br" => split_extension(root).1,
+            ".tgz" | ".taz" | ".tz" | ".txz" | ".tbz2" => ".tar",
+            other => other,
+        };
         let extension = extension.trim_start_matches('.').to_lowercase();
         let Some((_, found)) = TYPES.iter().find(|(known, _)| *known == extension) else {
             return Err("File type could not be resolved.".to_owned());
@@ -207,10 +213,15 @@ mod tests {
             Upload { name: name.to_owned(), content_type: String::new(), content }.check()
         };
         assert_eq!(check("a.b.PDF"), Ok(()));
-        for (name, found) in [("a.zip", "application/zip"), ("paper.tex", "text/x-tex")] {
+        assert_eq!(check("a.pdf.gz"), Ok(()));
+        for (name, found) in [
+            ("a.zip", "application/zip"),
+            ("paper.tex", "text/x-tex"),
+            ("a.tar.gz", "application/x-tar"),
+        ] {
             assert_eq!(check(name), Err(format!("File type '{found}' is not allowed.")));
         }
-        for name in ["README", ".pdf", "a.", "a.unheard-of"] {
+        for name in ["README", ".pdf", "a.", "a.gz", "a.unheard-of"] {
             assert_eq!(check(name), Err("File type could not be resolved.".to_owned()), "{name}");
         }
         let known = |it: &&&str| TYPES.iter().any(|(_, found)| found == *it);

@@ -91,7 +91,8 @@ pub(crate) fn parse(
         let Some((index, column, lookup, negated)) = find(negations, table, name) else {
             continue;
         };
-        let text = text.trim();
+        // The items of a list are looked at one by one.
+        let text = if lookup == Lookup::In { text.as_str() } else { text.trim() };
         if repeated || text.is_empty() {
             continue;
         }
@@ -190,12 +191,18 @@ fn read(
     })
 }
 
+/// Whether the codes of a column are numbers, which are checked as such in a list.
+fn is_numbered(column: &Column) -> bool {
+    let is_number = |code: &str| code.bytes().all(|byte| byte.is_ascii_digit());
+    matches!(column.kind, Kind::Code(choices) if choices.iter().all(|(code, _)| is_number(code)))
+}
+
 fn read_list(store: &Store, column: &Column, text: &str) -> Result<Option<Test>, Invalid> {
-    let items: Vec<&str> = text.split(',').map(str::trim).collect();
+    let items: Vec<&str> = text.split(',').collect();
     if let Kind::Boolean = column.kind {
         // The server cannot make a list out of a single flag.
         return match items.as_slice() {
-            [item] if filter_values::boolean(item).is_some() => Err(Invalid::ServerError),
+            [item] if filter_values::boolean(item.trim()).is_some() => Err(Invalid::ServerError),
             _ => Ok(None),
         };
     }
@@ -205,7 +212,10 @@ fn read_list(store: &Store, column: &Column, text: &str) -> Result<Option<Test>,
     );
     let mut values = Vec::with_capacity(items.len());
     for item in items.into_iter().filter(|item| blank_counts || !item.is_empty()) {
-        let value = filter_values::read(store, column, item, false)?;
+        if is_numbered(column) {
+            filter_values::whole_number(item.trim())?;
+        }
+        let value = filter_values::read(store, column, item.trim(), false)?;
         // The database is handed what it has no type for.
         let is_too_large = |value: &Value| matches!(value, Value::Integer(number) if i64::try_from(*number).is_err());
         if store.database == Database::Sqlite && value.as_ref().is_some_and(is_too_large) {

@@ -11,6 +11,7 @@ use crate::sandbox::cell::Cell;
 use crate::sandbox::id_map::IdMap;
 use crate::sandbox::json::{Json, Name};
 use crate::sandbox::random;
+use crate::sandbox::restored::Restored;
 use crate::sandbox::schema::{Column, Default, Kind, Resource, Table};
 use crate::sandbox::store::{Row, Store};
 
@@ -21,7 +22,7 @@ type Change = (&'static str, Box<str>, Box<str>);
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     /// What ties together the entries of one request.
-    cid: String,
+    pub(crate) cid: String,
     pub(crate) remote_address: String,
 }
 
@@ -59,7 +60,15 @@ fn is_uuid(text: &str) -> bool {
 struct Entry {
     resource: Resource,
     record: i64,
-    changes: Arc<[Change]>,
+    changes: Changes,
+}
+
+/// What an entry says has changed.
+#[derive(Clone, Debug)]
+enum Changes {
+    Noted(Arc<[Change]>),
+    /// As a test gave it.
+    Given(Arc<Json>),
 }
 
 /// The changes of every entry by its id.
@@ -93,7 +102,9 @@ impl History {
             let new = after.map_or(&Cell::Null, |row| row.cell(index));
             // The log compares rows before the time of the change is set.
             let automatic = action == "1" && matches!(column.default, Default::NowOnSave);
-            if old != new && !automatic {
+            // Nor does it see a change between texts that read the same, such as null and "None".
+            let same = old == new || old.history_text() == new.history_text();
+            if !same && !automatic {
                 changes.push((column.name, shown(column, old), shown(column, new)));
             }
         }
@@ -110,18 +121,15 @@ impl History {
         let Some(log) = store.schema.table(Resource::AuditLog) else {
             return;
         };
-        let id = i64::try_from(self.entries.len()).unwrap_or(i64::MAX - 1) + 1;
+        let id = store.next_id(Resource::AuditLog);
         let text = |text: &str| Cell::text(text);
-        let mut row = Row::new(vec![Cell::Null; log.columns.len()]);
+        let words = before.or(after).map(|row| in_words(store, table, row));
         let cells = [
             ("id", Cell::Integer(id)),
             ("record_name", text(history.name)),
             ("object_pk", text(&record.to_string())),
             ("object_id", Cell::Integer(record)),
-            (
-                "object_repr",
-                before.or(after).map_or(Cell::Null, |row| text(&in_words(store, table, row))),
-            ),
+            ("object_repr", words.map_or(Cell::Null, |words| text(&words))),
             ("content_type", Cell::Integer(history.content_type)),
             ("changes_text", text("")),
             ("action", text(action)),
@@ -130,18 +138,43 @@ impl History {
             ("timestamp", Cell::Moment(stamp.moment)),
             ("actor", stamp.actor.map_or(Cell::Null, Cell::Integer)),
         ];
-        for (name, cell) in cells {
-            if let Some(index) = log.column_index(name) {
-                row.set(index, cell);
-            }
-        }
-        store.put(Resource::AuditLog, row);
+        store.put(Resource::AuditLog, row_of(log, cells));
         let resource = table.resource;
-        self.entries.insert(id, Entry { resource, record, changes: changes.into() });
-        let of_table = self.of_record.entry(resource).or_default();
-        if let Some(ids) = of_table.entry(record, Vec::new) {
-            ids.push(id);
+        let changes = Changes::Noted(changes.into());
+        self.keep(id, Entry { resource, record, changes });
+    }
+
+    fn keep(&mut self, id: i64, entry: Entry) {
+        let of_table = self.of_record.entry(entry.resource).or_default();
+        if let Some(ids) = of_table.entry(entry.record, Vec::new) {
+            let place = ids.partition_point(|&earlier| earlier < id);
+            ids.insert(place, id);
         }
+        self.entries.insert(id, entry);
+    }
+
+    /// Writes an entry as the API shows it: one of a record, or one of the log itself.
+    pub(crate) fn restore(&mut self, store: &mut Store, entry: Restored) -> i64 {
+        let Restored { id, table, record, words, mut cells, changes } = entry;
+        let Some((log, history)) = store.schema.table(Resource::AuditLog).zip(table.history) else {
+            return 0;
+        };
+        let id = id.unwrap_or_else(|| store.next_id(Resource::AuditLog));
+        let shown = store.get(table.resource, record).map(|row| in_words(store, table, row));
+        let words = words.or(shown).unwrap_or_default();
+        cells.extend([
+            ("id", Cell::Integer(id)),
+            ("record_name", Cell::text(history.name)),
+            ("object_pk", Cell::text(&record.to_string())),
+            ("object_id", Cell::Integer(record)),
+            ("object_repr", Cell::text(&words)),
+            ("content_type", Cell::Integer(history.content_type)),
+            ("changes_text", Cell::text("")),
+        ]);
+        store.put(Resource::AuditLog, row_of(log, cells));
+        let changes = Changes::Given(Arc::new(changes));
+        self.keep(id, Entry { resource: table.resource, record, changes });
+        id
     }
 
     /// The ids of the entries about a record, newest first.
@@ -153,22 +186,26 @@ impl History {
 
     /// What an entry says has changed.
     pub(crate) fn changes(&self, id: i64) -> Json {
-        let entry = self.entries.get(id);
         let pair = |old: &str, new: &str| Json::List(vec![Json::text(old), Json::text(new)]);
-        entry.map_or(Json::Null, |entry| {
-            let changes = entry.changes.iter();
-            let changes = changes.map(|(field, old, new)| (Name::Borrowed(*field), pair(old, new)));
-            Json::Object(changes.collect())
-        })
+        match self.entries.get(id).map(|entry| &entry.changes) {
+            None => Json::Null,
+            Some(Changes::Given(changes)) => (**changes).clone(),
+            Some(Changes::Noted(changes)) => {
+                let changes = changes.iter();
+                let changes =
+                    changes.map(|(field, old, new)| (Name::Borrowed(*field), pair(old, new)));
+                Json::Object(changes.collect())
+            }
+        }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+    /// The id of the last entry.
+    pub(crate) fn last(&self) -> i64 {
+        self.entries.last().unwrap_or_default()
     }
 
-    /// Takes back all entries after the first ones. Their rows go with the transaction.
-    pub(crate) fn truncate(&mut self, length: usize) {
-        let last = i64::try_from(length).unwrap_or(i64::MAX);
+    /// Takes back all entries after one. Their rows go with the transaction.
+    pub(crate) fn truncate(&mut self, last: i64) {
         while let Some(id) = self.entries.last().filter(|&id| id > last) {
             let Some(Entry { resource, record, .. }) = self.entries.remove(id) else { return };
             let of_table = self.of_record.get_mut(&resource);
@@ -177,6 +214,16 @@ impl History {
             }
         }
     }
+}
+
+fn row_of(table: &Table, cells: impl IntoIterator<Item = (&'static str, Cell)>) -> Row {
+    let mut row = Row::new(vec![Cell::Null; table.columns.len()]);
+    for (name, cell) in cells {
+        if let Some(index) = table.column_index(name) {
+            row.set(index, cell);
+        }
+    }
+    row
 }
 
 /// A record in words, as its table says it.

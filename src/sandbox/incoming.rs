@@ -105,6 +105,15 @@ impl Incoming {
         }
     }
 
+    /// The same request with another method and without body, to ask what the caller might do.
+    pub(crate) fn without_body(&self, method: Method) -> Self {
+        let target = match self.raw_query.as_str() {
+            "" => self.path.clone(),
+            query => format!("{}?{query}", self.path),
+        };
+        self.step(method, &target, None)
+    }
+
     pub(crate) fn header(&self, name: impl header::AsHeaderName) -> Option<Cow<'_, str>> {
         self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
     }
@@ -177,6 +186,11 @@ impl Incoming {
         self.input()
     }
 
+    /// The body as the endpoint at its path reads it.
+    pub(crate) fn input_at_path(&self) -> Result<Input, Failure> {
+        if self.path == "/batch/" { self.input_without_lines() } else { self.input() }
+    }
+
     pub(crate) fn is_parsed(&self) -> bool {
         self.parsed.get()
     }
@@ -185,7 +199,13 @@ impl Incoming {
     pub(crate) fn input(&self) -> Result<Input, Failure> {
         self.parsed.set(true);
         if self.body.is_empty() && self.form.is_none() {
-            return Ok(Input::Json(Json::Object(Vec::new())));
+            let (_, essence) = self.content_type();
+            let forms = ["application/x-www-form-urlencoded", "multipart/form-data"];
+            return Ok(if forms.contains(&essence.as_str()) {
+                Input::Form(Form::default())
+            } else {
+                Input::Json(Json::Object(Vec::new()))
+            });
         }
         if let Some(form) = self.parse_form()? {
             return Ok(Input::Form(form));

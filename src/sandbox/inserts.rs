@@ -16,7 +16,7 @@ pub(crate) fn table(server: &Server, resource: &str) -> Result<&'static Table, I
     let path = resource.trim_matches('/').split_once('/');
     let mut tables = server.schema.tables.iter().copied();
     let found = tables.find(|table| path.is_some_and(|it| it == (table.group, table.name)));
-    let found = found.filter(|table| table.resource != Resource::AuditLog);
+    let found = found.filter(|table| table.resource != Resource::Feed);
     found.ok_or_else(|| InsertError::unknown_resource(resource))
 }
 
@@ -27,8 +27,13 @@ pub(crate) fn create(
     record: &Value,
 ) -> Result<u64, Failure> {
     let input = Input::Json(Json::from(record));
+    let mut pen = server.pen(None, None);
+    let id = match table.resource {
+        Resource::AuditLog => pen.create_audit_entry(&input),
+        _ => pen.create(table, &input, Mode::Seed),
+    };
     // Ids count up from 1.
-    server.pen(None, None).create(table, &input, Mode::Seed).map(i64::unsigned_abs)
+    id.map(i64::unsigned_abs)
 }
 
 impl Sandbox {

@@ -77,16 +77,16 @@ impl Parser<'_> {
             Some('n') if self.take_word("null") => Ok(Json::Null),
             Some('t') if self.take_word("true") => Ok(Json::Boolean(true)),
             Some('f') if self.take_word("false") => Ok(Json::Boolean(false)),
-            Some('N') if self.take_word("NaN") => Err(Self::out_of_range("nan")),
-            Some('I') if self.take_word("Infinity") => Err(Self::out_of_range("inf")),
-            Some('-') if self.take_word("-Infinity") => Err(Self::out_of_range("-inf")),
+            Some('N') if self.take_word("NaN") => Err(Self::out_of_range("NaN")),
+            Some('I') if self.take_word("Infinity") => Err(Self::out_of_range("Infinity")),
+            Some('-') if self.take_word("-Infinity") => Err(Self::out_of_range("-Infinity")),
             Some('-' | '0'..='9') => self.number(),
             _ => Err(self.error_at("Expecting value", self.at)),
         }
     }
 
     fn out_of_range(value: &str) -> JsonError {
-        JsonError::Syntax(format!("Out of range float values are not JSON compliant: {value}"))
+        JsonError::Syntax(format!("Out of range float values are not JSON compliant: '{value}'"))
     }
 
     fn digits(&mut self) -> usize {

@@ -4,6 +4,7 @@ use http::HeaderName;
 
 use crate::sandbox::Database;
 use crate::sandbox::access::{self, Caller};
+use crate::sandbox::cell::Cell;
 use crate::sandbox::era::ListForm;
 use crate::sandbox::filters::{self, Filter};
 use crate::sandbox::incoming::Incoming;
@@ -82,7 +83,10 @@ impl<'a> Query<'a> {
                 None => return String::new(),
             }
         }
-        row.named(table, last).as_text().unwrap_or_default().to_lowercase()
+        match row.named(table, last) {
+            Cell::Integer(number) => number.to_string(),
+            cell => cell.as_text().unwrap_or_default().to_lowercase(),
+        }
     }
 
     /// The rows a caller gets, in the order in which they are stored.
@@ -234,7 +238,7 @@ fn link(incoming: &Incoming, limit: usize, offset: usize) -> String {
 }
 
 /// The terms of a search: split at blanks and commas unless quoted, in lower case.
-fn search_terms(text: &str) -> Result<Vec<String>, Failure> {
+pub(crate) fn search_terms(text: &str) -> Result<Vec<String>, Failure> {
     if text.contains('\0') {
         return Err(Failure::Messages(vec!["Null characters are not allowed.".to_owned()]));
     }

@@ -131,7 +131,8 @@ impl Writer<'_> {
     fn sort(&self, rows: &mut [(&'static Table, &Row)], by: Sorting) {
         let key = |table: &'static Table, row: &Row| match by {
             Sorting::By(column) => row.named(table, column).clone(),
-            Sorting::Related(column, name) => {
+            Sorting::RelatedWhenRead(..) if !self.sorted => row.cell(0).clone(),
+            Sorting::Related(column, name) | Sorting::RelatedWhenRead(column, name) => {
                 let related = access::related(self.store, table, row, column);
                 related.map_or(Cell::Null, |(table, row)| row.named(table, name).clone())
             }

@@ -12,6 +12,7 @@ use crate::sandbox::schema::{BodyRule, Condition, Methods, Resource, Table};
 use crate::sandbox::server::Server;
 use crate::sandbox::store::Row;
 use crate::sandbox::validate::Mode;
+use crate::sandbox::{Dialect, values};
 
 impl Server {
     /// Whether a caller may use a method at all, before any record is looked up.
@@ -20,20 +21,12 @@ impl Server {
         table: &'static Table,
         caller: &Caller,
         incoming: &Incoming,
+        at_list: bool,
     ) -> Result<(), Failure> {
         if caller.staff {
             return Ok(());
         }
-        let access = &table.access;
-        let for_staff = |conditions: &[Condition]| matches!(conditions, [Condition::Staff]);
-        let (permitted, body) = match incoming.method {
-            Method::GET | Method::HEAD | Method::OPTIONS => {
-                (!for_staff(access.list), BodyRule::None)
-            }
-            Method::POST => (access.create, access.create_body),
-            Method::DELETE => (!for_staff(access.delete), BodyRule::None),
-            _ => (!for_staff(access.update), access.update_body),
-        };
+        let (permitted, body) = self.asks_of(table, incoming, at_list);
         if !permitted {
             // A resource nobody can write to refuses the method, not the user.
             return if is_written_by_none(table, &incoming.method) {
@@ -42,10 +35,45 @@ impl Server {
                 Err(Failure::forbidden())
             };
         }
-        if matches!(body, BodyRule::None) {
-            return Ok(());
+        let refuses = match body {
+            BodyRule::None => return Ok(()),
+            // Whatever keeps the server from finding the team is a reason to refuse.
+            BodyRule::Team { lenient, fragile, .. } => !lenient && !fragile,
+            BodyRule::TeamAndCluster { .. } => true,
+        };
+        let input = match incoming.input() {
+            Err(_) if refuses => return Err(Failure::forbidden()),
+            input => input?,
+        };
+        caller.check_body(&self.store, table, body, &input)
+    }
+
+    /// Whether users who are not staff may use a method at all, and what its body has to name.
+    fn asks_of(
+        &self,
+        table: &'static Table,
+        incoming: &Incoming,
+        at_list: bool,
+    ) -> (bool, BodyRule) {
+        let access = &table.access;
+        let for_staff = |conditions: &[Condition]| matches!(conditions, [Condition::Staff]);
+        match (&incoming.method, self.schema.dialect) {
+            (&Method::GET | &Method::HEAD | &Method::OPTIONS, _) => {
+                (!for_staff(access.list), BodyRule::None)
+            }
+            (&Method::POST, Dialect::Session) if at_list => {
+                (access.create && !for_staff(access.list), access.create_body)
+            }
+            // The rest is settled once it is clear whether there is such a record and method.
+            (_, Dialect::Session) => (!for_staff(access.list), access.update_body),
+            (&Method::POST, Dialect::Jwt) => (access.create, access.create_body),
+            // The same permission stands before creating and changing.
+            (_, Dialect::Jwt) if access.create && for_staff(access.update) => {
+                (true, access.create_body)
+            }
+            (&Method::DELETE, Dialect::Jwt) => (!for_staff(access.delete), BodyRule::None),
+            (_, Dialect::Jwt) => (!for_staff(access.update), access.update_body),
         }
-        caller.check_body(&self.store, table, body, &incoming.input()?)
     }
 
     pub(crate) fn at_list(
@@ -66,6 +94,21 @@ impl Server {
             let id = self.transaction(create)?;
             return Ok(Reply::json(StatusCode::CREATED, self.record(table, id, caller, false)?));
         }
+        if table.resource == Resource::Feed {
+            self.write_feed();
+            let list = self.list(table, caller, incoming);
+            self.clear_feed();
+            return list;
+        }
+        self.list(table, caller, incoming)
+    }
+
+    fn list(
+        &self,
+        table: &'static Table,
+        caller: &Caller,
+        incoming: &Incoming,
+    ) -> Result<Reply, Failure> {
         let page = lists::list(&self.store, table, caller, incoming)?;
         let writer = self.writer(caller, true);
         let records = page.rows.iter().map(|row| writer.record(table, row)).collect();
@@ -106,7 +149,7 @@ impl Server {
     }
 
     /// The id of a record that exists for a caller and that the caller may treat so.
-    fn look_up(
+    pub(crate) fn look_up(
         &self,
         table: &'static Table,
         text: &str,
@@ -116,11 +159,8 @@ impl Server {
         let access = &table.access;
         // The filters of a list hold for single records, too.
         let query = Query::new(&self.store, table, incoming)?;
-        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(Failure::not_found());
-        }
-        let row = text.parse().ok().and_then(|id| self.store.get(table.resource, id));
+        let number = values::python_integer(text).ok_or_else(Failure::not_found)?;
+        let row = number.parse().ok().and_then(|id| self.store.get(table.resource, id));
         let row = row.filter(|row| {
             query.admits(row) && caller.satisfies(&self.store, table, row, access.visible)
         });
@@ -168,7 +208,7 @@ impl Server {
 /// Whether no user, staff or not, can use a method on a table.
 fn is_written_by_none(table: &Table, method: &Method) -> bool {
     match table.methods {
-        Methods::All | Methods::ReadOnly => false,
+        Methods::All | Methods::ReadOnly | Methods::ListOnly => false,
         Methods::ReadAndPatch => method != Method::PATCH,
     }
 }

@@ -9,6 +9,7 @@ use crate::sandbox::schema::{Choices, Methods, Schema, Statistic, Table};
 pub(crate) enum Endpoint {
     Root,
     Version,
+    /// Figures of the process, for a collector of metrics.
     Metrics,
     Config,
     Health(HealthForm),
@@ -47,6 +48,8 @@ pub(crate) enum SpecificationForm {
 pub(crate) enum Route {
     /// To an endpoint, with the id if the path has one.
     To(Endpoint, Option<String>),
+    /// To an endpoint, in a form that the server has not.
+    UnknownForm(Endpoint),
     /// The path lacks its slash.
     AddSlash,
     Unknown,
@@ -56,8 +59,8 @@ impl Endpoint {
     /// The methods, as the `Allow` header names them; none for pages outside the API.
     pub(crate) fn allow(self, era: &Era) -> Option<&'static str> {
         Some(match self {
-            Self::Root => return None,
-            Self::Version | Self::Metrics if era.version_is_page => return None,
+            Self::Root | Self::Metrics => return None,
+            Self::Version if era.version_is_page => return None,
             Self::Login
             | Self::Logout
             | Self::Batch
@@ -67,7 +70,7 @@ impl Endpoint {
             Self::List(table) if table.methods == Methods::All => "GET, POST, HEAD, OPTIONS",
             Self::Detail(table) => match table.methods {
                 Methods::All => "GET, PUT, PATCH, DELETE, HEAD, OPTIONS",
-                Methods::ReadOnly => "GET, HEAD, OPTIONS",
+                Methods::ReadOnly | Methods::ListOnly => "GET, HEAD, OPTIONS",
                 Methods::ReadAndPatch => "GET, HEAD, OPTIONS, PATCH",
             },
             _ => "GET, HEAD, OPTIONS",
@@ -78,8 +81,8 @@ impl Endpoint {
     pub(crate) fn is_public(self, era: &Era) -> bool {
         match self {
             Self::Root
-            | Self::Version
             | Self::Metrics
+            | Self::Version
             | Self::Health(_)
             | Self::Login
             | Self::TokenNew
@@ -112,6 +115,7 @@ static FIXED: &[(&str, Option<Dialect>, Endpoint)] = &[
     ("/health/", None, Endpoint::Health(HealthForm::Status)),
     ("/health/json/", None, Endpoint::Health(HealthForm::Json)),
     ("/health/prom/", None, Endpoint::Health(HealthForm::Prometheus)),
+    ("/metrics/", JWT, Endpoint::Metrics),
     ("/config/", SESSION, Endpoint::Config),
     ("/openapi/json/", SESSION, Endpoint::Specification(SpecificationForm::Json)),
     ("/openapi/yaml/", SESSION, Endpoint::Specification(SpecificationForm::Yaml)),
@@ -144,7 +148,9 @@ pub(crate) fn all(schema: &'static Schema) -> Vec<(String, Endpoint)> {
     let tables = schema.tables.iter().flat_map(|table| {
         let list = format!("/{}/{}/", table.group, table.name);
         let detail = format!("{list}{{id}}/");
-        [(list, Endpoint::List(table)), (detail, Endpoint::Detail(table))]
+        let has_detail = table.methods != Methods::ListOnly;
+        let detail = has_detail.then_some((detail, Endpoint::Detail(table)));
+        [(list, Endpoint::List(table))].into_iter().chain(detail)
     });
     let mut all: Vec<_> = fixed.chain(choices).chain(statistics).chain(tables).collect();
     all.sort_by(|(left, _), (right, _)| left.cmp(right));
@@ -158,21 +164,52 @@ pub(crate) fn find(schema: &'static Schema, path: &str) -> Route {
     if let Some((endpoint, id)) = known(schema, path) {
         return Route::To(endpoint, id);
     }
+    if let Some(found) = suffixed(schema, path) {
+        return found;
+    }
     if path.ends_with('/') {
         return Route::Unknown;
-    }
-    if let Some(found) = path.strip_suffix(".json").and_then(|path| suffixed(schema, path)) {
-        return found;
     }
     if known(schema, &format!("{path}/")).is_some() { Route::AddSlash } else { Route::Unknown }
 }
 
-/// A list or a record by the form of its path that ends in `.json`.
+/// A list or a record by the form of its path that ends in the name of a format.
 fn suffixed(schema: &'static Schema, path: &str) -> Option<Route> {
+    let (path, format) = path.strip_suffix('/').unwrap_or(path).rsplit_once('.')?;
+    let is_format = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
+    if format.is_empty() || !format.bytes().all(is_format) {
+        return None;
+    }
     match known(schema, &format!("{path}/"))? {
-        (endpoint @ (Endpoint::List(_) | Endpoint::Detail(_)), id) => Some(Route::To(endpoint, id)),
+        // A list without single records is no resource of the router that knows this form.
+        (Endpoint::List(table), _) if table.methods == Methods::ListOnly => Some(Route::Unknown),
+        (endpoint @ (Endpoint::List(_) | Endpoint::Detail(_)), id) => Some(match format {
+            "json" => Route::To(endpoint, id),
+            _ => Route::UnknownForm(endpoint),
+        }),
         _ => None,
     }
+}
+
+/// A part of a path without its escapes.
+fn decoded(segment: &str) -> String {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escape = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let escape = escape.filter(|_| byte == b'%');
+        match escape.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(escaped) => {
+                bytes.push(escaped);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn known(schema: &'static Schema, path: &str) -> Option<(Endpoint, Option<String>)> {
@@ -194,8 +231,10 @@ fn known(schema: &'static Schema, path: &str) -> Option<(Endpoint, Option<String
     let table = schema.tables.iter().find(|table| table.group == group && table.name == name)?;
     match (segments.next(), segments.next()) {
         (None, _) => Some((Endpoint::List(table), None)),
-        (Some(id), None) if !id.is_empty() && !id.contains('.') => {
-            Some((Endpoint::Detail(table), Some(id.to_owned())))
+        (Some(id), None)
+            if !id.is_empty() && !id.contains('.') && table.methods != Methods::ListOnly =>
+        {
+            Some((Endpoint::Detail(table), Some(decoded(id))))
         }
         _ => None,
     }

@@ -73,6 +73,8 @@ pub(crate) enum Sorting {
     By(&'static str),
     /// By a column of the record that a reference leads to.
     Related(&'static str, &'static str),
+    /// As `Related` when read; the answer to a write has them by id.
+    RelatedWhenRead(&'static str, &'static str),
 }
 
 /// Values that are worked out.
@@ -202,6 +204,8 @@ pub(crate) enum Methods {
     All,
     ReadOnly,
     ReadAndPatch,
+    /// Read, and only as a list: single records have no path.
+    ListOnly,
 }
 
 /// One resource of the server.

@@ -16,7 +16,7 @@ use crate::sandbox::json::Json;
 use crate::sandbox::reply::{Body, Failure, Reply};
 use crate::sandbox::routes::{self, Endpoint, HealthForm, Route};
 use crate::sandbox::schema::Schema;
-use crate::sandbox::sessions::{CookieOptions, Sessions, Spoilt};
+use crate::sandbox::sessions::{self, CookieOptions, Sessions, Spoilt};
 use crate::sandbox::store::Store;
 use crate::sandbox::throttle::{RateLimits, Throttle};
 use crate::sandbox::tokens::Tokens;
@@ -96,7 +96,7 @@ impl Server {
         trial: bool,
         write: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let logged = self.history.len();
+        let logged = self.history.last();
         let mark = self.store.begin();
         let result = write(self);
         if result.is_ok() && !trial {
@@ -110,27 +110,39 @@ impl Server {
 
     /// Answers a request.
     pub(crate) fn answer(&mut self, incoming: &Incoming) -> Reply {
-        let mut user = None;
-        let reply = self.reply(incoming, &mut user);
+        let mut user = self.session_user(incoming);
+        let mut reply = self.reply(incoming, &mut user);
+        // What logs requests reads the body as text, unless it was read before.
+        let unreadable = || std::str::from_utf8(&incoming.body).is_err() && !incoming.is_parsed();
+        if self.schema.dialect == Dialect::Jwt && unreadable() {
+            return with_common_headers(Reply::server_error());
+        }
+        self.share(incoming, &mut reply);
         if !is_preflight(incoming) && self.is_allowed_host(&incoming.host) {
             self.log_request(incoming, &reply, user);
         }
         reply
     }
 
-    /// The answer, and the user who turned out to be asking.
+    /// The answer, and the user who turned out to be asking: by the session, unless the API has
+    /// looked at the credentials itself.
     fn reply(&mut self, incoming: &Incoming, user: &mut Option<i64>) -> Reply {
         if is_preflight(incoming) {
             return preflight_reply(&self.schema.era);
         }
         if !self.is_allowed_host(&incoming.host) {
             return match self.schema.dialect {
-                Dialect::Session => Reply::server_error(),
+                Dialect::Session => Reply::server_error().with(header::VARY, "origin"),
                 Dialect::Jwt => Reply::from(Failure::BadRequestPage),
             };
         }
         let (endpoint, id) = match routes::find(self.schema, &incoming.path) {
             Route::To(endpoint, id) => (endpoint, id),
+            Route::UnknownForm(endpoint) => {
+                let mut reply = Reply::from(Failure::not_found());
+                reply.add(header::ALLOW, endpoint.allow(&self.schema.era).unwrap_or_default());
+                return with_common_headers(reply);
+            }
             Route::Unknown => return with_common_headers(Reply::unknown_route()),
             Route::AddSlash => {
                 let query = match incoming.raw_query.as_str() {
@@ -148,6 +160,21 @@ impl Server {
         with_common_headers(reply)
     }
 
+    /// Lets pages of other origins read the answer.
+    fn share(&self, incoming: &Incoming, reply: &mut Reply) {
+        let Some(origin) = incoming.header(header::ORIGIN) else {
+            return;
+        };
+        match self.schema.dialect {
+            Dialect::Jwt => reply.add(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+            Dialect::Session if self.config.trusted_origins.iter().any(|it| *it == origin) => {
+                reply.add(header::ACCESS_CONTROL_ALLOW_ORIGIN, &origin);
+                reply.add(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
+            }
+            Dialect::Session => {}
+        }
+    }
+
     fn is_allowed_host(&self, host: &str) -> bool {
         let Some(name) = host_name(host) else {
             return false;
@@ -158,13 +185,15 @@ impl Server {
 
     /// A page outside the API: without login, and with its own check of unsafe methods.
     fn answer_page(&self, endpoint: Endpoint, incoming: &Incoming) -> Reply {
-        if incoming.is_unsafe() {
+        if sessions::check_csrf(incoming, &self.config.trusted_origins).is_err() {
             return Reply::csrf_page();
         }
         let version = &self.config.version;
         let text = match endpoint {
             Endpoint::Version => version.clone(),
-            Endpoint::Metrics => return system::metrics(),
+            Endpoint::Metrics => {
+                return Reply::new(StatusCode::OK, system::metrics(&self.store));
+            }
             _ => format!("Keystone API Version {version}"),
         };
         Reply::new(StatusCode::OK, Body::Text("text/html; charset=utf-8", text))
@@ -217,6 +246,7 @@ impl Server {
         user: &mut Option<i64>,
     ) -> Result<Reply, Failure> {
         negotiate(&self.schema.era, endpoint, incoming)?;
+        *user = None;
         let identity = if endpoint.ignores_credentials() {
             Identity::default()
         } else {
@@ -266,9 +296,8 @@ impl Server {
             )])));
         }
         let permitted = match (endpoint, &identity.caller) {
-            (Endpoint::List(table) | Endpoint::Detail(table), Some(caller)) => {
-                self.permit(table, caller, incoming)
-            }
+            (Endpoint::List(table), Some(caller)) => self.permit(table, caller, incoming, true),
+            (Endpoint::Detail(table), Some(caller)) => self.permit(table, caller, incoming, false),
             _ => Ok(()),
         };
         permitted?;
@@ -278,7 +307,7 @@ impl Server {
             return Err(Failure::method_not_allowed(method));
         }
         if incoming.method == Method::OPTIONS {
-            return Ok(system::description(endpoint));
+            return Ok(self.options(endpoint, id, identity.caller.as_ref(), incoming));
         }
         match (endpoint, identity.caller) {
             (Endpoint::List(table), Some(caller)) => self.at_list(table, &caller, incoming),
@@ -367,8 +396,11 @@ fn is_html_error(reply: &Reply) -> bool {
 }
 
 fn with_common_headers(mut reply: Reply) -> Reply {
+    // The description of the API names what its form depends on by itself.
+    if !reply.headers.contains_key(header::VARY) {
+        reply.add(header::VARY, "Cookie, origin");
+    }
     let common = [
-        (header::VARY, "Cookie, origin"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::header;
+use http::{Method, StatusCode, header};
 
 use crate::sandbox::era::Era;
 use crate::sandbox::incoming::Incoming;
@@ -59,6 +59,15 @@ pub(crate) fn shape(form: SpecificationForm, incoming: &Incoming, reply: &mut Re
         }
     };
     reply.body = Body::Text(content_type, text);
+    reply.add(header::VARY, "Accept, Cookie, origin");
+    if reply.status == StatusCode::OK && incoming.method != Method::OPTIONS {
+        let extension = match form {
+            SpecificationForm::Json => "json",
+            SpecificationForm::Yaml => "yaml",
+        };
+        let file = format!("inline; filename=\"Keystone API.{extension}\"");
+        reply.add(header::CONTENT_DISPOSITION, &file);
+    }
 }
 
 /// The description of a server.

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
 use crate::sandbox::Database;
@@ -12,7 +11,7 @@ use crate::sandbox::access::Caller;
 use crate::sandbox::cell::{self, Cell};
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::Json;
-use crate::sandbox::lists::Query;
+use crate::sandbox::lists::{self, Query};
 use crate::sandbox::reply::{Failure, Reply};
 use crate::sandbox::schema::{Kind, Measure, Resource, Statistic, Table, Test};
 use crate::sandbox::server::Server;
@@ -30,6 +29,7 @@ impl Server {
     ) -> Result<Reply, Failure> {
         let table = self.schema.table(statistic.resource).ok_or_else(Failure::not_found)?;
         let query = Query::without_search(&self.store, table, incoming)?;
+        lists::search_terms(incoming.parameter("_search").unwrap_or_default())?;
         let order = incoming.parameter("_order").unwrap_or_default();
         let names = order.split(',').map(|name| name.trim().trim_start_matches('-'));
         // The server takes the names of the figures for columns that it could order by.
@@ -145,19 +145,32 @@ impl<'a> Survey<'a> {
     }
 
     fn mean_days(&self, from: &str, to: &str) -> Json {
-        let Some(mean) = self.mean_time(from, to) else {
-            return Json::Null;
-        };
         let kind = |name: &str| {
             let index = self.table.column_index(name)?;
             self.table.columns.get(index).map(|column| column.kind)
         };
-        // SQLite cannot subtract a moment from a day, and the server makes nought of that.
+        // SQLite cannot subtract a moment from a day.
         let unknown = self.store.database == Database::Sqlite
             && matches!((kind(from), kind(to)), (Some(Kind::Moment), Some(Kind::Date)));
+        let mean = if unknown { self.mean_years(from, to) } else { self.mean_time(from, to) };
         #[allow(clippy::cast_precision_loss, reason = "numbers of days are small")]
-        let days = mean.div_euclid(DAY) as f64;
-        Json::Float(if unknown { 0.0 } else { days })
+        mean.map_or(Json::Null, |mean| Json::Float(mean.div_euclid(DAY) as f64))
+    }
+
+    /// The mean difference of the years of two columns: what SQLite makes of their texts. The server
+    /// takes it for microseconds.
+    fn mean_years(&self, from: &str, to: &str) -> Option<i64> {
+        let year = |row: &Row, name: &str| match row.named(self.table, name) {
+            Cell::Date(date) => Some(i64::from(date.year())),
+            Cell::Moment(moment) => Some(i64::from(cell::date_of(*moment).year())),
+            _ => None,
+        };
+        let spans = self.rows.iter().filter_map(|row| Some(year(row, to)? - year(row, from)?));
+        let spans: Vec<i64> = spans.collect();
+        let count = i64::try_from(spans.len()).ok().filter(|&count| count > 0)?;
+        let (sum, half) = (spans.iter().sum::<i64>(), count / 2);
+        // Less than half a microsecond is nothing.
+        Some((sum + half - i64::from(sum < 0 && count % 2 == 0)).div_euclid(count))
     }
 }
 
@@ -169,8 +182,8 @@ fn to_integer(count: usize) -> i128 {
 fn microseconds(cell: &Cell) -> Option<i64> {
     match cell {
         Cell::Date(date) => {
-            let begin = date.to_zoned(TimeZone::UTC).ok()?;
-            Some(begin.timestamp().as_microsecond())
+            let days = date.duration_since(Date::new(1970, 1, 1).ok()?).as_hours() / 24;
+            Some(days * DAY)
         }
         Cell::Moment(moment) => Some(*moment),
         _ => None,

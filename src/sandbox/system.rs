@@ -1,6 +1,7 @@
 //! The endpoints that tell about the server itself.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use http::StatusCode;
 
@@ -11,7 +12,9 @@ use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::Json;
 use crate::sandbox::reply::{Body, Failure, Reply};
 use crate::sandbox::routes::Endpoint;
+use crate::sandbox::schema::Resource;
 use crate::sandbox::server::Config;
+use crate::sandbox::store::Store;
 
 const MAX_UPLOAD_COUNT: i128 = 15;
 
@@ -26,7 +29,6 @@ pub(crate) fn answer(
         Endpoint::Version => {
             Reply::new(StatusCode::OK, Body::Text("text/plain", config.version.clone()))
         }
-        Endpoint::Metrics => metrics(),
         Endpoint::Config => Reply::ok(configuration(config)),
         Endpoint::Health(form) => health::report(form, era.health, &config.failing_checks),
         Endpoint::Choices(choices) => {
@@ -45,14 +47,22 @@ pub(crate) fn answer(
     })
 }
 
-/// The metrics of the server: those of one that has just been started.
-pub(crate) fn metrics() -> Reply {
-    let text = "# HELP django_http_requests_before_middlewares_total Total count of requests before \
-                middlewares run.\n\
-                # TYPE django_http_requests_before_middlewares_total counter\n\
-                django_http_requests_before_middlewares_total 0.0\n";
-    let content_type = "text/plain; version=0.0.4; charset=utf-8";
-    Reply::new(StatusCode::OK, Body::Text(content_type, text.to_owned()))
+/// What a collector of metrics reads: how many requests were answered, by method.
+pub(crate) fn metrics(store: &Store) -> Body {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    if let Some(log) = store.schema.table(Resource::RequestLog) {
+        for row in store.range(Resource::RequestLog, i64::MIN..=i64::MAX) {
+            let method = row.named(log, "method").as_text().unwrap_or_default();
+            *counts.entry(method).or_default() += 1;
+        }
+    }
+    let name = "django_http_requests_total_by_method_total";
+    let samples =
+        counts.iter().map(|(method, count)| format!("{name}{{method=\"{method}\"}} {count}.0\n"));
+    let samples = samples.collect::<String>();
+    let text =
+        format!("# HELP {name} Count of requests by method.\n# TYPE {name} counter\n{samples}");
+    Body::Text("text/plain; version=1.0.0; charset=utf-8", text)
 }
 
 fn configuration(config: &Config) -> Json {
@@ -64,27 +74,4 @@ fn configuration(config: &Config) -> Json {
         ("allowed_file_types", Json::List(types)),
         ("session_age", Json::Integer(i128::from(config.session_lifetime.as_secs()))),
     ])
-}
-
-/// What OPTIONS answers. The description of the writable columns is left out.
-pub(crate) fn description(endpoint: Endpoint) -> Reply {
-    let name = match endpoint {
-        Endpoint::List(table) => format!("{} List", table.model),
-        Endpoint::Detail(table) => format!("{} Instance", table.model),
-        _ => "Api View".to_owned(),
-    };
-    let texts = |texts: &[&str]| Json::List(texts.iter().map(|&text| Json::text(text)).collect());
-    Reply::ok(Json::object([
-        ("name", Json::Text(name)),
-        ("description", Json::text("")),
-        ("renders", texts(&["application/json"])),
-        (
-            "parses",
-            texts(&[
-                "application/json",
-                "application/x-www-form-urlencoded",
-                "multipart/form-data",
-            ]),
-        ),
-    ]))
 }

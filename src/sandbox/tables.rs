@@ -13,7 +13,7 @@ mod users;
 use crate::sandbox::release::Release;
 use crate::sandbox::schema::{Belonging, Blueprint, Choices, Resource};
 
-pub(crate) use logs::HISTORY_ENTRY;
+pub(crate) use logs::{ACTION, HISTORY_ENTRY};
 pub(crate) use releases::{FORMER_STATISTICS, NAMELESS_HISTORY};
 
 pub(crate) static REQUEST_STATUS: Choices =
@@ -46,6 +46,9 @@ static WITH_TEAMS: Blueprint = Blueprint {
         &notifications::NOTIFICATIONS,
         &logs::AUDIT,
         &logs::APPS,
+        &logs::TRACED_REQUESTS,
+        &logs::TIMED_TASKS,
+        &logs::FEED,
     ],
     belonging: Belonging::Rows(Resource::Memberships),
     groups: &[

@@ -109,6 +109,11 @@ impl Target<'_> {
             (value, _) => value,
         };
         if *value == Json::Null {
+            if let (true, Own::Only(message)) = (column.null, column.own) {
+                if self.mode != Mode::Seed {
+                    return Err(one(message));
+                }
+            }
             return if column.null {
                 Ok(Some(Cell::Null))
             } else {

@@ -1,5 +1,7 @@
 //! Reads single values of a body into cells, with the messages of the server.
 
+use std::net::IpAddr;
+
 use jiff::civil::{Date, ISOWeekDate};
 use rust_decimal::Decimal;
 
@@ -93,11 +95,20 @@ fn username(column: &Column, value: &Json, max: usize) -> Result<Cell, Vec<Strin
 }
 
 fn email(column: &Column, value: &Json, max: usize) -> Result<Cell, Vec<String>> {
-    let address = text(column, value, Some(max), true)?;
-    if address.is_empty() || is_email(&address) {
-        Ok(Cell::text(&address))
+    let checked = text(column, value, Some(max), true);
+    let address = match (&checked, value) {
+        (Ok(address), _) => address,
+        // All that is wrong is reported, unless there is nothing to look at.
+        (Err(_), Json::Text(text)) if !text.trim_matches(is_blank).is_empty() => text,
+        (Err(_), Json::Text(_)) => return checked.map(|text| Cell::text(&text)),
+        (Err(_), _) => return Err(one("Enter a valid email address.")),
+    };
+    if address.is_empty() || is_email(address.trim_matches(is_blank)) {
+        checked.map(|text| Cell::text(&text))
     } else {
-        Err(one("Enter a valid email address."))
+        let mut messages = checked.err().unwrap_or_default();
+        messages.push("Enter a valid email address.".to_owned());
+        Err(messages)
     }
 }
 
@@ -108,7 +119,15 @@ fn is_email(address: &str) -> bool {
     let user_fits = |character: char| {
         character.is_ascii_alphanumeric() || "!#$%&'*+/=?^_`{}|~-".contains(character)
     };
-    let user = user.split('.').all(|part| !part.is_empty() && part.chars().all(user_fits));
+    let quoted = user.strip_prefix('"').and_then(|user| user.strip_suffix('"'));
+    let user = match quoted {
+        Some(quoted) => quoted.chars().all(|it| it.is_ascii() && !matches!(it, '"' | '\\' | ' ')),
+        None => user.split('.').all(|part| !part.is_empty() && part.chars().all(user_fits)),
+    };
+    let literal = domain.strip_prefix('[').and_then(|domain| domain.strip_suffix(']'));
+    if let Some(address) = literal {
+        return user && address.parse::<IpAddr>().is_ok();
+    }
     let label_fits = |label: &str| {
         (1..=63).contains(&label.chars().count())
             && !label.starts_with('-')
@@ -274,7 +293,7 @@ pub(crate) fn parse_date(text: &str) -> Option<Date> {
     Date::new(year.parse().ok()?, middle.parse().ok()?, last.parse().ok()?).ok()
 }
 
-fn moment(value: &Json) -> Result<i64, Vec<String>> {
+pub(crate) fn moment(value: &Json) -> Result<i64, Vec<String>> {
     let parsed = match value {
         Json::Text(text) => text.parse::<jiff::Timestamp>().ok(),
         _ => None,
@@ -283,6 +302,28 @@ fn moment(value: &Json) -> Result<i64, Vec<String>> {
         one("Datetime has wrong format. Use one of these formats instead: \
              YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].")
     })
+}
+
+/// The zeros of a few scripts whose digits Python reads as well.
+const ZEROS: &[char] = &['0', '٠', '۰', '०', '０'];
+
+/// An integer as Python reads it, in plain digits: there may be blanks around it, and underscores
+/// between its digits.
+pub(crate) fn python_integer(text: &str) -> Option<String> {
+    let text = text.trim_matches(is_blank);
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    if digits.starts_with('_') || digits.ends_with('_') || digits.contains("__") {
+        return None;
+    }
+    let plain = |digit: char| {
+        let values = ZEROS.iter().map(|&zero| u32::from(digit).wrapping_sub(u32::from(zero)));
+        values.into_iter().find(|&value| value < 10).and_then(|value| char::from_digit(value, 10))
+    };
+    let digits = digits.chars().filter(|&it| it != '_').map(plain).collect::<Option<String>>()?;
+    (!digits.is_empty()).then(|| format!("{sign}{digits}"))
 }
 
 fn reference(store: &Store, to: Resource, value: &Json) -> Result<i64, Vec<String>> {

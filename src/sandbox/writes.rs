@@ -13,6 +13,7 @@ use crate::sandbox::json::{Json, Name};
 use crate::sandbox::json_parser;
 use crate::sandbox::random;
 use crate::sandbox::reply::{Failure, FieldErrors};
+use crate::sandbox::restored::{self, Restored};
 use crate::sandbox::rules;
 use crate::sandbox::schema::{Column, Default, Kind, OnDelete, Resource, Table};
 use crate::sandbox::store::{Row, Store};
@@ -83,9 +84,27 @@ impl Pen<'_> {
             return Err(Failure::field("id", text));
         }
         let id = row.id();
-        self.note(table, None, Some(&row));
+        let entries = match input {
+            Input::Json(json) if mode == Mode::Seed => restored::entries(table, id, json)?,
+            _ => None,
+        };
+        if entries.is_none() {
+            self.note(table, None, Some(&row));
+        }
         self.store.put(table.resource, row);
+        for entry in entries.into_iter().flatten() {
+            self.history.restore(self.store, entry);
+        }
         Ok(id)
+    }
+
+    /// Writes an entry of the change log as the API shows it, and returns its id.
+    pub(crate) fn create_audit_entry(&mut self, input: &Input) -> Result<i64, Failure> {
+        let Input::Json(json) = input else {
+            return Err(Failure::non_field("No data provided"));
+        };
+        let entry = Restored::of_log(self.store.schema, json)?;
+        Ok(self.history.restore(self.store, entry))
     }
 
     /// Changes a row.

@@ -259,7 +259,9 @@ fn histories() {
         }
     }
     let mut found = Vec::new();
-    for recording in recordings("v0.10.9") {
+    // What OPTIONS tells of a history is no history.
+    let answers = recordings("v0.10.9").into_iter().filter(|it| it.request.method != "OPTIONS");
+    for recording in answers {
         collect(&recording.response.body, &mut found);
     }
     let mut entries = 0;

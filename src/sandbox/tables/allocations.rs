@@ -95,7 +95,7 @@ pub(super) static REQUESTS: Table = Table {
             resource: Resource::Allocations,
             column: "request",
             of: summaries::ALLOCATION,
-            by: Sorting::Related("cluster", "name"),
+            by: Sorting::RelatedWhenRead("cluster", "name"),
             private: None,
         },
         Output::Children {

@@ -169,6 +169,7 @@ pub(super) static REVIEWS: Table = Table {
         Column::moment("date_modified").default(Default::NowOnSave),
         Column::reference("request", Resource::Requests, OnDelete::Cascade).required(),
         Column::reference("reviewer", Resource::Users, OnDelete::SetNull)
+            .null()
             .default(Default::Caller)
             .own(Own::Only("Reviewer cannot be set to a different user than the submitter")),
     ],

@@ -6,8 +6,11 @@ use crate::sandbox::schema::{
 };
 use crate::sandbox::tables::summaries;
 
+const USER: Output = Output::One { name: "_user", column: "user", of: summaries::USER };
+
 /// What can happen to a record. Filters take the code, records show the label.
-static ACTION: Choices = &[("0", "create"), ("1", "update"), ("2", "delete"), ("3", "access")];
+pub(crate) static ACTION: Choices =
+    &[("0", "create"), ("1", "update"), ("2", "delete"), ("3", "access")];
 
 pub(super) static AUDIT: Table = Table {
     resource: Resource::AuditLog,
@@ -75,7 +78,7 @@ static TASK_STATUS: Choices = &[
     ("SUCCESS", "SUCCESS"),
 ];
 
-/// A log of the JWT dialect: flat records for staff.
+/// A log: records for staff, flat ones where a dialect does not say otherwise.
 const LOG: Table = Table {
     resource: Resource::AppLog,
     group: "logs",
@@ -129,6 +132,123 @@ pub(super) static REQUESTS: Table = Table {
         Column::moment("time").default(Default::Now),
         Column::reference("user", Resource::Users, OnDelete::SetNull).null(),
     ],
+    ..LOG
+};
+
+/// The request log of the session dialect, which keeps no bodies.
+pub(super) static TRACED_REQUESTS: Table = Table {
+    resource: Resource::RequestLog,
+    name: "requests",
+    model: "RequestLog",
+    columns: &[
+        Column::id(),
+        Column::text("method", 10).required(),
+        Column::text("endpoint", 2048).required(),
+        Column::new("response_code", Kind::Integer { min: 0, max: 32_767 }).required(),
+        Column::text("remote_address", 40).null(),
+        Column::moment("timestamp").default(Default::Now),
+        Column::text("cid", 36).null().blank(),
+        Column::reference("user", Resource::Users, OnDelete::SetNull).null(),
+    ],
+    record: &[
+        Output::Column("id"),
+        USER,
+        Output::Column("method"),
+        Output::Column("endpoint"),
+        Output::Column("response_code"),
+        Output::Column("remote_address"),
+        Output::Column("timestamp"),
+        Output::Column("cid"),
+        Output::Column("user"),
+    ],
+    search: Search::Columns(&[
+        &["endpoint"],
+        &["method"],
+        &["response_code"],
+        &["remote_address"],
+        &["cid"],
+        &["user", "username"],
+        &["user", "first_name"],
+        &["user", "last_name"],
+    ]),
+    ..LOG
+};
+
+static FEED_TYPE: Choices = &[("request", "Request"), ("task", "Task"), ("audit", "Audit")];
+
+/// All logs in one list, which the server stores nowhere: its rows are made when it is read. The
+/// number of a row shows nowhere.
+pub(super) static FEED: Table = Table {
+    resource: Resource::Feed,
+    name: "feed",
+    model: "FeedEntry",
+    methods: Methods::ListOnly,
+    columns: &[
+        Column::new("row", Kind::Id).read_only().write_only().not_filterable(),
+        Column::text("id", 20),
+        Column::new("record_id", Kind::Integer { min: i64::MIN, max: i64::MAX }),
+        Column::code("record_type", FEED_TYPE),
+        Column::moment("timestamp"),
+        Column::long_text("summary").null(),
+        Column::text("cid", 32).null(),
+        Column::text("status", 16).null(),
+        Column::reference("user", Resource::Users, OnDelete::SetNull).null(),
+    ],
+    record: &[
+        Output::Column("id"),
+        USER,
+        Output::Column("record_id"),
+        Output::Column("record_type"),
+        Output::Column("timestamp"),
+        Output::Column("summary"),
+        Output::Column("cid"),
+        Output::Column("status"),
+        Output::Column("user"),
+    ],
+    search: Search::Columns(&[
+        &["status"],
+        &["summary"],
+        &["cid"],
+        &["user", "username"],
+        &["user", "first_name"],
+        &["user", "last_name"],
+    ]),
+    order: Some(("timestamp", true)),
+    ..LOG
+};
+
+/// The task log of the session dialect, which says when a task began and can be searched.
+pub(super) static TIMED_TASKS: Table = Table {
+    columns: &[
+        Column::id(),
+        Column::text("task_id", 255).required().unique(),
+        Column::text("periodic_task_name", 255).null(),
+        Column::text("task_name", 255).null(),
+        Column::raw_text("task_args").null().default(Default::Null),
+        Column::raw_text("task_kwargs").null().default(Default::Null),
+        Column::code("status", TASK_STATUS).default(Default::Text("PENDING")),
+        Column::text("worker", 100).null(),
+        Column::text("content_type", 128).default(Default::Text("application/json")),
+        Column::text("content_encoding", 64).default(Default::Text("utf-8")),
+        Column::raw_text("result").null().default(Default::Null),
+        Column::moment("date_created").default(Default::Now),
+        Column::moment("date_started").null(),
+        Column::moment("date_done").default(Default::Now),
+        Column::raw_text("traceback").null().default(Default::Null),
+        Column::raw_text("meta").null().default(Default::Null),
+    ],
+    search: Search::Columns(&[
+        &["periodic_task_name"],
+        &["task_name"],
+        &["status"],
+        &["worker"],
+        &["result"],
+        &["traceback"],
+    ]),
+    order: Some(("date_done", true)),
+    resource: Resource::TaskLog,
+    name: "tasks",
+    model: "TaskResult",
     ..LOG
 };
 

@@ -24,7 +24,7 @@ pub(super) static PREFERENCES: Table = Table {
         Column::reference("user", Resource::Users, OnDelete::Cascade)
             .default(Default::Caller)
             .own(Own::OnlyUnlessStaff(
-                "Non-staff users can only create preferences for themselves.",
+                "User field cannot be set to a different user than the request submitter.",
             ))
             .unique()
             .not_filterable(),

@@ -193,7 +193,7 @@ pub(super) static MEMBERSHIPS: Table = Table {
         create_body: BodyRule::Team {
             column: "team",
             standing: Standing::Privileged,
-            lenient: false,
+            lenient: true,
             fragile: true,
         },
         update: &[Condition::Privileged],

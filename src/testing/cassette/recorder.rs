@@ -99,7 +99,7 @@ impl<B> Recorder<B> {
         Begun {
             place: state.entries.len().saturating_sub(1),
             at: now.monotonic.saturating_duration_since(start.monotonic),
-            request: RecordedRequest::new(request),
+            request: RecordedRequest::new(request.clone()),
         }
     }
 

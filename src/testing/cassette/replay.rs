@@ -188,7 +188,7 @@ impl Replay {
 
     fn answer(&self, request: &http::Request<Bytes>) -> ExecuteResult {
         let mut play = self.state.play();
-        match play.find(&RecordedRequest::new(request)) {
+        match play.find(&RecordedRequest::new(request.clone())) {
             Ok(index) => {
                 let after = play.entries.get(index..).unwrap_or_default();
                 let at = |played: &Played| Duration::from_millis(played.entry.at_ms);

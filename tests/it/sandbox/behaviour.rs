@@ -226,8 +226,8 @@ fn changes_are_logged_with_the_id_of_the_request() {
     assert_eq!(client.get("/logs/audit/?action=2")["count"], 1);
     client.expect(405, "DELETE", "/logs/audit/1/", None);
     Client::session(&sandbox, "u", "p").expect(403, "GET", "/logs/audit/", None);
-    let unknown = sandbox.insert("logs/audit", json!({})).unwrap_err();
-    assert_eq!(unknown.to_string(), "this server has no resource `logs/audit`");
+    let unknown = sandbox.insert("logs/feed", json!({})).unwrap_err();
+    assert_eq!(unknown.to_string(), "this server has no resource `logs/feed`");
 }
 
 #[test]

@@ -7,6 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::recording::Recording;
 use super::replay::user_id;
+use room::Room;
+
+mod room;
 
 /// A column that refers to other records, and where these are.
 type References = &'static [(&'static str, &'static str)];
@@ -41,8 +44,9 @@ const REFERENCES: &[(&str, References)] = &[
     ("notifications/preferences", &[("user", "users/users")]),
     ("notifications/notifications", &[("user", "users/users")]),
     ("logs/apps", &[]),
-    ("logs/requests", &[]),
+    ("logs/requests", &[("user", "users/users")]),
     ("logs/tasks", &[]),
+    ("logs/audit", &[("actor", "users/users")]),
     ("users/users", &[]),
     ("users/teams", &[]),
 ];
@@ -65,7 +69,10 @@ const NESTED: &[(&str, &str)] = &[
     ("_membership", "users/memberships"),
 ];
 
-type Key = (String, i64);
+pub type Key = (String, i64);
+
+/// The users of the session dialect who log in, or belong to the teams of those who do.
+const EVERYONE: &[i64] = &[1, 102, 103, 106, 107, 110, 893, 894];
 
 /// One sight of a record: the position of the recording, what was seen of the record itself, and
 /// the records that hang on it.
@@ -98,6 +105,7 @@ fn surveyed(path: &str) -> Option<&'static [&'static str]> {
         "/stats/requests/" => &["allocations/requests", "allocations/allocations"],
         "/stats/grants/" => &["research/grants"],
         "/stats/publications/" => &["research/publications"],
+        "/logs/feed/" => &["logs/audit", "logs/requests", "logs/tasks"],
         _ => return None,
     })
 }
@@ -138,6 +146,12 @@ impl World {
         let resource = match (recording.path.as_str(), found) {
             ("/authentication/login/" | "/authentication/whoami/", _) => "users/users".into(),
             (_, Some((resource, _))) => resource,
+            ("/logs/feed/", _) => {
+                for entry in records(&recording.answer) {
+                    self.learn_feed(position, entry);
+                }
+                return;
+            }
             _ => return,
         };
         for record in records(&recording.answer) {
@@ -145,10 +159,51 @@ impl World {
         }
     }
 
+    /// Learns from an entry of the feed what it shows of an entry of a log.
+    fn learn_feed(&mut self, position: usize, entry: &Map<String, Value>) {
+        let shown: &[(&str, &str)] = match entry["record_type"].as_str().unwrap() {
+            "request" => &[
+                ("summary", "endpoint"),
+                ("status", "response_code"),
+                ("timestamp", "timestamp"),
+                ("cid", "cid"),
+                ("user", "user"),
+            ],
+            "task" => {
+                &[("summary", "task_name"), ("status", "status"), ("timestamp", "date_created")]
+            }
+            _ => &[
+                ("summary", "object_repr"),
+                ("timestamp", "timestamp"),
+                ("cid", "cid"),
+                ("user", "actor"),
+            ],
+        };
+        let log = match entry["record_type"].as_str().unwrap() {
+            "request" => "logs/requests",
+            "task" => "logs/tasks",
+            _ => "logs/audit",
+        };
+        let mut record = Map::new();
+        record.insert("id".to_owned(), entry["record_id"].clone());
+        for (name, column) in shown {
+            record.insert((*column).to_owned(), entry[*name].clone());
+        }
+        self.see(position, log, &record);
+        if let Some(user) = entry["_user"].as_object() {
+            self.see(position, "users/users", user);
+        }
+    }
+
     fn see(&mut self, position: usize, resource: &str, record: &Map<String, Value>) -> Option<Key> {
         let id = record.get("id").and_then(Value::as_i64)?;
         let mut plain = Map::new();
         let mut children = None;
+        for entry in record.get("_history").and_then(Value::as_array).into_iter().flatten() {
+            if let Some(actor) = entry["_actor"].as_object() {
+                self.see(position, "users/users", actor);
+            }
+        }
         for (name, value) in record {
             if let Some((_, nested)) = NESTED.iter().find(|(known, _)| known == name) {
                 let items = match value {
@@ -176,6 +231,7 @@ impl World {
                 }
             }
             let computed = name.starts_with('_')
+                && !["_history", "_attachments"].contains(&name.as_str())
                 || ["display_name", "abbreviation", "password"].contains(&name.as_str())
                 || resource == "users/teams" && name == "users";
             if !computed {
@@ -196,28 +252,68 @@ impl World {
         self.gone.get(key).is_some_and(|&gone| gone < position)
     }
 
-    /// Puts into a sandbox what a recording needs.
-    pub fn furnish(&self, sandbox: &Sandbox, position: usize, recording: &Recording) {
-        let reads = matches!(recording.method.as_str(), "GET" | "HEAD");
-        let steps = recording.steps();
-        let created: Vec<Key> = steps.iter().filter_map(created).collect();
+    fn room<'a>(
+        &'a self,
+        sandbox: &'a Sandbox,
+        position: usize,
+        recording: &'a Recording,
+        placed: BTreeSet<Key>,
+    ) -> Room<'a> {
+        let reads = matches!(recording.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+        let batch = recording.path == "/batch/";
         let resource = target(&recording.path);
-        let mut room = Room {
+        Room {
             world: self,
             sandbox,
             position,
-            limit: if reads || !steps.is_empty() { position + 1 } else { position },
+            recording,
+            limit: if reads || batch { position + 1 } else { position },
             target: resource.clone().and_then(|(resource, id)| Some((resource, id?))),
             later_groups: resource.as_ref().is_none_or(|(it, _)| it != "users/researchgroups")
                 && !recording.name.contains("outsider"),
             active: recording.name.ends_with("access-inactive-user")
                 || recording.name.contains("deleted-user")
                 || recording.name.ends_with("inactive-user-succeeds"),
-            placed: created.iter().cloned().collect(),
-        };
+            placed,
+        }
+    }
+
+    /// Puts the users who log in into a sandbox, and says what was put there.
+    pub fn place_users(
+        &self,
+        sandbox: &Sandbox,
+        position: usize,
+        recording: &Recording,
+    ) -> BTreeSet<Key> {
+        let mut room = self.room(sandbox, position, recording, BTreeSet::new());
+        // The first entries of the log: later ones get the ids that follow.
+        for id in 1..=2 {
+            let key = ("logs/requests".to_owned(), id);
+            if room.is_known(&key) {
+                room.place("logs/requests", id);
+            }
+        }
+        for id in EVERYONE {
+            room.place("users/users", *id);
+        }
+        room.placed
+    }
+
+    /// Puts into a sandbox what a recording needs.
+    pub fn furnish(
+        &self,
+        sandbox: &Sandbox,
+        position: usize,
+        recording: &Recording,
+        mut placed: BTreeSet<Key>,
+    ) {
+        let steps = recording.steps();
+        let created: Vec<Key> = steps.iter().filter_map(created).collect();
+        placed.extend(created.iter().cloned());
+        let resource = target(&recording.path);
+        let mut room = self.room(sandbox, position, recording, placed);
         let session = self.dialect == Dialect::Session;
-        let everyone: Vec<i64> =
-            if session { vec![1, 102, 103, 106, 107, 110, 893, 894] } else { (1..=9).collect() };
+        let everyone = if session { EVERYONE.to_vec() } else { (1..=9).collect() };
         for id in everyone {
             let key = ("users/users".to_owned(), id);
             if session || id == 1 || room.active || room.is_known(&key) {
@@ -232,8 +328,10 @@ impl World {
         }
         if let Some(resources) = surveyed(&recording.path) {
             let keys = self.sights.keys().filter(|key| resources.contains(&key.0.as_str()));
-            let keys: Vec<Key> = keys.filter(|key| room.is_known(key)).cloned().collect();
-            for (resource, id) in keys {
+            // An entry of a log was there before it was seen.
+            let logged = |key: &Key| key.0.starts_with("logs/");
+            let keys = keys.filter(|key| logged(key) || room.is_known(key));
+            for (resource, id) in keys.cloned().collect::<Vec<_>>() {
                 room.place(&resource, id);
             }
         }
@@ -354,146 +452,5 @@ fn records(answer: &Value) -> Vec<&Map<String, Value>> {
     match list {
         Some(items) => items.iter().filter_map(Value::as_object).collect(),
         None => answer.as_object().into_iter().collect(),
-    }
-}
-
-/// A sandbox being filled.
-struct Room<'a> {
-    world: &'a World,
-    sandbox: &'a Sandbox,
-    position: usize,
-    /// The record the recording is about, and where sights of later states of it begin.
-    target: Option<Key>,
-    limit: usize,
-    /// Groups are taken as seen next: their members were changed without being recorded.
-    later_groups: bool,
-    /// Whether users are to be active whatever was seen.
-    active: bool,
-    placed: BTreeSet<Key>,
-}
-
-impl Room<'_> {
-    /// Whether a record exists at the position.
-    fn is_known(&self, key: &Key) -> bool {
-        let seen = self.world.sights(key).iter().any(|sight| sight.at < self.limit);
-        seen && !self.world.is_gone(key, self.position)
-    }
-
-    /// What is known of a record: older sights are completed by newer ones.
-    fn record(&self, key: &Key) -> Map<String, Value> {
-        let sights = self.world.sights(key);
-        let limit = if self.target.as_ref() == Some(key) { self.limit } else { self.position + 1 };
-        let mut record = Map::new();
-        for sight in sights.iter().rev().filter(|sight| sight.at >= limit) {
-            record.extend(sight.record.clone());
-        }
-        for sight in sights.iter().filter(|sight| sight.at < limit) {
-            record.extend(sight.record.clone());
-        }
-        if self.later_groups && key.0 == "users/researchgroups" {
-            if let Some(sight) = sights.iter().find(|sight| sight.at >= limit) {
-                record.extend(sight.record.clone());
-            }
-        }
-        record
-    }
-
-    fn place(&mut self, resource: &str, id: i64) {
-        let key = (resource.to_owned(), id);
-        if !self.placed.insert(key.clone()) {
-            return;
-        }
-        let mut record = self.record(&key);
-        if self.active && resource == "users/users" {
-            record.insert("is_active".to_owned(), json!(true));
-        }
-        self.complete(resource, id, &mut record);
-        for (column, to) in references(resource) {
-            for id in ids(record.get(*column)) {
-                self.place(to, id);
-            }
-        }
-        if let Err(error) = self.sandbox.insert(resource, Value::Object(record)) {
-            eprintln!("cannot place {resource} {id}: {error}");
-        }
-        let mut sights = self.world.sights(&key).iter();
-        let sight = sights.rfind(|it| it.at <= self.position && it.children.is_some());
-        for (resource, id) in sight.and_then(|it| it.children.clone()).unwrap_or_default() {
-            if !self.world.is_gone(&(resource.clone(), id), self.position) {
-                self.place(&resource, id);
-            }
-        }
-    }
-
-    /// Adds what a record needs and no recording shows.
-    fn complete(&self, resource: &str, id: i64, record: &mut Map<String, Value>) {
-        let mut set = |name: &str, value: Value| {
-            record.entry(name.to_owned()).or_insert(value);
-        };
-        set("id", json!(id));
-        let session = self.world.dialect == Dialect::Session;
-        match resource {
-            "users/users" => {
-                set("username", json!(format!("someone-{id}")));
-                let password = match (session, id) {
-                    (true, _) => "password",
-                    (false, 1) => "placeholder-admin-password",
-                    (false, _) => "placeholder-Passw0rd",
-                };
-                set("password", json!(password));
-                if id == 1 {
-                    set("is_staff", json!(true));
-                }
-            }
-            "users/teams" | "users/researchgroups" | "allocations/clusters" => {
-                set("name", json!(format!("Something {id}")));
-                if resource == "users/researchgroups" {
-                    set("pi", json!(1));
-                }
-            }
-            "allocations/requests" => {
-                set("title", json!("A title"));
-                set("description", json!("A description"));
-                if session {
-                    set("submitter", json!(1));
-                    set("team", json!(1));
-                } else {
-                    set("group", json!(1));
-                }
-            }
-            "allocations/allocations" => {
-                set("requested", json!(1));
-                set("cluster", json!(1));
-                set("request", json!(1));
-            }
-            "allocations/attachments" => {
-                set("file", json!("allocations/a.txt"));
-                set("request", json!(1));
-            }
-            "allocations/comments" => {
-                set("content", json!("A comment"));
-                set("request", json!(1));
-                set("user", json!(1));
-            }
-            "allocations/reviews" => {
-                set("status", json!("AP"));
-                set("request", json!(1));
-                set("reviewer", json!(1));
-            }
-            "users/memberships" => {
-                set("role", json!("MB"));
-                set("user", json!(1));
-                set("team", json!(1));
-            }
-            "notifications/preferences" | "notifications/notifications" => set("user", json!(1)),
-            "research/grants" | "research/publications" => {
-                set("title", json!("A title"));
-                set(if session { "team" } else { "group" }, json!(1));
-                set("agency", json!("An agency"));
-                set("amount", json!("1.00"));
-                set("start_date", json!("2026-01-01"));
-            }
-            _ => {}
-        }
     }
 }

@@ -380,6 +380,10 @@ fn nothing_personal_is_left_of_what_real_servers_answer() {
             }
             let recording: Value =
                 serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+            // Descriptions of the API have names of things where records have those of people.
+            if recording["request"]["method"] == "OPTIONS" {
+                continue;
+            }
             let response = &recording["response"];
             let status = u16::try_from(response["status"].as_u64().unwrap()).unwrap();
             let status = StatusCode::from_u16(status).unwrap();
