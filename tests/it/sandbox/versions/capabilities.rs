@@ -84,6 +84,7 @@ both_colours! {
         refused!(told: "0.6.4", "0.6.5", |client| client.audit_log().list().all());
         refused!(signs: "0.6.7", "0.6.8", |client| client.notifications().list().all());
         refused!(signs: "0.6.7", "0.6.8", |client| client.preferences().list().all());
+        refused!(signs: "0.10.6", "0.10.7", |client| client.feed().list().all());
         unknown!("0.5.17", "came with Keystone 0.6.0", |client| client.comments().list().all());
         unknown!("0.10.6", "came with Keystone 0.10.7", |client| client.feed().list().all());
     }
