@@ -36,7 +36,7 @@ mod never;
 mod scripted;
 
 use self::both::both_backends;
-pub use self::capture::{Capture, Fixed};
+pub use self::capture::{Capture, FixedAnswer};
 pub use self::cassette::{CassetteError, Recorder, Redaction, Replay};
 pub use self::exchange::{Exchange, Times};
 pub use self::fixtures::{Fixture, page};

@@ -34,13 +34,13 @@ use crate::recorded::RecordedRequest;
 /// assert_eq!(request.json(), Some(json!({ "name": "Folding" })));
 /// # Ok(()) }
 /// ```
-pub struct Capture<B = Fixed> {
+pub struct Capture<B = FixedAnswer> {
     inner: Arc<B>,
     requests: Arc<Mutex<Vec<RecordedRequest>>>,
 }
 
 /// The inner backend of a [`Capture`] that answers all requests alike. Waiting takes no time.
-pub struct Fixed {
+pub struct FixedAnswer {
     clock: VirtualClock,
     status: StatusCode,
     headers: HeaderMap,
@@ -51,7 +51,7 @@ impl Capture {
     /// Answers each request with this status and text.
     pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Self {
         let (clock, headers) = (VirtualClock::new(), HeaderMap::new());
-        Self::new(Fixed { clock, status, headers, body: body.into() })
+        Self::new(FixedAnswer { clock, status, headers, body: body.into() })
     }
 
     /// Answers each request with this status and JSON.
@@ -59,7 +59,7 @@ impl Capture {
         let (clock, body) = (VirtualClock::new(), body.to_string().into());
         let json = HeaderValue::from_static("application/json");
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
-        Self::new(Fixed { clock, status, headers, body })
+        Self::new(FixedAnswer { clock, status, headers, body })
     }
 }
 
@@ -158,7 +158,7 @@ impl<B: blocking::HttpBackend> blocking::HttpBackend for Capture<B> {
     }
 }
 
-impl Fixed {
+impl FixedAnswer {
     fn clock(&self) -> &VirtualClock {
         &self.clock
     }
@@ -168,11 +168,11 @@ impl Fixed {
     }
 }
 
-both_backends!(Fixed);
+both_backends!(FixedAnswer);
 
-impl fmt::Debug for Fixed {
+impl fmt::Debug for FixedAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fixed").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("FixedAnswer").field("status", &self.status).finish_non_exhaustive()
     }
 }
 

@@ -78,7 +78,7 @@ impl<B> Recorder<B> {
 
     /// Leaves more or less out than is done unasked. It is for what is recorded from now on.
     #[must_use = "it is the recorder"]
-    pub fn redaction(self, redaction: Redaction) -> Self {
+    pub fn with_redaction(self, redaction: Redaction) -> Self {
         self.tape.state().redactor.rules = redaction;
         self
     }

@@ -13,7 +13,9 @@ type Decide = dyn Fn(&str, &str) -> bool + Send + Sync;
 /// Unasked, only what is known to be harmless is kept: numbers, booleans, dates, keys of records,
 /// codes such as `"AP"`, amounts, and the words in which a server refuses requests. All other text is
 /// personal data in doubt, free text included, and is replaced by a placeholder. The same value has
-/// the same placeholder wherever it is, so that relations survive. Secrets are always left out.
+/// the same placeholder wherever it is, so that relations survive. Names of members and parameters are
+/// kept, and paths but for segments of other than small letters, digits, `-` and `_`. Secrets are
+/// always left out.
 ///
 /// ```no_run
 /// use keystone_client::sandbox::Sandbox;
@@ -25,7 +27,7 @@ type Decide = dyn Fn(&str, &str) -> bool + Send + Sync;
 ///     .keep_if(|field, value| field == "name" && value.starts_with("gpu-"))
 ///     .keep_field("doi")
 ///     .redact_field("amount");
-/// let recorder = Recorder::new(Sandbox::new(), "tests/cassettes/report.json").redaction(redaction);
+/// let recorder = Recorder::new(Sandbox::new(), "tests/cassettes/report.json").with_redaction(redaction);
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Default)]

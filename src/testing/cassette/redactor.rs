@@ -14,7 +14,7 @@ use super::format::{Body, Part, Received, Sent, join_parameter};
 use super::harmless;
 use super::redaction::Redaction;
 use crate::recorded::{FormPart, RecordedRequest};
-use crate::redact::{REDACTED, is_secret_name};
+use crate::redact::{REDACTED, is_secret_header, is_secret_name};
 use crate::testing::difference::structure;
 
 /// Shorter secrets are found in any text.
@@ -44,6 +44,7 @@ enum Side {
 
 impl Redactor {
     pub(super) fn request(&mut self, request: &RecordedRequest) -> Sent {
+        self.remember_headers(request.headers());
         let query = request.query_pairs().into_iter().map(|(name, value)| {
             let value = self.text(&name, &value, Side::Request);
             join_parameter(&name, &value)
@@ -223,6 +224,21 @@ impl Redactor {
     fn keeps(&self, name: &str, value: &str) -> bool {
         self.rules.is_kept(name, value)
             && !self.secrets.iter().any(|secret| value.contains(secret.as_str()))
+    }
+
+    /// Remembers the credentials of a request, of which nothing is kept.
+    fn remember_headers(&mut self, headers: &HeaderMap) {
+        for (name, value) in headers.iter().filter(|(name, value)| is_secret_header(name, value)) {
+            let Ok(text) = value.to_str() else { continue };
+            let is_cookie = *name == header::COOKIE;
+            for piece in text.split(';').filter(|_| is_cookie) {
+                self.remember(piece.split_once('=').map_or("", |(_, value)| value.trim()));
+            }
+            if !is_cookie {
+                // Behind the scheme, such as `Bearer`, if there is one.
+                self.remember(text.split_once(' ').map_or(text, |(_, secret)| secret.trim()));
+            }
+        }
     }
 
     fn remember(&mut self, secret: &str) {

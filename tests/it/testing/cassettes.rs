@@ -39,7 +39,7 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
 
 /// A program that makes a team and looks for a user, recorded.
 fn small(path: &Path, redaction: Redaction) -> String {
-    let recorder = Recorder::new(sandbox(Dialect::Session), path).redaction(redaction);
+    let recorder = Recorder::new(sandbox(Dialect::Session), path).with_redaction(redaction);
     let client = KeystoneClient::with_backend(BASE, recorder).unwrap();
     client.login(USERNAME, PASSWORD).unwrap();
     client.create_team(NewTeam::new("Zq7 Folding").is_active(true)).send().unwrap();

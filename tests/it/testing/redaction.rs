@@ -21,7 +21,7 @@ fn request(method: Method, target: &str, body: &Value) -> Request<Bytes> {
 fn entry_of(redaction: Redaction, sent: Request<Bytes>, answer: Exchange) -> (Value, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("one.json");
-    let recorder = Recorder::new(Scripted::new([answer]), &path).redaction(redaction);
+    let recorder = Recorder::new(Scripted::new([answer]), &path).with_redaction(redaction);
     recorder.execute(sent).unwrap();
     recorder.save().unwrap();
     let text = fs::read_to_string(&path).unwrap();
@@ -151,19 +151,29 @@ fn secrets_are_left_out_whatever_is_asked_for() {
         "/a/?token=hunter2&note=my+hunter2",
         &json!({ "password": "hunter2", "inner": "{\"password\": \"hunter2\"}", "note": "is hunter2" }),
     );
-    for name in ["authorization", "cookie", "x-csrftoken"] {
-        sent.headers_mut().insert(name, HeaderValue::from_static("hunter2"));
+    for (name, value) in [
+        ("authorization", "Token Zq7-of-the-api"),
+        ("cookie", "a=b; sessionid=Zq7-of-the-session"),
+        ("x-csrftoken", "hunter2"),
+    ] {
+        sent.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     let answer = Exchange::post("/a/")
         .with_any_query()
-        .reply_json(StatusCode::OK, &json!({ "access": "hunter2", "key": 12345, "x": "kept" }))
+        .reply_json(
+            StatusCode::OK,
+            &json!({
+                "access": "hunter2", "key": 12345, "x": "kept", "y": "is Zq7-of-the-api",
+                "z": "is Zq7-of-the-session"
+            }),
+        )
         .reply_header(
             header::SET_COOKIE,
             HeaderValue::from_static("a=hunter2; Path=/; Domain=x.edu"),
         )
         .reply_header("x-token".parse().unwrap(), HeaderValue::from_static("hunter2"));
     let (entry, text) = entry_of(keep(), sent, answer);
-    assert!(!text.contains("hunter2") && !text.contains("12345"), "{text}");
+    assert!(!["hunter2", "12345", "Zq7"].iter().any(|it| text.contains(it)), "{text}");
     assert!(text.contains("kept"));
     let cookie = entry["response"]["headers"].to_string();
     assert!(cookie.contains("set-cookie: a=redacted-") && cookie.contains("; Path=/"), "{cookie}");
