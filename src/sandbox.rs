@@ -9,6 +9,10 @@
 //! Batch jobs run as on the real server: all steps or none, with references and files. How often it
 //! may be asked is limited only if [`SandboxBuilder::default_rate_limits`] or its siblings say so.
 //!
+//! [`SandboxBuilder::population`] fills it with made-up records, as many as one likes.
+//! [`Sandbox::snapshot`] keeps what it remembers, and [`Sandbox::fork`] makes a copy for a test of its
+//! own. With [`SandboxBuilder::freeze_clock`] and [`SandboxBuilder::seed`] a run repeats itself.
+//!
 //! Its tables are its own and follow the behaviour of real servers (0.10.9 and 0.3.26), so that a
 //! mistake in a client shows. [`SandboxBuilder::version`] makes it one of the servers between.
 //!
