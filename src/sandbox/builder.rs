@@ -394,9 +394,11 @@ impl SandboxBuilder {
     /// let sandbox = Sandbox::builder().staff("admin", "admin-password").keep_requests(1).build();
     /// let client = sandbox.blocking_client()?;
     /// client.login("admin", "admin-password")?;
-    /// client.whoami()?;
+    /// for _ in 0..5 {
+    ///     client.whoami()?;
+    /// }
     /// assert_eq!(sandbox.requests().len(), 1);
-    /// assert_eq!(sandbox.request_count(), 2);
+    /// assert!(sandbox.request_count() > 5);
     /// # Ok::<(), keystone_client::Error>(())
     /// ```
     pub fn keep_requests(mut self, requests: usize) -> Self {

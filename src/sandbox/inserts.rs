@@ -76,6 +76,7 @@ impl Sandbox {
     /// one owner. Nothing is stored then.
     ///
     /// ```
+    /// use keystone_client::Id;
     /// use keystone_client::resources::MembershipRole::{Member, Owner};
     /// use keystone_client::sandbox::Sandbox;
     ///
@@ -85,7 +86,7 @@ impl Sandbox {
     ///
     /// let client = sandbox.blocking_client()?;
     /// client.login("grace", "a-password")?;
-    /// assert_eq!(client.retrieve_team(team.into()).send()?.users.len(), 2);
+    /// assert_eq!(client.retrieve_team(Id::new(team)).send()?.users.len(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn insert_team(
