@@ -75,7 +75,7 @@ static TYPES: &[(&str, &str)] = &[
     ("bmp", "image/bmp"),
     ("html", "text/html"),
     ("htm", "text/html"),
-    ("xml", "text/xml"),
+    ("xml", "application/xml"),
     ("json", "application/json"),
     ("js", "text/javascript"),
     ("py", "text/x-python"),

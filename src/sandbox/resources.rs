@@ -12,7 +12,7 @@ use crate::sandbox::schema::{BodyRule, Condition, Methods, Resource, Table};
 use crate::sandbox::server::Server;
 use crate::sandbox::store::Row;
 use crate::sandbox::validate::Mode;
-use crate::sandbox::{Dialect, values};
+use crate::sandbox::{Dialect, routes, values};
 
 impl Server {
     /// Whether a caller may use a method at all, before any record is looked up.
@@ -61,11 +61,11 @@ impl Server {
             (&Method::GET | &Method::HEAD | &Method::OPTIONS, _) => {
                 (!for_staff(access.list), BodyRule::None)
             }
-            (&Method::POST, Dialect::Session) if at_list => {
-                (access.create && !for_staff(access.list), access.create_body)
+            (&Method::POST, Dialect::Session) if at_list && table.methods == Methods::All => {
+                (access.create, access.create_body)
             }
             // The rest is settled once it is clear whether there is such a record and method.
-            (_, Dialect::Session) => (!for_staff(access.list), access.update_body),
+            (_, Dialect::Session) => (true, access.update_body),
             (&Method::POST, Dialect::Jwt) => (access.create, access.create_body),
             // The same permission stands before creating and changing.
             (_, Dialect::Jwt) if access.create && for_staff(access.update) => {
@@ -159,7 +159,9 @@ impl Server {
         let access = &table.access;
         // The filters of a list hold for single records, too.
         let query = Query::new(&self.store, table, incoming)?;
-        let number = values::python_integer(text).ok_or_else(Failure::not_found)?;
+        // Steps of a batch name their paths as they are.
+        let text = if incoming.depth == 0 { routes::decoded(text) } else { text.to_owned() };
+        let number = values::python_integer(&text).ok_or_else(Failure::not_found)?;
         let row = number.parse().ok().and_then(|id| self.store.get(table.resource, id));
         let row = row.filter(|row| {
             query.admits(row) && caller.satisfies(&self.store, table, row, access.visible)

@@ -192,7 +192,7 @@ fn suffixed(schema: &'static Schema, path: &str) -> Option<Route> {
 }
 
 /// A part of a path without its escapes.
-fn decoded(segment: &str) -> String {
+pub(crate) fn decoded(segment: &str) -> String {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -234,7 +234,7 @@ fn known(schema: &'static Schema, path: &str) -> Option<(Endpoint, Option<String
         (Some(id), None)
             if !id.is_empty() && !id.contains('.') && table.methods != Methods::ListOnly =>
         {
-            Some((Endpoint::Detail(table), Some(decoded(id))))
+            Some((Endpoint::Detail(table), Some(id.to_owned())))
         }
         _ => None,
     }

@@ -245,7 +245,7 @@ impl Server {
         spoilt: &mut Spoilt,
         user: &mut Option<i64>,
     ) -> Result<Reply, Failure> {
-        negotiate(&self.schema.era, endpoint, incoming)?;
+        negotiate(endpoint, incoming)?;
         *user = None;
         let identity = if endpoint.ignores_credentials() {
             Identity::default()
@@ -270,7 +270,7 @@ impl Server {
             // What checks unsafe methods elsewhere stands before the batch, not within.
             return Ok(Reply::new(StatusCode::OK, Body::Empty));
         };
-        negotiate(&self.schema.era, endpoint, incoming)?;
+        negotiate(endpoint, incoming)?;
         // Earlier steps may have changed to which teams the user belongs.
         let identity = Identity { caller: Some(caller.anew(&self.store)), session: None };
         let mut reply = self.dispatch(endpoint, id.as_deref(), allow, incoming, identity)?;
@@ -358,19 +358,13 @@ fn host_name(host: &str) -> Option<&str> {
 }
 
 /// Whether the answer can have the form that is asked for.
-fn negotiate(era: &Era, endpoint: Endpoint, incoming: &Incoming) -> Result<(), Failure> {
+fn negotiate(endpoint: Endpoint, incoming: &Incoming) -> Result<(), Failure> {
     if incoming.parameter("format").is_some_and(|format| format != "json" && !format.is_empty()) {
         return Err(Failure::not_found());
     }
-    let is_text = match endpoint {
-        // The older server sends text here only to those who would take JSON.
-        Endpoint::Health(HealthForm::Prometheus) => era.health == HealthReport::List,
-        Endpoint::Version | Endpoint::Metrics | Endpoint::Health(_) => true,
-        _ => false,
-    };
     let accepted = match endpoint {
         Endpoint::Specification(form) => specification::content_type(form, incoming).is_some(),
-        _ => accepts_json(incoming, is_text),
+        _ => accepts_json(incoming),
     };
     if accepted {
         return Ok(());
@@ -379,13 +373,12 @@ fn negotiate(era: &Era, endpoint: Endpoint, incoming: &Incoming) -> Result<(), F
     Err(Failure::detail(StatusCode::NOT_ACCEPTABLE, text))
 }
 
-/// Whether the client takes JSON, or text where that is the answer.
-fn accepts_json(incoming: &Incoming, is_text: bool) -> bool {
+/// Whether the client takes JSON. It has to even where the answer is another text.
+fn accepts_json(incoming: &Incoming) -> bool {
     incoming.header(header::ACCEPT).is_none_or(|accept| {
         accept.split(',').any(|range| {
             let range = range.split(';').next().unwrap_or_default().trim();
             matches!(range, "*/*" | "application/json" | "application/*")
-                || is_text && range.starts_with("text/")
         })
     })
 }

@@ -141,7 +141,9 @@ impl<'a> Survey<'a> {
         });
         let spans: Vec<i128> = spans.collect();
         let count = to_integer(spans.len());
-        spans.iter().sum::<i128>().checked_div(count).and_then(|mean| i64::try_from(mean).ok())
+        // To the nearest microsecond.
+        let sum = spans.iter().sum::<i128>().saturating_add(count / 2);
+        sum.checked_div_euclid(count).and_then(|mean| i64::try_from(mean).ok())
     }
 
     fn mean_days(&self, from: &str, to: &str) -> Json {

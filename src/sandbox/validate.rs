@@ -6,6 +6,7 @@ use crate::sandbox::access::Caller;
 use crate::sandbox::cell::Cell;
 use crate::sandbox::incoming::Input;
 use crate::sandbox::json::{Json, Name};
+use crate::sandbox::json_parser;
 use crate::sandbox::reply::{Failure, FieldErrors};
 use crate::sandbox::schema::{Column, Default, Kind, Own, Resource, Writable};
 use crate::sandbox::store::Store;
@@ -64,6 +65,7 @@ impl Target<'_> {
                 Input::Form(form) => form.value(column, self.mode == Mode::Modify).map(Cow::Owned),
             };
             let checked = match column.kind {
+                Kind::Json if is_broken(input, column) => Err(one("Value must be valid JSON.")),
                 Kind::File => self.check_file(column, input, value.as_deref()),
                 _ => self.check(index, column, value.as_deref()),
             };
@@ -195,6 +197,14 @@ impl Target<'_> {
             _ => false,
         }
     }
+}
+
+/// Whether a form has a text in a column of JSON that is none.
+fn is_broken(input: &Input, column: &Column) -> bool {
+    let Input::Form(form) = input else {
+        return false;
+    };
+    form.last(column.name).is_some_and(|text| !text.is_empty() && json_parser::parse(text).is_err())
 }
 
 pub(crate) fn one(message: &str) -> Vec<String> {

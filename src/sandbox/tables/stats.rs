@@ -40,7 +40,7 @@ pub(super) static REQUESTS: Statistic = Statistic {
 };
 
 /// Grants without end are in none of the three states.
-static FUTURE_GRANT: &[Test] = &[Test::Future("start_date"), Test::Given("end_date")];
+static FUTURE_GRANT: &[Test] = &[Test::Future("start_date")];
 static CURRENT_GRANT: &[Test] = &[Test::PastOrToday("start_date"), Test::Future("end_date")];
 static PAST_GRANT: &[Test] = &[Test::PastOrToday("end_date")];
 

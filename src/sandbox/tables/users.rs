@@ -40,7 +40,7 @@ pub(super) static USERS: Table = Table {
             resource: Resource::Memberships,
             column: "user",
             of: summaries::TEAM_ROLE,
-            by: Sorting::Related("team", "slug"),
+            by: Sorting::By("role"),
             private: None,
         },
         Output::History,
