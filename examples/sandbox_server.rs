@@ -9,7 +9,9 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use keystone_client::sandbox::{Dialect, Fault, FaultRule, Sandbox, SandboxBuilder, SandboxServer};
+use keystone_client::sandbox::{
+    Dialect, Fault, FaultRule, Population, Sandbox, SandboxBuilder, SandboxServer,
+};
 
 const USAGE: &str = "\
 Serves a Keystone in memory on 127.0.0.1, for any HTTP client. It forgets everything when it ends.
@@ -20,6 +22,9 @@ Usage: sandbox_server [OPTIONS]
   --users <USERS>        users without special rights, as name:password,name:password
   --staff <USERS>        users who are staff; admin:admin-password if neither is given
   --dialect <DIALECT>    session (0.10.9, the default) or jwt (0.3.26)
+  --version <VERSION>    any release from 0.3.26 to 0.10.9
+  --population <USERS>   made-up data of so many users and what belongs to them
+  --seed <NUMBER>        which data; 1 if left out
   --prefix <PATH>        the path below which the server is mounted
   --tls                  serve HTTPS; the certificate to trust is printed
   --rate-limits          limit how often it may be asked, as a real server does
@@ -32,6 +37,9 @@ struct Options {
     users: Vec<(String, String)>,
     staff: Vec<(String, String)>,
     dialect: Option<Dialect>,
+    version: Option<String>,
+    population: Option<usize>,
+    seed: u64,
     prefix: String,
     tls: bool,
     rate_limits: bool,
@@ -41,7 +49,7 @@ struct Options {
 impl Options {
     /// Reads the command line; `None` if it asks for help.
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
-        let mut options = Self::default();
+        let mut options = Self { seed: 1, ..Self::default() };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
             match argument.as_str() {
@@ -56,6 +64,9 @@ impl Options {
                         other => return Err(format!("no dialect `{other}`; session or jwt")),
                     });
                 }
+                "--version" => options.version = Some(value()?),
+                "--population" => options.population = Some(number(&argument, &value()?)?),
+                "--seed" => options.seed = number(&argument, &value()?)?,
                 "--prefix" => options.prefix = value()?,
                 "--tls" => options.tls = true,
                 "--rate-limits" => options.rate_limits = true,
@@ -76,6 +87,12 @@ impl Options {
         let mut builder = Sandbox::builder().path_prefix(&self.prefix).secure_cookies(self.tls);
         if let Some(dialect) = self.dialect {
             builder = builder.dialect(dialect);
+        }
+        if let Some(version) = &self.version {
+            builder = builder.version(version);
+        }
+        if let Some(users) = self.population {
+            builder = builder.population(Population::new(self.seed).users(users));
         }
         for (name, password) in &self.staff {
             builder = builder.staff(name, password);
@@ -120,6 +137,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         for (name, password) in users {
             println!("{kind:>5}: {name}, password {password}");
         }
+    }
+    if options.population.is_some() {
+        println!("everybody made up has the password {}", Population::PASSWORD);
     }
     if let Some(certificate) = server.certificate() {
         println!("certificate to trust:\n{certificate}");

@@ -132,7 +132,7 @@ impl Writer<'_> {
         let key = |table: &'static Table, row: &Row| match by {
             Sorting::By(column) => row.named(table, column).clone(),
             Sorting::RelatedWhenRead(..) if !self.sorted => row.cell(0).clone(),
-            Sorting::Related(column, name) | Sorting::RelatedWhenRead(column, name) => {
+            Sorting::RelatedWhenRead(column, name) => {
                 let related = access::related(self.store, table, row, column);
                 related.map_or(Cell::Null, |(table, row)| row.named(table, name).clone())
             }
