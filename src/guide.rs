@@ -15,5 +15,8 @@ pub mod batch {}
 #[doc = include_str!("../docs/guide/failures.md")]
 pub mod failures {}
 
+#[doc = include_str!("../docs/guide/testing.md")]
+pub mod testing {}
+
 #[doc = include_str!("../docs/guide/attachments.md")]
 pub mod attachments {}

@@ -10,7 +10,7 @@
 //! | see what a program sends to a server of mine or a sandbox, while it works | [`Capture::new`] around that backend |
 //! | be sure that nothing is sent | [`Never`] |
 //! | answer by a few lines of code | [`from_fn`]; [`from_async_fn`] if they have to wait |
-//! | let the server fail: refuse, time out, break off, be slow | [`Exchange::fail`], [`Exchange::reply`] with a status, [`Exchange::delayed`] |
+//! | let the server fail: refuse, time out, break off, be slow | [`Sandbox::inject`](crate::sandbox); in a script [`Exchange::fail`], [`Exchange::reply`] with a status, [`Exchange::delayed`] |
 //! | test against what a real server has answered, without it | [`Recorder`] once, then [`Replay`] |
 //! | use the mocks of a crate such as `mockall` | the traits [`HttpBackend`](crate::backend::HttpBackend) and [`blocking::HttpBackend`](crate::blocking::HttpBackend), which it can mock as they are |
 //! | have records to test with, without a server | [`Fixture`]; [`page`] makes a list of them |
@@ -19,6 +19,8 @@
 //! All the backends serve both clients, but for that of [`from_async_fn`]. A clone is another handle
 //! to the same double: give one to the client and keep one. Those that expect something fail the test
 //! when their last handle is dropped, or when they are asked to `verify`.
+//!
+//! The chapter [Test your program](crate::guide::testing) shows most of them at work.
 //!
 //! Prefer the sandbox where the outcome counts, and a script where the requests do: a script knows
 //! nothing of Keystone, and answers a wrong request right if it is told to.

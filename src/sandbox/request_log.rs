@@ -12,6 +12,10 @@ use crate::sandbox::schema::Resource;
 use crate::sandbox::server::Server;
 use crate::sandbox::store::Row;
 
+/// Older entries than so many are forgotten, so that a server that runs for long does not grow for ever. The real
+/// one forgets them by their age.
+const MAX_ENTRIES: usize = 100_000;
+
 /// More of a body is not kept: each list of the log would else be in the next one.
 const MAX_BODY: usize = 1_000_000;
 
@@ -67,6 +71,12 @@ impl Server {
             }
         }
         self.store.put(Resource::RequestLog, row);
+        if self.store.count(Resource::RequestLog) > MAX_ENTRIES {
+            let first = self.store.range(Resource::RequestLog, i64::MIN..=i64::MAX).next();
+            if let Some(id) = first.map(Row::id) {
+                self.store.remove(Resource::RequestLog, id);
+            }
+        }
     }
 }
 
