@@ -85,14 +85,16 @@ pub(crate) fn parse(
 ) -> Result<Vec<Filter>, Failure> {
     let mut filters = Vec::new();
     let mut errors = FieldErrors::new();
+    let mut fails = false;
     for (position, (name, text)) in query.iter().enumerate() {
         let repeated = query.iter().skip(position + 1).any(|(later, _)| later == name);
         let negations = store.schema.era.negations;
         let Some((index, column, lookup, negated)) = find(negations, table, name) else {
             continue;
         };
-        // The items of a list are looked at one by one.
-        let text = if lookup == Lookup::In { text.as_str() } else { text.trim() };
+        // The items of a list are looked at one by one, and flags as they are.
+        let flag = lookup == Lookup::IsNull || matches!(column.kind, Kind::Boolean);
+        let text = if lookup == Lookup::In || flag { text.as_str() } else { text.trim() };
         if repeated || text.is_empty() {
             continue;
         }
@@ -102,10 +104,15 @@ pub(crate) fn parse(
             Err(Invalid::Message(message)) => {
                 errors.push((Name::Owned(name.clone()), vec![message]));
             }
-            Err(Invalid::ServerError) => return Err(Failure::ServerError),
+            Err(Invalid::ServerError) => fails = true,
         }
     }
-    if errors.is_empty() { Ok(filters) } else { Err(Failure::Fields(errors)) }
+    // All values are checked before the database is asked.
+    match (errors.is_empty(), fails) {
+        (false, _) => Err(Failure::Fields(errors)),
+        (true, true) => Err(Failure::ServerError),
+        (true, false) => Ok(filters),
+    }
 }
 
 /// The column and the lookup a parameter names.

@@ -71,8 +71,7 @@ impl Output {
 pub(crate) enum Sorting {
     /// By a column of theirs.
     By(&'static str),
-    /// By a column of the record that a reference leads to, when read; the answer to a write has them
-    /// by id.
+    /// By a column of the record that a reference leads to; in the answer to a write by id.
     RelatedWhenRead(&'static str, &'static str),
 }
 

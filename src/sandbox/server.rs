@@ -262,9 +262,13 @@ impl Server {
         incoming: &Incoming,
         caller: &Caller,
     ) -> Result<Reply, Failure> {
-        let Route::To(endpoint, id) = routes::find(self.schema, &incoming.path) else {
-            let text = format!("No route matched: {}", incoming.path);
-            return Err(Failure::detail(StatusCode::NOT_FOUND, text));
+        let (endpoint, id) = match routes::find(self.schema, &incoming.path) {
+            Route::To(endpoint, id) => (endpoint, id),
+            Route::UnknownForm(_) => return Err(Failure::not_found()),
+            Route::Unknown | Route::AddSlash => {
+                let text = format!("No route matched: {}", incoming.path);
+                return Err(Failure::detail(StatusCode::NOT_FOUND, text));
+            }
         };
         let Some(allow) = endpoint.allow(&self.schema.era) else {
             // What checks unsafe methods elsewhere stands before the batch, not within.

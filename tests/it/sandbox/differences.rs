@@ -91,6 +91,9 @@ fn ids_are_read_as_python_reads_them() {
         assert_eq!(missing, json!({"detail": "Not found."}), "{id}");
     }
     assert_eq!(client.get("/users/teams/1.json/")["id"], 1);
+    let job = json!({"job": {"actions": [{"method": "GET", "path": "/users/teams/1.0/"}]}});
+    let failed = client.expect(422, "POST", "/batch/", Some(job));
+    assert_eq!(failed["body"], json!({"detail": "Not found."}));
     let wrong = client.expect(404, "GET", "/users/teams.xml", None);
     assert_eq!(wrong, json!({"detail": "Not found."}));
     assert_eq!(client.send("GET", "/logs/feed.json", None).status(), 404);
@@ -105,8 +108,16 @@ fn only_items_without_any_character_are_passed_over_in_lists_of_numbers() {
         let refused = client.expect(400, "GET", &format!("/users/teams/?{query}"), None);
         assert_eq!(refused, json!({"id__in": ["Enter a number."]}));
     }
+    // Flags with blanks around them are no flags, and passed over.
+    assert_eq!(client.get("/users/teams/?name__isnull=%20true%20")["count"], 1);
+    assert_eq!(client.get("/users/teams/?is_active=false%20")["count"], 1);
+    assert_eq!(client.get("/users/teams/?is_active=false")["count"], 0);
     let refused = client.expect(400, "GET", "/logs/audit/?action__in=create", None);
     assert_eq!(refused, json!({"action__in": ["Enter a number."]}));
+    client.expect(500, "GET", "/research/grants/?start_date__year=0", None);
+    let both = "/research/grants/?start_date__year=0&end_date=x";
+    let refused = client.expect(400, "GET", both, None);
+    assert_eq!(refused, json!({"end_date": ["Enter a valid date."]}));
     let nul = client.expect(400, "GET", "/stats/grants/?_search=a%00", None);
     assert_eq!(nul, json!(["Null characters are not allowed."]));
 }
