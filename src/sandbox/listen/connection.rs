@@ -178,7 +178,7 @@ where
             Step::Wait(time) => tokio::time::sleep(time).await,
             Step::Silence => {
                 // Ends when the client closes the connection or sends more, which is not answered.
-                stream.read(&mut [0; 1]).await?;
+                let _ = stream.read(&mut [0; 1]).await?;
                 return Ok(false);
             }
             Step::Close => {
