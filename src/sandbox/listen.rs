@@ -78,7 +78,8 @@ impl Sandbox {
     /// use keystone_client::sandbox::Sandbox;
     ///
     /// let server = Sandbox::new().serve_tls()?;
-    /// let trusted = RootCertificates::from_pem(server.certificate().unwrap_or_default())?;
+    /// let certificate = server.certificate().unwrap_or_default();
+    /// let trusted = RootCertificates::from_pem(certificate.as_bytes())?;
     /// let settings = TransportSettings::default().with_root_certificates(trusted);
     /// let backend = UreqBackend::with_settings(&settings)?;
     /// let client = KeystoneClient::with_backend(&server.url(), backend)?;

@@ -2,6 +2,7 @@
 
 mod attachments;
 mod audit;
+mod bad_input;
 mod batch;
 mod behaviour;
 mod client;
@@ -20,6 +21,7 @@ mod server;
 mod snapshot;
 mod stats;
 mod throttle;
+mod tls;
 mod verdict;
 mod versions;
 mod world;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -125,11 +125,13 @@ async fn answer(
         return Ok(refusal.map(Full::new));
     }
     let (parts, body) = request.into_parts();
+    let too_large = || Ok(head::close(StatusCode::PAYLOAD_TOO_LARGE, "").map(Full::new));
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return too_large();
+    }
     let body = match Limited::new(body, MAX_BODY).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            return Ok(head::close(StatusCode::PAYLOAD_TOO_LARGE, "").map(Full::new));
-        }
+        Err(error) if error.is::<LengthLimitError>() => return too_large(),
         Err(_) => return Err(Refusal::Body),
     };
     let request = Request::from_parts(parts, body);
