@@ -8,7 +8,6 @@ use http::{HeaderName, Method, StatusCode, header};
 use crate::sandbox::access::Caller;
 use crate::sandbox::authentication::Identity;
 use crate::sandbox::clock::Clock;
-use crate::sandbox::era::Era;
 use crate::sandbox::files::Files;
 use crate::sandbox::history::{History, Origin};
 use crate::sandbox::incoming::Incoming;
@@ -115,7 +114,7 @@ impl Server {
         // What logs requests reads the body as text, unless it was read before.
         let unreadable = || std::str::from_utf8(&incoming.body).is_err() && !incoming.is_parsed();
         if self.schema.dialect == Dialect::Jwt && unreadable() {
-            return with_common_headers(Reply::server_error());
+            return self.with_common_headers(Reply::server_error());
         }
         self.share(incoming, &mut reply);
         if !is_preflight(incoming) && self.is_allowed_host(&incoming.host) {
@@ -128,7 +127,7 @@ impl Server {
     /// looked at the credentials itself.
     fn reply(&mut self, incoming: &Incoming, user: &mut Option<i64>) -> Reply {
         if is_preflight(incoming) {
-            return preflight_reply(&self.schema.era);
+            return self.preflight_reply(incoming);
         }
         if !self.is_allowed_host(&incoming.host) {
             return match self.schema.dialect {
@@ -141,23 +140,74 @@ impl Server {
             Route::UnknownForm(endpoint) => {
                 let mut reply = Reply::from(Failure::not_found());
                 reply.add(header::ALLOW, endpoint.allow(&self.schema.era).unwrap_or_default());
-                return with_common_headers(reply);
+                return self.with_common_headers(self.as_page(reply));
             }
-            Route::Unknown => return with_common_headers(Reply::unknown_route()),
+            Route::Unknown => {
+                return self.with_common_headers(self.as_page(Reply::unknown_route()));
+            }
             Route::AddSlash => {
                 let query = match incoming.raw_query.as_str() {
                     "" => String::new(),
                     query => format!("?{query}"),
                 };
                 let target = format!("{}{}/{query}", incoming.prefix, incoming.path);
-                return with_common_headers(Reply::moved(&target));
+                return self.with_common_headers(Reply::moved(&target));
             }
         };
         let reply = match endpoint.allow(&self.schema.era) {
-            None => self.answer_page(endpoint, incoming),
+            None => self.as_page(self.answer_page(endpoint, incoming)),
             Some(allow) => self.answer_api(endpoint, id.as_deref(), allow, incoming, user),
         };
-        with_common_headers(reply)
+        self.with_common_headers(reply)
+    }
+
+    /// Beside the API, answers of the older dialect depend on the session of its pages for browsers.
+    fn as_page(&self, reply: Reply) -> Reply {
+        match self.schema.dialect {
+            Dialect::Session => reply,
+            Dialect::Jwt => reply.with(header::VARY, "origin, Cookie"),
+        }
+    }
+
+    fn with_common_headers(&self, mut reply: Reply) -> Reply {
+        let is_moved = reply.status == StatusCode::MOVED_PERMANENTLY;
+        // The description of the API names what its form depends on by itself.
+        if !reply.headers.contains_key(header::VARY) {
+            let vary = match self.schema.dialect {
+                Dialect::Session => "Cookie, origin",
+                Dialect::Jwt if is_moved => "Cookie",
+                Dialect::Jwt => "origin",
+            };
+            reply.add_static(header::VARY, vary);
+        }
+        if !is_moved {
+            reply.add_static(header::X_FRAME_OPTIONS, "DENY");
+        }
+        with_safety_headers(reply)
+    }
+
+    /// The answer to a browser that asks what pages of another origin may do.
+    fn preflight_reply(&self, incoming: &Incoming) -> Reply {
+        let reply = Reply::new(StatusCode::OK, Body::EmptyPage).with(header::VARY, "origin");
+        let origin = incoming.header(header::ORIGIN).unwrap_or_default();
+        let is_listed = self.config.trusted_origins.iter().any(|it| *it == origin);
+        let reply = match self.schema.dialect {
+            Dialect::Session if !is_listed => return reply,
+            Dialect::Session => reply,
+            Dialect::Jwt => {
+                with_safety_headers(reply).with(header::X_FRAME_OPTIONS, "DENY")
+            }
+        };
+        let headers = if self.schema.era.correlates {
+            "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with, \
+             x-keystone-cid"
+        } else {
+            "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with"
+        };
+        reply
+            .with(header::ACCESS_CONTROL_ALLOW_HEADERS, headers)
+            .with(header::ACCESS_CONTROL_ALLOW_METHODS, "DELETE, GET, OPTIONS, PATCH, POST, PUT")
+            .with(header::ACCESS_CONTROL_MAX_AGE, "86400")
     }
 
     /// Lets pages of other origins read the answer.
@@ -219,7 +269,7 @@ impl Server {
             Err(failure) => Reply::from(failure),
         };
         if let Endpoint::Specification(form) = endpoint {
-            specification::shape(form, incoming, &mut reply);
+            specification::shape(form, self.schema.dialect, incoming, &mut reply);
         }
         if spoilt.session && !reply.headers.contains_key(header::SET_COOKIE) {
             CookieOptions::delete_session(&mut reply);
@@ -392,13 +442,8 @@ fn is_html_error(reply: &Reply) -> bool {
         && matches!(reply.body, Body::Text(content_type, _) if content_type.starts_with("text/html"))
 }
 
-fn with_common_headers(mut reply: Reply) -> Reply {
-    // The description of the API names what its form depends on by itself.
-    if !reply.headers.contains_key(header::VARY) {
-        reply.add(header::VARY, "Cookie, origin");
-    }
+fn with_safety_headers(mut reply: Reply) -> Reply {
     let common = [
-        (header::X_FRAME_OPTIONS, "DENY"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
@@ -412,18 +457,4 @@ fn with_common_headers(mut reply: Reply) -> Reply {
 fn is_preflight(incoming: &Incoming) -> bool {
     incoming.method == Method::OPTIONS
         && incoming.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
-}
-
-fn preflight_reply(era: &Era) -> Reply {
-    let headers = if era.correlates {
-        "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with, \
-         x-keystone-cid"
-    } else {
-        "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with"
-    };
-    Reply::new(StatusCode::OK, Body::EmptyPage)
-        .with(header::VARY, "origin")
-        .with(header::ACCESS_CONTROL_ALLOW_HEADERS, headers)
-        .with(header::ACCESS_CONTROL_ALLOW_METHODS, "DELETE, GET, OPTIONS, PATCH, POST, PUT")
-        .with(header::ACCESS_CONTROL_MAX_AGE, "86400")
 }

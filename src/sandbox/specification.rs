@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use http::{Method, StatusCode, header};
 
+use crate::sandbox::Dialect;
 use crate::sandbox::era::Era;
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::{Json, Name};
@@ -44,7 +45,12 @@ fn types(form: SpecificationForm) -> Types {
 }
 
 /// Puts an answer, be it an error, in the form of the description.
-pub(crate) fn shape(form: SpecificationForm, incoming: &Incoming, reply: &mut Reply) {
+pub(crate) fn shape(
+    form: SpecificationForm,
+    dialect: Dialect,
+    incoming: &Incoming,
+    reply: &mut Reply,
+) {
     let Body::Json(json) = &reply.body else {
         return;
     };
@@ -59,7 +65,11 @@ pub(crate) fn shape(form: SpecificationForm, incoming: &Incoming, reply: &mut Re
         }
     };
     reply.body = Body::Text(content_type, text);
-    reply.add(header::VARY, "Accept, Cookie, origin");
+    let vary = match dialect {
+        Dialect::Session => "Accept, Cookie, origin",
+        Dialect::Jwt => "Accept, origin",
+    };
+    reply.add_static(header::VARY, vary);
     if reply.status == StatusCode::OK && incoming.method != Method::OPTIONS {
         let extension = match form {
             SpecificationForm::Json => "json",

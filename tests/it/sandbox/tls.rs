@@ -104,3 +104,15 @@ fn a_write_without_referer_is_refused() {
     let referer = ("referer", format!("{}/", server.url()));
     assert_eq!(send(&[cookies, token, referer]).status(), 201);
 }
+
+/// Clients on OpenSSL take two certificates of one name for one that signs itself.
+#[test]
+fn the_authority_and_the_server_have_names_of_their_own() {
+    use rustls::pki_types::pem::PemObject;
+    let (_sandbox, server) = serve(Dialect::Session);
+    let authority = server.certificate().unwrap();
+    let der = rustls::pki_types::CertificateDer::from_pem_slice(authority.as_bytes()).unwrap();
+    let name = b"Keystone sandbox authority";
+    let times = der.windows(name.len()).filter(|bytes| *bytes == name).count();
+    assert_eq!(times, 2, "as issuer and as subject");
+}
