@@ -21,7 +21,7 @@ mod journey;
 mod layers;
 mod ledger;
 mod lists;
-mod live;
+
 mod lookups;
 mod matches;
 mod mock;
@@ -35,6 +35,7 @@ mod resolve;
 mod robustness;
 mod sandbox;
 mod secrets;
+mod servers;
 mod session_store;
 mod single_flight;
 mod soak;

@@ -5,7 +5,7 @@ mod audit;
 mod bad_input;
 mod batch;
 mod behaviour;
-mod client;
+pub(crate) mod client;
 mod clock;
 mod compare;
 mod differences;

@@ -2,6 +2,7 @@
 
 pub(crate) mod callers;
 pub(crate) mod stranger;
+pub(crate) mod target;
 pub(crate) mod tls;
 
 use std::collections::BTreeSet;

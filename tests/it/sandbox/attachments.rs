@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Request;
 use keystone_client::sandbox::{Database, Sandbox};
 use serde_json::{Value, json};
 
 use super::client::{Client, admin};
-
-const CONTENT_TYPE: &str = "multipart/form-data; boundary=x";
 
 /// A server with a request of a team, and a member of it.
 fn sandbox(database: Database) -> Sandbox {
@@ -35,13 +31,7 @@ fn file(name: &str, content: &str) -> String {
 }
 
 fn upload(client: &Client, status: u16, method: &str, path: &str, parts: &[String]) -> Value {
-    let mut request =
-        Request::builder().method(method).uri(path).header("content-type", CONTENT_TYPE);
-    for (name, value) in &client.headers {
-        request = request.header(*name, value);
-    }
-    let body = Bytes::from(format!("{}--x--\r\n", parts.concat()));
-    let response = client.sandbox.handle(request.body(body).unwrap());
+    let response = client.send_form(method, path, format!("{}--x--\r\n", parts.concat()));
     let text = String::from_utf8_lossy(response.body());
     assert_eq!(response.status().as_u16(), status, "{text}");
     serde_json::from_slice(response.body()).unwrap_or_default()
@@ -162,11 +152,7 @@ fn any_bytes_in_parts_have_an_answer() {
                 break;
             }
         }
-        let mut request = Request::post(LIST).header("content-type", CONTENT_TYPE);
-        for (name, value) in &client.headers {
-            request = request.header(*name, value);
-        }
-        let status = sandbox.handle(request.body(Bytes::from(body)).unwrap()).status().as_u16();
+        let status = client.send_form("POST", LIST, body).status().as_u16();
         assert!([201, 400].contains(&status), "{status}");
     }
 }

@@ -1,7 +1,5 @@
 //! Batch jobs: what a recording of one exchange cannot show.
 
-use bytes::Bytes;
-use http::Request;
 use keystone_client::sandbox::{Database, Dialect, Sandbox};
 use serde_json::{Value, json};
 
@@ -215,8 +213,6 @@ fn a_job_that_runs_itself_ends() {
     client.expect(500, "POST", "/batch/", Some(json!({"job": job})));
 }
 
-const CONTENT_TYPE: &str = "multipart/form-data; boundary=x";
-
 fn part(disposition: &str, content: &str) -> String {
     format!("--x\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{content}\r\n")
 }
@@ -227,12 +223,7 @@ fn upload(client: &Client, status: u16, job: &Value, files: &[(&str, &str)]) -> 
     for (name, content) in files {
         parts += &part(&format!("name=\"{name}\"; filename=\"{name}.txt\""), content);
     }
-    let mut request = Request::post("/batch/").header("content-type", CONTENT_TYPE);
-    for (name, value) in &client.headers {
-        request = request.header(*name, value);
-    }
-    let request = request.body(Bytes::from(format!("{parts}--x--\r\n"))).unwrap();
-    let response = client.sandbox.handle(request);
+    let response = client.send_form("POST", "/batch/", format!("{parts}--x--\r\n"));
     let text = String::from_utf8_lossy(response.body());
     assert_eq!(response.status().as_u16(), status, "{text}");
     body(&response)
@@ -312,11 +303,7 @@ fn so_many_files_and_no_more() {
     upload(&client, 200, &job, &files[..100]);
     let form = files.iter().map(|(name, _)| part(&format!("name={name}; filename=a.txt"), "x"));
     let form = form.collect::<String>() + "--x--\r\n";
-    let mut request = Request::post("/batch/").header("content-type", CONTENT_TYPE);
-    for (name, value) in &client.headers {
-        request = request.header(*name, value);
-    }
-    let response = client.sandbox.handle(request.body(Bytes::from(form)).unwrap());
+    let response = client.send_form("POST", "/batch/", form);
     assert_eq!(response.status(), 400);
     assert!(response.body().starts_with(b"\n<!doctype html>"));
 }
@@ -382,12 +369,8 @@ fn any_job_has_an_answer() {
         }
         let content = String::from_utf8_lossy(&job).into_owned();
         let parts = part("name=\"job\"", &content) + &part("name=\"up\"; filename=\"u.txt\"", "x");
-        let mut request = Request::post("/batch/").header("content-type", CONTENT_TYPE);
-        for (name, value) in &client.headers {
-            request = request.header(*name, value);
-        }
-        let request = request.body(Bytes::from(format!("{parts}--x--\r\n"))).unwrap();
-        let status = client.sandbox.handle(request).status().as_u16();
+        let response = client.send_form("POST", "/batch/", format!("{parts}--x--\r\n"));
+        let status = response.status().as_u16();
         assert!([200, 400, 422, 500].contains(&status), "{status} for {content}");
     }
 }

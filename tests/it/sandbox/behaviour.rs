@@ -90,7 +90,7 @@ fn tokens_carry_claims_and_expire() {
     assert_eq!(fresh_claims["iat"], access["iat"]);
     assert!(fresh_claims["exp"].as_u64() > access["exp"].as_u64());
     let bearer = format!("Bearer {}", fresh["access"].as_str().unwrap());
-    let client = Client { sandbox: sandbox.clone(), headers: vec![("authorization", bearer)] };
+    let client = Client { server: (&sandbox).into(), headers: vec![("authorization", bearer)] };
     client.get("/users/users/1/");
     sandbox.expire_access_tokens();
     client.expect(401, "GET", "/users/users/1/", None);

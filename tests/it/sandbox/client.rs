@@ -1,15 +1,37 @@
-//! A small client of a sandbox, for tests.
+//! A small client for tests, which sends what it is told to a sandbox or to a [`Target`].
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use keystone_client::Dialect;
 use keystone_client::sandbox::Sandbox;
 use serde_json::{Value, json};
 
-/// Talks to a sandbox with the cookies or the token of a login.
+use crate::support::target::Target;
+
+/// Talks to a server with the cookies or the token of a login.
 #[derive(Clone)]
 pub struct Client {
-    pub sandbox: Sandbox,
+    pub server: Server,
     pub headers: Vec<(&'static str, String)>,
+}
+
+/// What a [`Client`] talks to.
+#[derive(Clone)]
+pub enum Server {
+    Sandbox(Sandbox),
+    Target(Target),
+}
+
+impl From<&Sandbox> for Server {
+    fn from(sandbox: &Sandbox) -> Self {
+        Self::Sandbox(sandbox.clone())
+    }
+}
+
+impl From<&Target> for Server {
+    fn from(target: &Target) -> Self {
+        Self::Target(target.clone())
+    }
 }
 
 /// A cookie that a response sets.
@@ -25,13 +47,13 @@ pub fn body(response: &Response<Bytes>) -> Value {
 }
 
 impl Client {
-    pub fn anonymous(sandbox: &Sandbox) -> Self {
-        Self { sandbox: sandbox.clone(), headers: Vec::new() }
+    pub fn anonymous(server: impl Into<Server>) -> Self {
+        Self { server: server.into(), headers: Vec::new() }
     }
 
     /// Logs in with a session.
-    pub fn session(sandbox: &Sandbox, username: &str, password: &str) -> Self {
-        let mut client = Self::anonymous(sandbox);
+    pub fn session(server: impl Into<Server>, username: &str, password: &str) -> Self {
+        let mut client = Self::anonymous(server);
         let credentials = json!({"username": username, "password": password});
         let response = client.send("POST", "/authentication/login/", Some(credentials));
         assert_eq!(response.status(), StatusCode::OK);
@@ -43,8 +65,8 @@ impl Client {
     }
 
     /// Logs in with a pair of tokens.
-    pub fn jwt(sandbox: &Sandbox, username: &str, password: &str) -> (Self, Value) {
-        let mut client = Self::anonymous(sandbox);
+    pub fn jwt(server: impl Into<Server>, username: &str, password: &str) -> (Self, Value) {
+        let mut client = Self::anonymous(server);
         let credentials = json!({"username": username, "password": password});
         let pair = body(&client.send("POST", "/authentication/new/", Some(credentials)));
         let access = pair["access"].as_str().unwrap();
@@ -52,11 +74,16 @@ impl Client {
         (client, pair)
     }
 
+    /// Logs in at a server of either generation.
+    pub fn log_in(target: &Target, username: &str, password: &str) -> Self {
+        match target.dialect() {
+            Dialect::Jwt => Self::jwt(target, username, password).0,
+            _ => Self::session(target, username, password),
+        }
+    }
+
     pub fn send(&self, method: &str, path: &str, body: Option<Value>) -> Response<Bytes> {
         let mut request = Request::builder().method(method).uri(path);
-        for (name, value) in &self.headers {
-            request = request.header(*name, value);
-        }
         let body = match body {
             Some(body) => {
                 request = request.header("content-type", "application/json");
@@ -64,7 +91,27 @@ impl Client {
             }
             None => Bytes::new(),
         };
-        self.sandbox.handle(request.body(body).unwrap())
+        self.handle(request.body(body).unwrap())
+    }
+
+    /// Sends a form with files, or what only looks like one; its boundary is `x`.
+    pub fn send_form(&self, method: &str, path: &str, body: impl Into<Bytes>) -> Response<Bytes> {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("content-type", "multipart/form-data; boundary=x");
+        self.handle(request.body(body.into()).unwrap())
+    }
+
+    /// Sends a request with the headers of the login.
+    fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let (mut parts, body) = request.into_parts();
+        for (name, value) in &self.headers {
+            parts.headers.append(*name, value.parse().unwrap());
+        }
+        let request = Request::from_parts(parts, body);
+        match &self.server {
+            Server::Sandbox(sandbox) => sandbox.handle(request),
+            Server::Target(target) => target.handle(request),
+        }
     }
 
     /// Sends and expects a status; the result is the body.

@@ -357,10 +357,11 @@ fn updates_and_deletions_depend_on_the_version() {
 #[test]
 fn others_records_are_hidden_or_refused() {
     for (version, status) in [("0.4.1", 404), ("0.5.17", 404), ("0.6.6", 404), ("0.6.7", 403)] {
-        let sandbox = populated(version).sandbox;
-        let eve = json!({ "username": "eve", "password": "eve-password" });
-        sandbox.insert("users/users", eve).unwrap();
-        let client = Client::session(&sandbox, "eve", "eve-password");
+        let admin = populated(version);
+        let eve = json!({ "username": "eve", "password": "correct horse battery",
+            "first_name": "E", "last_name": "V", "email": "eve@example.org" });
+        admin.expect(201, "POST", "/users/users/", Some(eve));
+        let client = Client::session(admin.server, "eve", "correct horse battery");
         client.expect(status, "GET", "/allocations/requests/1/", None);
     }
     for (version, teams) in [("0.8.4", 1), ("0.8.5", 0)] {

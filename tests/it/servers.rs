@@ -1,7 +1,7 @@
-//! Against a real server, which `KEYSTONE_TEST_URL` names; `KEYSTONE_TEST_USERNAME` and
-//! `KEYSTONE_TEST_PASSWORD` are those of a staff user there. What the tests make they delete.
+//! The client against servers of either generation, sandboxes or the real one that the environment
+//! names (see `support/target.rs`). What the tests make they delete.
 //!
-//! `KEYSTONE_TEST_TOKEN_SECONDS` may state how long an access token lives on a JWT server, if it
+//! `KEYSTONE_TEST_TOKEN_SECONDS` may state how long an access token lives on a real JWT server, if it
 //! is short enough to be waited for.
 
 mod attachments;
@@ -25,35 +25,19 @@ use keystone_client::{Dialect, ErrorKind, Id, KeystoneClient, Resource, blocking
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::support::target::{Target, on_each_server};
 use crate::support::{awaited, differences, finished};
 
-/// Whether the server has none of what a test is about: teams, attachments, jobs. Says so.
-fn is_too_old() -> bool {
-    let url = variable("KEYSTONE_TEST_URL");
-    let client = blocking::KeystoneClient::with_backend(&url, UreqBackend::new().unwrap()).unwrap();
-    client.login(variable("KEYSTONE_TEST_USERNAME"), variable("KEYSTONE_TEST_PASSWORD")).unwrap();
-    let is_too_old = client.dialect() == Some(Dialect::Jwt);
-    if is_too_old {
-        println!("not on this server");
-    }
-    is_too_old
-}
-
-fn variable(name: &str) -> String {
-    env::var(name).unwrap_or_else(|_| panic!("{name} is not set"))
-}
-
-macro_rules! live_walk {
-    ($client:ident, $name:expr, $go:ident) => {{
-        let (username, password) =
-            (variable("KEYSTONE_TEST_USERNAME"), variable("KEYSTONE_TEST_PASSWORD"));
+macro_rules! walk {
+    ($server:ident, $client:ident, $go:ident) => {{
+        let (username, password) = ($server.username(), $server.password());
         let error = $go!($client.login(username.as_str(), "certainly wrong")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidCredentials);
         $go!($client.login(username.as_str(), password)).unwrap();
         assert_eq!($go!($client.whoami()).unwrap().unwrap().username, username);
         assert!(!$go!($client.version()).unwrap().is_empty());
 
-        let cluster = $go!($client.create_cluster(NewCluster::new($name))).unwrap();
+        let cluster = $go!($client.create_cluster(NewCluster::new($server.name("walk")))).unwrap();
         assert_eq!($go!($client.retrieve_cluster(cluster.id)).unwrap().name, cluster.name);
         let found = $client.clusters().filter(|c| c.name.eq(cluster.name.as_str()));
         assert_eq!($go!(found.all()).unwrap().len(), 1);
@@ -63,7 +47,9 @@ macro_rules! live_walk {
         assert_eq!(users.len(), $go!($client.users().list().all()).unwrap().len());
         assert!(users.is_sorted_by_key(|user| user.id));
 
-        if let Ok(seconds) = env::var("KEYSTONE_TEST_TOKEN_SECONDS") {
+        if let Some(sandbox) = $server.sandbox() {
+            sandbox.expire_access_tokens();
+        } else if let Ok(seconds) = env::var("KEYSTONE_TEST_TOKEN_SECONDS") {
             assert_eq!($client.dialect(), Some(Dialect::Jwt));
             wait(Duration::from_secs(seconds.parse::<u64>().unwrap() + 1));
         }
@@ -82,53 +68,61 @@ fn wait(duration: Duration) {
     thread::sleep(duration);
 }
 
-macro_rules! live {
-    ($($name:ident: $colour:ident $backend:expr;)+) => {
-        $(
-            #[test]
-            #[ignore = "needs a real server, see the head of this file"]
-            fn $name() {
-                live!(@$colour $backend, concat!("live-", stringify!($name)));
-            }
-        )+
-    };
-    (@asynchronous $backend:expr, $name:expr) => {
+macro_rules! asynchronous {
+    ($server:expr, $backend:expr) => {{
+        let server = $server;
         tokio::runtime::Runtime::new().unwrap().block_on(async {
-            let url = variable("KEYSTONE_TEST_URL");
-            let client = KeystoneClient::with_backend(&url, $backend).unwrap();
-            live_walk!(client, $name, awaited);
+            let client = KeystoneClient::with_backend(&server.url(), $backend).unwrap();
+            walk!(server, client, awaited);
         })
-    };
-    (@blocking $backend:expr, $name:expr) => {{
-        let url = variable("KEYSTONE_TEST_URL");
-        let client = blocking::KeystoneClient::with_backend(&url, $backend).unwrap();
-        live_walk!(client, $name, finished);
     }};
 }
 
-live! {
-    reqwest: asynchronous ReqwestBackend::new().unwrap();
-    reqwest_blocking: blocking blocking::ReqwestBackend::new().unwrap();
-    isahc: asynchronous IsahcBackend::new().unwrap();
-    isahc_blocking: blocking IsahcBackend::new().unwrap();
-    ureq_blocking: blocking UreqBackend::new().unwrap();
+macro_rules! blocking {
+    ($server:expr, $backend:expr) => {{
+        let server = $server;
+        let client = blocking::KeystoneClient::with_backend(&server.url(), $backend).unwrap();
+        walk!(server, client, finished);
+    }};
+}
+
+on_each_server! {
+    fn reqwest(server) {
+        asynchronous!(server, ReqwestBackend::new().unwrap());
+    }
+
+    fn reqwest_blocking(server) {
+        blocking!(server, blocking::ReqwestBackend::new().unwrap());
+    }
+
+    fn isahc(server) {
+        asynchronous!(server, IsahcBackend::new().unwrap());
+    }
+
+    fn isahc_blocking(server) {
+        blocking!(server, IsahcBackend::new().unwrap());
+    }
+
+    fn ureq_blocking(server) {
+        blocking!(server, UreqBackend::new().unwrap());
+    }
+
+    fn everything_can_be_read(server) {
+        catalogue(server);
+    }
 }
 
 /// Every list that the server has, every row of it, and everything else that can be read.
 ///
 /// The rows have to be as many as the server counts, and on 0.10.9 and 0.3.26 to come out of the
 /// models as they went in, with nothing unknown. `-- --nocapture` shows the counts.
-#[test]
-#[ignore = "needs a real server, see the head of this file"]
-fn catalogue() {
-    let client = blocking::KeystoneClient::builder(&variable("KEYSTONE_TEST_URL"))
+fn catalogue(server: &Target) {
+    let client = blocking::KeystoneClient::builder(&server.url())
         .backend(UreqBackend::new().unwrap())
         .watch_drift(true)
         .build()
         .unwrap();
-    let (username, password) =
-        (variable("KEYSTONE_TEST_USERNAME"), variable("KEYSTONE_TEST_PASSWORD"));
-    client.login(username, password).unwrap();
+    client.login(server.username(), server.password()).unwrap();
     let version = client.version().send().unwrap();
     println!("Keystone {version}");
     let is_exact = matches!(version.as_str(), "0.10.9" | "0.3.26");

@@ -1,4 +1,4 @@
-//! Files at a real server.
+//! Files, with names and sizes that only a server can judge.
 
 use keystone_client::Id;
 use keystone_client::backend::UreqBackend;
@@ -7,7 +7,7 @@ use keystone_client::body::Multipart;
 use keystone_client::resources::{NewAllocationRequest, NewAttachment, NewTeam};
 use keystone_client::upload::Upload;
 
-use super::{is_too_old, variable};
+use crate::support::target::Target;
 
 /// Names as they are sent, and as the server keeps them.
 const NAMES: &[(&str, &str)] = &[
@@ -30,19 +30,15 @@ const NAMES: &[(&str, &str)] = &[
 ];
 
 #[test]
-#[ignore = "needs a real server, see the head of `live.rs`"]
 fn attachments() {
-    if is_too_old() {
+    let Some(server) = Target::session() else {
         return;
-    }
-    let url = variable("KEYSTONE_TEST_URL");
-    let client = KeystoneClient::with_backend(&url, UreqBackend::new().unwrap()).unwrap();
-    let (username, password) =
-        (variable("KEYSTONE_TEST_USERNAME"), variable("KEYSTONE_TEST_PASSWORD"));
-    client.login(username, password).unwrap();
+    };
+    let client = KeystoneClient::with_backend(&server.url(), UreqBackend::new().unwrap()).unwrap();
+    client.login(server.username(), server.password()).unwrap();
     let me = client.whoami().unwrap().unwrap();
-    let team = client.create_team(NewTeam::new("live-attachments")).send().unwrap();
-    let new = NewAllocationRequest::new("live-attachments", "d", me.id, team.id);
+    let team = client.create_team(NewTeam::new(server.name("Attachments"))).send().unwrap();
+    let new = NewAllocationRequest::new("Attachments", "d", me.id, team.id);
     let request = client.create_request(new).send().unwrap().id;
     let attach = |file: Upload| client.create_attachment(NewAttachment::new(request, file)).send();
 

@@ -1,4 +1,4 @@
-//! Jobs and bulk writes on a real server since 0.10.0.
+//! Jobs and bulk writes.
 
 use std::time::{Duration, Instant};
 
@@ -12,19 +12,17 @@ use keystone_client::resources::{
 use keystone_client::upload::Upload;
 use keystone_client::{BulkReport, ErrorKind, Id, blocking};
 
-use super::{is_too_old, variable};
 use crate::attachments::jobs::NAMES;
+use crate::support::target::{Target, on_each_server};
 
-fn client() -> blocking::KeystoneClient {
-    let client = blocking::KeystoneClient::builder(&variable("KEYSTONE_TEST_URL"))
+fn client(server: &Target) -> blocking::KeystoneClient {
+    let client = blocking::KeystoneClient::builder(&server.url())
         .requests_per_minute(1_000_000)
         .timeout(Duration::from_secs(300))
         .backend(UreqBackend::new().unwrap())
         .build()
         .unwrap();
-    let (username, password) =
-        (variable("KEYSTONE_TEST_USERNAME"), variable("KEYSTONE_TEST_PASSWORD"));
-    client.login(username, password).unwrap();
+    client.login(server.username(), server.password()).unwrap();
     client
 }
 
@@ -41,14 +39,13 @@ fn no_team(client: &blocking::KeystoneClient, name: &str) {
 }
 
 #[test]
-#[ignore = "needs a real server, see the head of this file"]
 fn jobs_are_carried_out_whole_or_not_at_all() {
-    if is_too_old() {
+    let Some(server) = Target::session() else {
         return;
-    }
-    let client = client();
-    let name = "live-batch";
-    no_team(&client, name);
+    };
+    let client = client(&server);
+    let (name, other_name) = (server.name("Batch"), server.name("Batch 2"));
+    let name = name.as_str();
     let me = client.whoami().unwrap().unwrap();
     let mut job = client.batch();
     let team = job.add(client.teams().create(NewTeam::new(name)));
@@ -64,7 +61,7 @@ fn jobs_are_carried_out_whole_or_not_at_all() {
     let read = job.add(client.memberships().retrieve(first.record()));
 
     let dry = job.dry_run().send().unwrap();
-    assert_eq!(dry.get(grant).unwrap().title, "Grant of live-batch");
+    assert_eq!(dry.get(grant).unwrap().title, format!("Grant of {name}"));
     assert!(!client.teams().filter(|t| t.name.eq(name)).exists().send().unwrap());
 
     let outcome = job.run().send().unwrap();
@@ -78,7 +75,7 @@ fn jobs_are_carried_out_whole_or_not_at_all() {
     let error = job.run().send().unwrap_err();
     assert!(error.is_validation("name"), "{error}");
     let mut job = client.batch();
-    let other = job.add(client.teams().create(NewTeam::new("live-batch-2")));
+    let other = job.add(client.teams().create(NewTeam::new(&other_name)));
     job.add(client.grants().delete(grant.id));
     job.add(client.teams().retrieve(other.path::<Id<Team>>("nope")));
     let error = job.run().send().unwrap_err();
@@ -87,19 +84,18 @@ fn jobs_are_carried_out_whole_or_not_at_all() {
         Some(BatchFailure::Reference(reference)) => assert_eq!(reference.step, Some(0)),
         other => panic!("{other:?}"),
     }
-    assert!(!client.teams().filter(|t| t.name.eq("live-batch-2")).exists().send().unwrap());
+    assert!(!client.teams().filter(|t| t.name.eq(&other_name)).exists().send().unwrap());
     client.grants().retrieve(grant.id).send().unwrap();
     client.delete_team(team.id).send().unwrap();
 }
 
 #[test]
-#[ignore = "needs a real server, see the head of this file"]
 fn rows_that_are_refused_are_left_out() {
-    if is_too_old() {
+    let Some(server) = Target::session() else {
         return;
-    }
-    let client = client();
-    let team = team(&client, "live-bulk");
+    };
+    let client = client(&server);
+    let team = team(&client, &server.name("Bulk"));
     let rows = (0..40).map(|row| {
         let title = if row % 13 == 5 { String::new() } else { format!("Grant {row}") };
         NewGrant::new(title, "NSF", row, date(2026, 1, 1), team.id)
@@ -121,7 +117,7 @@ fn rows_that_are_refused_are_left_out() {
     assert!(report.failed().next().unwrap().1.is_not_found());
 
     // A cluster with allocations makes the whole job fail, and the server does not say which it is.
-    let names = ["live-bulk-a", "live-bulk-b", "live-bulk-c"];
+    let names = ["a", "b", "c"].map(|name| server.name(name));
     let new =
         client.clusters().create_many(names.map(NewCluster::new)).send().into_result().unwrap();
     let used = client.allocations().list().first().send().unwrap().map(|a| a.cluster);
@@ -134,14 +130,9 @@ fn rows_that_are_refused_are_left_out() {
 }
 
 /// On any server: in jobs, or in calls where there are none.
-#[test]
-#[ignore = "needs a real server, see the head of this file"]
-fn rows_are_written_on_servers_of_any_age() {
-    let client = client();
-    let found = client.clusters().filter(|c| c.name.starts_with("live-rows-"));
-    let left: Vec<_> = found.all().unwrap().into_iter().map(|cluster| cluster.id).collect();
-    client.clusters().delete_many(left).send().into_result().unwrap();
-    let names = (0..30).map(|row| format!("live-rows-{row}"));
+fn rows(server: &Target) {
+    let client = client(server);
+    let names = (0..30).map(|row| server.name(&format!("row {row}")));
     let report = client.clusters().create_many(names.map(NewCluster::new)).chunk_size(8).send();
     let clusters = report.into_result().unwrap();
     let report = client
@@ -155,14 +146,19 @@ fn rows_are_written_on_servers_of_any_age() {
     assert_eq!(again.failed().filter(|(_, error)| error.is_not_found()).count(), 30, "{again}");
 }
 
-#[test]
-#[ignore = "needs a real server, see the head of this file"]
-fn jobs_take_files_along() {
-    if is_too_old() {
-        return;
+on_each_server! {
+    fn rows_are_written_on_servers_of_any_age(server) {
+        rows(server);
     }
-    let client = client();
-    let team = team(&client, "live-batch-files");
+}
+
+#[test]
+fn jobs_take_files_along() {
+    let Some(server) = Target::session() else {
+        return;
+    };
+    let client = client(&server);
+    let team = team(&client, &server.name("Files"));
     let me = client.whoami().unwrap().unwrap();
     let new = || NewAllocationRequest::new("With files", "d", me.id, team.id);
     let mut job = client.batch();
@@ -221,14 +217,15 @@ fn jobs_take_files_along() {
 #[test]
 #[ignore = "needs a real server without a limit of calls, and minutes"]
 fn jobs_are_faster_than_calls() {
-    if is_too_old() {
+    let Some(server) = Target::session() else {
         return;
-    }
+    };
     #[allow(clippy::disallowed_methods, reason = "it is time that is measured")]
     let now = || Instant::now();
-    let client = client();
+    let client = client(&server);
     let rows = std::env::var("KEYSTONE_TEST_ROWS").map_or(1_000, |rows| rows.parse().unwrap());
-    let name = "live-speed";
+    let name = server.name("Speed");
+    let name = name.as_str();
     let measured = |write: &dyn Fn(Id<Team>)| -> Duration {
         let team = team(&client, name);
         let started = now();

@@ -1,4 +1,4 @@
-//! Lists of a real server: every lookup narrows, every walk is whole.
+//! Lists: every lookup narrows, every walk is whole.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -16,14 +16,12 @@ use keystone_client::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::variable;
+use crate::support::target::{Target, on_each_server};
 
-fn client() -> blocking::KeystoneClient {
-    let url = variable("KEYSTONE_TEST_URL");
-    let client = blocking::KeystoneClient::with_backend(&url, UreqBackend::new().unwrap()).unwrap();
-    let (username, password) =
-        (variable("KEYSTONE_TEST_USERNAME"), variable("KEYSTONE_TEST_PASSWORD"));
-    client.login(username, password).unwrap();
+fn client(server: &Target) -> blocking::KeystoneClient {
+    let backend = UreqBackend::new().unwrap();
+    let client = blocking::KeystoneClient::with_backend(&server.url(), backend).unwrap();
+    client.login(server.username(), server.password()).unwrap();
     client
 }
 
@@ -191,10 +189,8 @@ fn lookups_of<R: Resource<Model: Serialize>>(client: &blocking::KeystoneClient, 
 
 /// What the crate takes for a filter the server takes for one: of each pair of opposites each row
 /// passes one.
-#[test]
-#[ignore = "needs a real server, see the head of live.rs"]
-fn every_lookup_narrows() {
-    let client = client();
+fn lookups(server: &Target) {
+    let client = client(server);
     each_resource!(&client, lookups_of);
     if !is_legacy(&client) {
         lookups_of::<FeedEntry>(&client, "FeedEntry");
@@ -246,20 +242,13 @@ where
     );
 }
 
-#[test]
-#[ignore = "needs a real server, see the head of live.rs"]
-fn every_walk_is_whole() {
-    let client = client();
+fn walks(server: &Target) {
+    let client = client(server);
     each_resource!(&client, walks_of);
-    let async_client = KeystoneClient::with_backend(
-        &variable("KEYSTONE_TEST_URL"),
-        ReqwestBackend::new().unwrap(),
-    )
-    .unwrap();
+    let async_client =
+        KeystoneClient::with_backend(&server.url(), ReqwestBackend::new().unwrap()).unwrap();
     tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let (username, password) =
-            (variable("KEYSTONE_TEST_USERNAME"), variable("KEYSTONE_TEST_PASSWORD"));
-        async_client.login(username, password).await.unwrap();
+        async_client.login(server.username(), server.password()).await.unwrap();
         let blocking = client.users().list().all().unwrap();
         let users = async_client.users().list().page_size(10).concurrency(8).all().await.unwrap();
         let keys = |users: &[User]| users.iter().map(|user| user.id).collect::<Vec<_>>();
@@ -306,10 +295,9 @@ where
     println!("{:5} of {:5} {filter}", found.len(), all.len());
 }
 
-#[test]
-#[ignore = "needs a real server on SQLite, see the head of live.rs"]
-fn filters_find_the_same_here() {
-    let client = client();
+/// On SQLite, with which real servers are expected to run.
+fn filters(server: &Target) {
+    let client = client(server);
     if is_legacy(&client) {
         let (user, request) = (legacy::User::FIELDS, legacy::AllocationRequest::FIELDS);
         agree(&client, user.department.eq(""));
@@ -354,5 +342,19 @@ fn filters_find_the_same_here() {
         [grant.amount.gte(100_000), grant.end_date.is_null(false), grant.pi.contains("dr")]
     {
         agree(&client, filter);
+    }
+}
+
+on_each_server! {
+    fn every_lookup_narrows(server) {
+        lookups(server);
+    }
+
+    fn every_walk_is_whole(server) {
+        walks(server);
+    }
+
+    fn filters_find_the_same_here(server) {
+        filters(server);
     }
 }

@@ -1,6 +1,5 @@
-//! Edits and ensures at a real server of the session dialect; what is made is deleted.
+//! Edits and ensures; what is made is deleted.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use jiff::civil::date;
@@ -12,23 +11,15 @@ use keystone_client::resources::{
 use keystone_client::rust_decimal::Decimal;
 use keystone_client::{ErrorKind, Id, KeystoneClient, Outcome, blocking};
 
-use super::{is_too_old, variable};
+use crate::support::target::Target;
 use crate::support::{awaited, finished};
 
-/// A name that nothing on the server has.
-fn unique(what: &str) -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let count = COUNT.fetch_add(1, Ordering::SeqCst);
-    format!("{what}-{:x}-{count}", jiff::Timestamp::now().as_nanosecond())
-}
-
-macro_rules! live_changes {
-    ($client:ident, $connect:expr, $go:ident) => {{
-        let username = variable("KEYSTONE_TEST_USERNAME");
-        $go!($client.login(username.as_str(), variable("KEYSTONE_TEST_PASSWORD"))).unwrap();
+macro_rules! changes {
+    ($server:ident, $client:ident, $connect:expr, $go:ident) => {{
+        $go!($client.login($server.username(), $server.password())).unwrap();
         let me = $go!($client.whoami()).unwrap().unwrap();
-        let (team_name, ada_name) = (unique("Ensured Team"), unique("ensured"));
-        let cluster_name = unique("ensured");
+        let (team_name, ada_name) = ($server.name("Ensured Team"), $server.name("ensured"));
+        let cluster_name = $server.name("ensured");
         let (mut team, mut ada) = (Id::new(0), Id::<User>::new(0));
         for outcome in [Outcome::Created, Outcome::Unchanged] {
             let new = NewTeam::new(format!(" {team_name}\u{1f}"));
@@ -88,7 +79,7 @@ macro_rules! live_changes {
         let error = $go!(edit.verified()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotApplied, "{error}");
         println!("{error}");
-        let hidden = unique("Hidden Team");
+        let hidden = $server.name("Hidden Team");
         let id = $go!($client.teams().ensure(NewTeam::new(&hidden), |_| [])).unwrap();
         let error = $go!(user.teams().ensure(NewTeam::new(&hidden), |_| [])).unwrap_err();
         assert!(error.to_string().contains("this user may not see"), "{error}");
@@ -102,46 +93,42 @@ macro_rules! live_changes {
 }
 
 #[test]
-#[ignore = "needs a real server, see the head of `live.rs`"]
 fn asynchronous() {
-    if is_too_old() {
+    let Some(server) = Target::session() else {
         return;
-    }
+    };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let url = variable("KEYSTONE_TEST_URL");
+        let url = server.url();
         let connect =
             || KeystoneClient::with_backend(&url, ReqwestBackend::new().unwrap()).unwrap();
         let client = connect();
-        live_changes!(client, connect(), awaited);
+        changes!(server, client, connect(), awaited);
     });
 }
 
-fn connect() -> blocking::KeystoneClient {
-    let url = variable("KEYSTONE_TEST_URL");
-    blocking::KeystoneClient::with_backend(&url, UreqBackend::new().unwrap()).unwrap()
+fn connect(server: &Target) -> blocking::KeystoneClient {
+    blocking::KeystoneClient::with_backend(&server.url(), UreqBackend::new().unwrap()).unwrap()
 }
 
 #[test]
-#[ignore = "needs a real server, see the head of `live.rs`"]
 fn blocking() {
-    if is_too_old() {
+    let Some(server) = Target::session() else {
         return;
-    }
-    let client = connect();
-    live_changes!(client, connect(), finished);
+    };
+    let client = connect(&server);
+    changes!(server, client, connect(&server), finished);
 }
 
 /// A server on SQLite also fails when two write at the same time; then it is asked again, which is what
 /// ensure is for.
 #[test]
-#[ignore = "needs a real server, see the head of `live.rs`"]
 fn several_that_ensure_the_same_share_the_records() {
-    if is_too_old() {
+    let Some(server) = Target::session() else {
         return;
-    }
-    let client = connect();
-    client.login(variable("KEYSTONE_TEST_USERNAME"), variable("KEYSTONE_TEST_PASSWORD")).unwrap();
-    let names: Vec<String> = (0..15).map(|_| unique("Shared Team")).collect();
+    };
+    let client = connect(&server);
+    client.login(server.username(), server.password()).unwrap();
+    let names: Vec<String> = (0..15).map(|number| server.name(&format!("Shared Team {number}"))).collect();
     let threads = [(); 3].map(|()| {
         let (client, names) = (client.clone(), names.clone());
         thread::spawn(move || -> Vec<_> {
