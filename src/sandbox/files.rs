@@ -137,11 +137,10 @@ impl Upload {
 pub(crate) fn sent_name(sent: &str) -> Option<String> {
     let sent = unescaped(sent);
     let name: String = base_name(&sent).chars().filter(|it| !it.is_control()).collect();
-    let name = name.trim();
-    if matches!(name, "" | "." | "..") {
+    if matches!(name.as_str(), "" | "." | "..") {
         return None;
     }
-    let (root, extension) = split_extension(name);
+    let (root, extension) = split_extension(&name);
     let extension: String = extension.chars().take(MAX_SENT_NAME).collect();
     let room = MAX_SENT_NAME.saturating_sub(extension.chars().count());
     let root: String = root.chars().take(room).collect();
@@ -237,6 +236,7 @@ mod tests {
             (r"C:\Users\me\my report.pdf", Some("my report.pdf")),
             ("R&amp;D &lt;1&gt;.pdf", Some("R&D <1>.pdf")),
             ("R&amp;amp;D.pdf", Some("R&amp;D.pdf")),
+            ("  blanks  .pdf", Some("  blanks  .pdf")),
             ("a/..", None),
             ("a/", None),
             ("\u{7}", None),

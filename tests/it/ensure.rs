@@ -20,102 +20,120 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::support::both_colours;
+use crate::support::target::{PASSWORD, Sent, Target};
 
 /// The methods of all requests, as one text.
-fn methods(sandbox: &Sandbox) -> String {
-    let requests = sandbox.requests();
+fn methods(requests: &[Sent]) -> String {
     let methods: Vec<&str> = requests.iter().map(|request| request.method().as_str()).collect();
     methods.join(" ")
 }
 
+/// What a sandbox was sent.
+fn sent(sandbox: &Sandbox) -> Vec<Sent> {
+    sandbox.requests().iter().map(Sent::from).collect()
+}
+
 both_colours! {
     fn a_record_is_created_once_and_changed_where_it_differs() {
-        let sandbox = Sandbox::new();
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
-        let team = go!(client.create_team(NewTeam::new("Folding"))).unwrap();
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let client = client!(server.clone());
+        go!(client.login(server.username(), server.password())).unwrap();
+        let team = go!(client.create_team(NewTeam::new(server.name("Folding")))).unwrap();
         let ensure = |title: &'static str| {
             let new = NewGrant::new(title, "NSF", 1000, date(2026, 1, 1), team.id);
             client.grants().ensure_by(
-                |g| g.grant_number.eq("X-1"),
-                new.grant_number("X-1"),
+                |g| g.grant_number.eq(server.name("X-1")),
+                new.grant_number(server.name("X-1")),
                 move |g| [g.title.set(title), g.amount.set(Decimal::new(10_000, 1))],
             )
         };
-        sandbox.clear_requests();
+        server.clear_requests();
         let created = go!(ensure("Folding")).unwrap();
         assert_eq!(created.outcome(), Outcome::Created);
         assert!(created.fields().is_empty());
-        assert_eq!(methods(&sandbox), "GET POST");
+        assert_eq!(methods(&server.requests()), "GET POST");
 
-        sandbox.clear_requests();
+        server.clear_requests();
         let unchanged = go!(ensure("Folding")).unwrap();
         assert_eq!(unchanged, Ensured::Unchanged(created.into_record()));
-        assert_eq!(methods(&sandbox), "GET");
+        assert_eq!(methods(&server.requests()), "GET");
 
-        sandbox.clear_requests();
+        server.clear_requests();
         let changed = go!(ensure("Knots")).unwrap();
         assert_eq!(changed.outcome().to_string(), "changed");
         assert_eq!(changed.fields(), ["title"]);
         assert_eq!(changed.record().title, "Knots");
-        assert_eq!(methods(&sandbox), "GET PATCH");
-        assert_eq!(sandbox.requests()[1].body(), br#"{"title":"Knots"}"#.as_slice());
+        assert_eq!(methods(&server.requests()), "GET PATCH");
+        assert_eq!(server.requests()[1].body(), br#"{"title":"Knots"}"#);
     }
 
     fn natural_keys_come_from_the_new_record() {
-        let sandbox = Sandbox::new();
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let client = client!(server.clone());
+        go!(client.login(server.username(), server.password())).unwrap();
         for outcome in [Outcome::Created, Outcome::Unchanged] {
-            let new = NewUser::new(" ada ", "correct horse").department("Physics");
+            let name = format!(" {} ", server.name("ada"));
+            let new = NewUser::new(name, PASSWORD).department("Physics");
             let user = go!(client.users().ensure(new, |u| u.department.set("Physics"))).unwrap();
             assert_eq!(user.outcome(), outcome);
-            let team = go!(client.teams().ensure(NewTeam::new("Folding\n"), |_| [])).unwrap();
-            assert_eq!((team.outcome(), team.record().name.as_str()), (outcome, "Folding"));
+            let name = server.name("Folding");
+            let new = NewTeam::new(format!("{name}\n"));
+            let team = go!(client.teams().ensure(new, |_| [])).unwrap();
+            assert_eq!((team.outcome(), &team.record().name), (outcome, &name));
             let (user, team) = (user.record().id, team.record().id);
             let new = NewMembership::new(user, team, MembershipRole::Owner);
             let membership =
                 go!(client.memberships().ensure(new, |m| m.role.set(MembershipRole::Owner)));
             assert_eq!(membership.unwrap().outcome(), outcome);
-            let cluster = go!(client.clusters().ensure(NewCluster::new("a,b&c"), |_| []));
+            let cluster = go!(client.clusters().ensure(NewCluster::new(server.name("a,b&c")), |_| []));
             assert_eq!(cluster.unwrap().outcome(), outcome);
         }
-        let other = NewUser::new("Ada", "correct horse");
+        let other = NewUser::new(server.name("Ada"), PASSWORD);
         let other = go!(client.users().ensure(other, |_| [])).unwrap();
         assert_eq!(other.outcome(), Outcome::Created); // names are case-sensitive
     }
 
     fn more_than_one_is_an_error() {
-        let sandbox = Sandbox::new();
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let client = client!(server.clone());
+        go!(client.login(server.username(), server.password())).unwrap();
         for name in ["atlas", "borealis", "cygnus"] {
-            go!(client.create_cluster(NewCluster::new(name))).unwrap();
+            go!(client.create_cluster(NewCluster::new(server.name(name)))).unwrap();
         }
-        sandbox.clear_requests();
+        server.clear_requests();
         let ensure = client.clusters().ensure_by(
-            |c| c.enabled.eq(true),
-            NewCluster::new("draco").enabled(true),
+            |c| c.enabled.eq(true).and(c.name.ends_with(server.name(""))),
+            NewCluster::new(server.name("draco")).enabled(true),
             |c| c.description.set("CPU only"),
         );
         let error = go!(ensure).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Ambiguous);
         assert!(!error.may_have_been_sent());
         assert!(error.to_string().ends_with("nothing was written"), "{error}");
-        assert_eq!(methods(&sandbox), "GET");
+        assert_eq!(methods(&server.requests()), "GET");
     }
 
     fn keys_that_refer_to_nothing_are_refused() {
-        let sandbox = Sandbox::new();
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
-        sandbox.clear_requests();
-        let new = NewMembership::new(Id::new(1), Id::new(99), MembershipRole::Owner);
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let client = client!(server.clone());
+        go!(client.login(server.username(), server.password())).unwrap();
+        server.clear_requests();
+        let me = go!(client.whoami()).unwrap().unwrap().id;
+        server.clear_requests();
+        let new = NewMembership::new(me, Id::new(999_999), MembershipRole::Owner);
         let error = go!(client.memberships().ensure(new, |_| [])).unwrap_err();
         assert!(error.is_validation("team"), "{error}");
         assert!(error.to_string().contains("nothing was written; if the key refers to"), "{error}");
         assert!(!error.may_have_been_sent());
-        assert_eq!(methods(&sandbox), "GET");
+        assert_eq!(methods(&server.requests()), "GET");
     }
 
     fn what_contradicts_the_key_is_not_sent() {
@@ -167,79 +185,90 @@ both_colours! {
     }
 
     fn a_key_that_does_not_find_what_it_created_is_told() {
-        let sandbox = Sandbox::new();
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
-        let new = NewCluster::new("atlas");
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let client = client!(server.clone());
+        go!(client.login(server.username(), server.password())).unwrap();
+        let (new, only) = (NewCluster::new(server.name("atlas")), server.name("CPU only"));
         let ensure =
-            client.clusters().ensure_by(|c| c.description.eq("CPU only"), new, |_| []);
-        sandbox.clear_requests();
+            client.clusters().ensure_by(|c| c.description.eq(&only), new, |_| []);
+        server.clear_requests();
         let error = go!(ensure).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotApplied);
         assert!(error.may_have_been_sent());
         let text = error.to_string();
-        assert!(text.contains("the key `description=CPU only` does not find it"), "{text}");
-        assert_eq!(methods(&sandbox), "GET POST");
+        assert!(text.contains(&format!("the key `description={only}` does not find it")), "{text}");
+        assert_eq!(methods(&server.requests()), "GET POST");
     }
 
     fn what_the_server_drops_is_told() {
-        let sandbox = Sandbox::builder().user("ada", "correct horse battery").build();
-        let client = client!(sandbox.clone());
-        go!(client.login("ada", "correct horse battery")).unwrap();
-        let new = NewUser::new("ada", "correct horse battery");
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let (_, ada) = server.user("ada");
+        let client = client!(server.clone());
+        go!(client.login(ada.as_str(), PASSWORD)).unwrap();
+        let new = NewUser::new(&ada, PASSWORD);
         let error = go!(client.users().ensure(new, |u| u.is_staff.set(true))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotApplied);
         assert!(error.to_string().contains("`is_staff`"), "{error}");
     }
 
     fn a_team_whose_slug_is_taken_is_another_one() {
-        let sandbox = Sandbox::new();
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
-        go!(client.create_team(NewTeam::new("Knots"))).unwrap();
-        go!(client.create_team(NewTeam::new("Team-1"))).unwrap();
-        sandbox.clear_requests();
-        let error = go!(client.teams().ensure(NewTeam::new("TEAM  1!"), |_| [])).unwrap_err();
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let client = client!(server.clone());
+        go!(client.login(server.username(), server.password())).unwrap();
+        let team = go!(client.create_team(NewTeam::new(server.name("Team-1")))).unwrap();
+        let twin = format!("{}!", team.name.replace('-', "  ").to_uppercase());
+        server.clear_requests();
+        let error = go!(client.teams().ensure(NewTeam::new(&twin), |_| [])).unwrap_err();
         assert!(error.is_validation("name"), "{error}");
         assert!(!error.may_have_been_sent());
         let text = error.to_string();
-        assert!(text.contains("team 2 has another key than `name=TEAM  1!`"), "{text}");
+        let said = format!("team {} has another key than `name={twin}`", team.id);
+        assert!(text.contains(&said), "{text}");
         assert!(text.ends_with("A team with this name already exists."), "{text}");
-        assert_eq!(methods(&sandbox), "GET POST GET GET");
+        assert_eq!(methods(&server.requests()), "GET POST GET GET");
     }
 
     fn a_record_that_is_hidden_from_the_user_is_spoken_of() {
-        let sandbox = Sandbox::builder()
-            .staff("admin", "admin-password")
-            .user("ada", "correct horse battery")
-            .build();
-        let admin = client!(sandbox.clone());
-        go!(admin.login("admin", "admin-password")).unwrap();
-        go!(admin.create_team(NewTeam::new("Folding"))).unwrap();
-        let client = client!(sandbox.clone());
-        go!(client.login("ada", "correct horse battery")).unwrap();
-        let error = go!(client.teams().ensure(NewTeam::new("Folding"), |_| [])).unwrap_err();
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let (_, ada) = server.user("ada");
+        let admin = client!(server.clone());
+        go!(admin.login(server.username(), server.password())).unwrap();
+        go!(admin.create_team(NewTeam::new(server.name("Folding")))).unwrap();
+        let client = client!(server.clone());
+        go!(client.login(ada.as_str(), PASSWORD)).unwrap();
+        let error = go!(client.teams().ensure(NewTeam::new(server.name("Folding")), |_| [])).unwrap_err();
         assert!(error.is_validation("name"), "{error}");
         assert!(error.to_string().contains("one that this user may not see"), "{error}");
     }
 
     fn a_refusal_about_something_else_stays_what_it_is() {
-        let sandbox = Sandbox::new();
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
-        let team = go!(client.create_team(NewTeam::new("Folding"))).unwrap();
-        let new = |title: &str| NewPublication::new(title, team.id).doi("10.1000/182");
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let client = client!(server.clone());
+        go!(client.login(server.username(), server.password())).unwrap();
+        let team = go!(client.create_team(NewTeam::new(server.name("Folding")))).unwrap();
+        let doi = server.name("10.1000/182");
+        let new = |title: &str| NewPublication::new(title, team.id).doi(&doi);
         go!(client.create_publication(new("Folding"))).unwrap();
         let ensure =
-            client.publications().ensure_by(|p| p.title.eq("Knots"), new("Knots"), |_| []);
+            client.publications().ensure_by(|p| p.title.eq("Knots").and(p.team.eq(team.id)), new("Knots"), |_| []);
         let error = go!(ensure).unwrap_err();
         assert!(error.is_validation("doi"), "{error}");
         assert!(error.to_string().contains("about something else"), "{error}");
         // What is not about uniqueness is not looked for.
-        sandbox.clear_requests();
+        server.clear_requests();
         let error = go!(client.clusters().ensure(NewCluster::new("x".repeat(51).as_str()), |_| []));
         assert!(error.unwrap_err().is_validation("name"));
-        assert_eq!(methods(&sandbox), "GET POST");
+        assert_eq!(methods(&server.requests()), "GET POST");
     }
 }
 

@@ -6,6 +6,7 @@ use keystone_client::sandbox::{Database, Sandbox};
 use serde_json::{Value, json};
 
 use super::client::{Client, admin};
+use crate::support::target::{PASSWORD, Target, uuid};
 
 /// A server with a request of a team, and a member of it.
 fn sandbox(database: Database) -> Sandbox {
@@ -39,29 +40,71 @@ fn upload(client: &Client, status: u16, method: &str, path: &str, parts: &[Strin
 
 const LIST: &str = "/allocations/attachments/";
 
+/// A request of a team with a member.
+struct Place {
+    server: Target,
+    client: Client,
+    request: u64,
+    member: String,
+}
+
+impl Place {
+    fn new() -> Option<Self> {
+        let server = Target::session()?;
+        let (boss, name) = server.staff("boss");
+        let (user, member) = server.user("member");
+        let team = server.insert("users/teams", json!({"name": server.name("Stars")}));
+        let membership = json!({"user": user, "team": team, "role": "MB"});
+        server.insert("users/memberships", membership);
+        let request = json!({"title": "t", "description": "d", "submitter": boss, "team": team});
+        let request = server.insert("allocations/requests", request);
+        let client = Client::session(&server, &name, PASSWORD);
+        Some(Self { server, client, request, member })
+    }
+
+    fn request(&self) -> String {
+        text("request", &self.request.to_string())
+    }
+
+    /// Names of files are taken for good.
+    fn file(&self, name: &str, content: &str) -> (String, String) {
+        let (root, extension) = name.rsplit_once('.').unwrap();
+        let name = format!("{}.{extension}", self.server.name(root));
+        (file(&name, content), name)
+    }
+}
+
 #[test]
 fn attachments_show_at_their_request_and_go_with_it() {
-    let sandbox = sandbox(Database::Sqlite);
-    let client = admin(&sandbox);
-    let stored = json!({"file": "allocations/a.csv", "request": 1});
-    assert_eq!(sandbox.insert("allocations/attachments", stored), Ok(1));
-    let parts = [text("request", "1"), text("name", ""), file("a.csv", "1;2")];
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let cid = uuid();
+    let mut client = place.client.clone();
+    client.headers.push(("x-keystone-cid", cid.clone()));
+    let (file, name) = place.file("a.csv", "1;2");
+    let parts = [place.request(), text("name", ""), file];
+    let first = upload(&client, 201, "POST", LIST, &parts);
+    assert_eq!(first["file"], format!("allocations/{name}"));
     let second = upload(&client, 201, "POST", LIST, &parts);
     let path = second["file"].as_str().unwrap();
-    assert_ne!(path, "allocations/a.csv", "the name is taken");
+    assert_ne!(second["file"], first["file"], "the name is taken");
     let expected = json!([
-        {"file": "allocations/a.csv", "name": "a.csv"},
-        {"file": path, "name": "a.csv"},
+        {"file": first["file"], "name": name},
+        {"file": path, "name": name},
     ]);
-    assert_eq!(client.get("/allocations/requests/1/")["_attachments"], expected);
-    let member = Client::session(&sandbox, "member", "p");
+    let request = format!("/allocations/requests/{}/", place.request);
+    assert_eq!(client.get(&request)["_attachments"], expected);
+    let member = Client::session(&place.server, &place.member, PASSWORD);
     assert_eq!(member.get(LIST)["count"], 2);
-    assert_eq!(member.get("/allocations/attachments/1/")["name"], "a.csv");
+    let one = format!("{LIST}{}/", first["id"]);
+    assert_eq!(member.get(&one)["name"], name);
     upload(&member, 403, "POST", LIST, &parts);
-    member.expect(403, "DELETE", "/allocations/attachments/1/", None);
-    client.expect(204, "DELETE", "/allocations/requests/1/", None);
-    assert_eq!(client.get(LIST)["count"], 0);
-    let log = client.get("/logs/audit/?action=2");
+    member.expect(403, "DELETE", &one, None);
+    client.expect(204, "DELETE", &request, None);
+    assert_eq!(member.get(LIST)["count"], 0);
+    client.expect(400, "GET", &format!("{LIST}?request={}", place.request), None);
+    let log = client.get(&format!("/logs/audit/?action=2&cid={cid}"));
     let names: Vec<_> =
         log["results"].as_array().unwrap().iter().map(|it| &it["record_name"]).collect();
     let deleted = "allocations | Attachment";
@@ -70,39 +113,50 @@ fn attachments_show_at_their_request_and_go_with_it() {
 
 #[test]
 fn every_change_moves_the_time_of_upload() {
-    let sandbox = sandbox(Database::Sqlite);
-    let client = admin(&sandbox);
-    let parts = [text("request", "1"), file("first.txt", "1"), file("dir/my report.pdf", "2")];
-    let first = upload(&client, 201, "POST", LIST, &parts);
-    assert_eq!(first["file"], "allocations/my_report.pdf", "the last file counts");
-    let path = "/allocations/attachments/1/";
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let client = &place.client;
+    let name = place.server.name("dir/my report");
+    let name = format!("{name}.pdf");
+    let parts = [place.request(), file("first.txt", "1"), file(&name, "2")];
+    let first = upload(client, 201, "POST", LIST, &parts);
+    let kept = format!("allocations/{}", name[4..].replace(' ', "_"));
+    assert_eq!(first["file"], kept, "the last file counts");
+    let path = format!("{LIST}{}/", first["id"]);
     let mut times = vec![first["uploaded"].clone()];
-    for change in [json!({}), json!({"name": "Report"}), json!({"request": 1})] {
-        sandbox.advance(Duration::from_secs(1));
-        times.push(client.expect(200, "PATCH", path, Some(change))["uploaded"].clone());
+    for change in [json!({}), json!({"name": "Report"}), json!({"request": place.request})] {
+        if let Some(sandbox) = place.server.sandbox() {
+            sandbox.advance(Duration::from_secs(1));
+        }
+        times.push(client.expect(200, "PATCH", &path, Some(change))["uploaded"].clone());
     }
     times.dedup();
     assert_eq!(times.len(), 4);
-    let replaced = upload(&client, 200, "PATCH", path, &[file("new one.txt", "3")]);
-    assert_eq!(replaced["file"], "allocations/new_one.txt");
+    let (file, name) = place.file("new one.txt", "3");
+    let replaced = upload(client, 200, "PATCH", &path, &[file]);
+    let stored = format!("allocations/{}", name.replace(' ', "_"));
+    assert_eq!(replaced["file"], stored);
     assert_eq!(replaced["name"], "Report");
     let changes: Vec<_> =
         replaced["_history"].as_array().unwrap().iter().map(|entry| &entry["changes"]).collect();
-    assert_eq!(changes[0], &json!({"file": ["allocations/my_report.pdf", "new one.txt"]}));
-    assert_eq!(changes[1], &json!({"name": ["my report.pdf", "Report"]}));
+    assert_eq!(changes[0], &json!({"file": [kept, name]}));
+    assert_eq!(changes[1], &json!({"name": [kept[12..].replace('_', " "), "Report"]}));
     assert_eq!(changes.len(), 3, "changes without effect are not logged");
-    client.expect(204, "DELETE", path, None);
-    let parts = [text("request", "1"), file("new one.txt", "4")];
-    let again = upload(&client, 201, "POST", LIST, &parts);
-    assert_ne!(again["file"], "allocations/new_one.txt", "files of deleted records stay");
+    client.expect(204, "DELETE", &path, None);
+    let parts = [place.request(), place.file("new one.txt", "4").0];
+    let again = upload(client, 201, "POST", LIST, &parts);
+    assert_ne!(again["file"], stored, "files of deleted records stay");
 }
 
 #[test]
 fn what_is_no_file_is_refused() {
-    let sandbox = sandbox(Database::Sqlite);
-    let client = admin(&sandbox);
-    let refusal = |parts: &[String]| upload(&client, 400, "POST", LIST, parts)["file"][0].clone();
-    let request = text("request", "1");
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let client = &place.client;
+    let refusal = |parts: &[String]| upload(client, 400, "POST", LIST, parts)["file"][0].clone();
+    let request = place.request();
     let not_a_file = "The submitted data was not a file. Check the encoding type on the form.";
     assert_eq!(refusal(&[request.clone(), file("", "x")]), not_a_file);
     assert_eq!(refusal(&[request.clone(), file("a/", "x")]), "No file was submitted.");
@@ -111,15 +165,26 @@ fn what_is_no_file_is_refused() {
         "File type 'text/x-tex' is not allowed."
     );
     assert_eq!(refusal(&[request.clone(), file("a.pdf", "")]), "The submitted file is empty.");
-    let parts = [text("request", "7"), file("a.pdf", "x")];
-    let unknown = upload(&client, 400, "POST", LIST, &parts);
-    assert_eq!(unknown, json!({"request": ["Invalid pk \"7\" - object does not exist."]}));
-    upload(&client, 201, "POST", LIST, &[request, file("a.pdf", "x")]);
+    let parts = [text("request", "999999"), file("a.pdf", "x")];
+    let unknown = upload(client, 400, "POST", LIST, &parts);
+    assert_eq!(unknown, json!({"request": ["Invalid pk \"999999\" - object does not exist."]}));
+    let made = upload(client, 201, "POST", LIST, &[request, file("a.pdf", "x")]);
+    let path = format!("{LIST}{}/", made["id"]);
     for change in [json!({"file": "a.pdf"}), json!({"file": 1}), json!({"file": null})] {
-        client.expect(400, "PATCH", "/allocations/attachments/1/", Some(change));
+        client.expect(400, "PATCH", &path, Some(change));
     }
+}
+
+#[test]
+fn inserts_name_a_file() {
+    let sandbox = sandbox(Database::Sqlite);
     let unknown = sandbox.insert("allocations/attachments", json!({"request": 1}));
     assert_eq!(unknown.unwrap_err().to_string(), "file: No file was submitted.");
+    let stored = json!({"file": "allocations/a.csv", "request": 1});
+    assert_eq!(sandbox.insert("allocations/attachments", stored), Ok(1));
+    let parts = [text("request", "1"), file("a.csv", "1;2")];
+    let second = upload(&admin(&sandbox), 201, "POST", LIST, &parts);
+    assert_ne!(second["file"], "allocations/a.csv", "the name is taken");
 }
 
 #[test]

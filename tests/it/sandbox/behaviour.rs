@@ -8,9 +8,10 @@ use keystone_client::sandbox::{Database, Dialect, Sandbox};
 use serde_json::{Value, json};
 
 use super::client::{Client, admin, body, cookie};
+use crate::support::target::{PASSWORD, Target};
 
 #[test]
-fn sessions_end_by_time_by_logout_and_by_a_new_password() {
+fn sessions_end_by_time() {
     let sandbox = Sandbox::new();
     let client = admin(&sandbox);
     client.get("/authentication/whoami/");
@@ -20,42 +21,56 @@ fn sessions_end_by_time_by_logout_and_by_a_new_password() {
     let response = client.send("GET", "/authentication/whoami/", None);
     assert_eq!(response.status(), 401);
     assert_eq!(cookie(&response, "sessionid").as_deref(), Some("\"\""));
-
     let client = admin(&sandbox);
-    let response = client.send("POST", "/authentication/logout/", None);
-    assert_eq!((response.status().as_u16(), response.body().len()), (200, 0));
-    assert!(!response.headers().contains_key("content-type"));
-    client.expect(401, "GET", "/authentication/whoami/", None);
-
-    let client = admin(&sandbox);
-    let other = admin(&sandbox);
-    client.expect(200, "PATCH", "/users/users/1/", Some(json!({"password": "An0ther!Pass"})));
-    client.expect(401, "GET", "/authentication/whoami/", None);
-    other.expect(401, "GET", "/authentication/whoami/", None);
-    let client = Client::session(&sandbox, "admin", "An0ther!Pass");
     sandbox.expire_sessions();
     client.expect(401, "GET", "/authentication/whoami/", None);
 }
 
 #[test]
+fn sessions_end_by_logout_and_by_a_new_password() {
+    let Some(server) = Target::session() else {
+        return;
+    };
+    let (id, name) = server.user("ada");
+    let client = Client::session(&server, &name, PASSWORD);
+    let response = client.send("POST", "/authentication/logout/", None);
+    assert_eq!((response.status().as_u16(), response.body().len()), (200, 0));
+    assert!(!response.headers().contains_key("content-type"));
+    client.expect(401, "GET", "/authentication/whoami/", None);
+
+    let client = Client::session(&server, &name, PASSWORD);
+    let other = Client::session(&server, &name, PASSWORD);
+    let own = format!("/users/users/{id}/");
+    client.expect(200, "PATCH", &own, Some(json!({"password": "An0ther!Pass"})));
+    client.expect(401, "GET", "/authentication/whoami/", None);
+    other.expect(401, "GET", "/authentication/whoami/", None);
+    Client::session(&server, &name, "An0ther!Pass").get("/authentication/whoami/");
+}
+
+#[test]
 fn logging_in_again_keeps_the_session_of_the_same_user() {
-    let sandbox = Sandbox::builder().staff("admin", "admin-password").user("u", "p").build();
-    let client = admin(&sandbox);
-    let again = json!({"username": "admin", "password": "admin-password"});
+    let Some(server) = Target::session() else {
+        return;
+    };
+    let (one, two) = (server.user("one").1, server.user("two").1);
+    let client = Client::session(&server, &one, PASSWORD);
+    let again = json!({"username": one, "password": PASSWORD});
     let response = client.send("POST", "/authentication/login/", Some(again));
     let session = cookie(&response, "sessionid").unwrap();
     assert!(client.headers[0].1.contains(&session));
     client.get("/authentication/whoami/");
-    let other = json!({"username": "u", "password": "p"});
+    let other = json!({"username": two, "password": PASSWORD});
     let response = client.send("POST", "/authentication/login/", Some(other));
-    assert_eq!(body(&response)["username"], "u");
+    assert_eq!(body(&response)["username"], two);
     client.expect(401, "GET", "/authentication/whoami/", None);
 }
 
 #[test]
 fn a_malformed_csrf_cookie_is_replaced() {
-    let sandbox = Sandbox::new();
-    let mut client = admin(&sandbox);
+    let Some(server) = Target::session() else {
+        return;
+    };
+    let mut client = server.admin();
     let session = client.headers[0].1.split(';').next().unwrap().to_owned();
     client.headers[0].1 = format!("{session}; csrftoken=short");
     let response = client.send("POST", "/users/teams/", Some(json!({"name": "x"})));
@@ -64,21 +79,20 @@ fn a_malformed_csrf_cookie_is_replaced() {
     assert_eq!(cookie(&response, "csrftoken").map(|it| it.len()), Some(32));
 }
 
+fn claims(token: &Value) -> Value {
+    let part = token.as_str().unwrap().split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
 #[test]
-fn tokens_carry_claims_and_expire() {
+fn tokens_expire() {
     let sandbox = Sandbox::builder()
         .dialect(Dialect::Jwt)
         .staff("admin", "admin-password")
         .access_token_lifetime(Duration::from_secs(60))
         .build();
     let (client, pair) = Client::jwt(&sandbox, "admin", "admin-password");
-    let claims = |token: &Value| -> Value {
-        let part = token.as_str().unwrap().split('.').nth(1).unwrap();
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
-    };
     let access = claims(&pair["access"]);
-    assert_eq!(access["token_type"], "access");
-    assert_eq!(access["user_id"], 1);
     assert_eq!(access["exp"].as_u64().unwrap() - access["iat"].as_u64().unwrap(), 60);
     client.get("/users/users/1/");
     sandbox.advance(Duration::from_secs(61));
@@ -94,21 +108,49 @@ fn tokens_carry_claims_and_expire() {
     client.get("/users/users/1/");
     sandbox.expire_access_tokens();
     client.expect(401, "GET", "/users/users/1/", None);
-    client.expect(200, "POST", "/authentication/refresh/", Some(refresh.clone()));
+    client.expect(200, "POST", "/authentication/refresh/", Some(refresh));
+}
+
+#[test]
+fn tokens_carry_claims_are_refreshed_and_blacklisted() {
+    let Some(server) = Target::jwt() else {
+        return;
+    };
+    let (id, name) = server.user("ada");
+    let (client, pair) = Client::jwt(&server, &name, PASSWORD);
+    let (access, refresh) = (claims(&pair["access"]), claims(&pair["refresh"]));
+    assert_eq!((&access["token_type"], &access["user_id"]), (&json!("access"), &json!(id)));
+    assert_eq!((&refresh["token_type"], &refresh["user_id"]), (&json!("refresh"), &json!(id)));
+    assert!(access["exp"].as_u64() < refresh["exp"].as_u64());
+    client.get(&format!("/users/users/{id}/"));
+    let refresh = json!({"refresh": pair["refresh"]});
+    let fresh = client.expect(200, "POST", "/authentication/refresh/", Some(refresh.clone()));
+    assert_eq!(claims(&fresh["access"])["iat"], access["iat"]);
+    let bearer = format!("Bearer {}", fresh["access"].as_str().unwrap());
+    let again = Client { server: (&server).into(), headers: vec![("authorization", bearer)] };
+    again.get(&format!("/users/users/{id}/"));
     client.expect(200, "POST", "/authentication/blacklist/", Some(refresh.clone()));
     let refused = client.expect(401, "POST", "/authentication/refresh/", Some(refresh));
     assert_eq!(refused["detail"], "Token is blacklisted");
+    let spoilt = format!("{}x", again.headers[0].1);
+    let spoilt = Client { server: (&server).into(), headers: vec![("authorization", spoilt)] };
+    let refused = spoilt.expect(401, "GET", "/users/users/", None);
+    assert_eq!(refused["code"], "token_not_valid");
 }
 
 #[test]
 fn deleting_drags_along_protects_and_strikes_out() {
-    let sandbox = Sandbox::new();
-    let client = admin(&sandbox);
-    let insert = |resource: &str, record: Value| sandbox.insert(resource, record).unwrap();
-    let user = insert("users/users", json!({"username": "someone"}));
-    let team = insert("users/teams", json!({"name": "Stars"}));
+    let Some(server) = Target::session() else {
+        return;
+    };
+    let (staff, name) = server.staff("boss");
+    let client = Client::session(&server, &name, PASSWORD);
+    let user = server.user("someone").0;
+    let insert = |resource: &str, record: Value| server.insert(resource, record);
+    let team = insert("users/teams", json!({"name": server.name("Stars")}));
     insert("users/memberships", json!({"user": user, "team": team, "role": "MB"}));
-    let cluster = insert("allocations/clusters", json!({"name": "c", "access_teams": [team]}));
+    let cluster =
+        insert("allocations/clusters", json!({"name": server.name("c"), "access_teams": [team]}));
     let request = insert(
         "allocations/requests",
         json!({"title": "t", "description": "d", "submitter": user, "team": team}),
@@ -117,13 +159,18 @@ fn deleting_drags_along_protects_and_strikes_out() {
     insert("allocations/allocations", allocation);
     client.expect(500, "DELETE", &format!("/users/users/{user}/"), None);
     client.expect(500, "DELETE", &format!("/allocations/clusters/{cluster}/"), None);
-    client.expect(500, "DELETE", "/users/users/1/", None);
+    // The log would name somebody who is gone.
+    client.expect(500, "DELETE", &format!("/users/users/{staff}/"), None);
     let members = format!("/users/teams/{team}/");
     assert_eq!(client.get(&members)["users"], json!([user]), "a failed delete changes nothing");
     client.expect(204, "DELETE", &members, None);
     client.expect(404, "DELETE", &members, None);
-    for list in ["users/memberships", "allocations/requests", "allocations/allocations"] {
-        assert_eq!(client.get(&format!("/{list}/"))["count"], 0, "{list}");
+    for list in [
+        format!("users/memberships/?user={user}"),
+        format!("allocations/requests/?submitter={user}"),
+        format!("allocations/allocations/?cluster={cluster}"),
+    ] {
+        assert_eq!(client.get(&format!("/{list}"))["count"], 0, "{list}");
     }
     let cluster = client.get(&format!("/allocations/clusters/{cluster}/"));
     assert_eq!(cluster["access_teams"], json!([]));
@@ -132,17 +179,64 @@ fn deleting_drags_along_protects_and_strikes_out() {
 
 #[test]
 fn a_deleted_reviewer_leaves_a_review_without_reviewer() {
-    let sandbox =
-        Sandbox::builder().dialect(Dialect::Jwt).staff("admin", "p").staff("other", "p").build();
-    sandbox.insert("users/researchgroups", json!({"name": "g", "pi": 1})).unwrap();
-    let request = json!({"title": "t", "description": "d", "group": 1});
-    sandbox.insert("allocations/requests", request).unwrap();
-    let review = json!({"status": "AP", "request": 1, "reviewer": 2});
-    sandbox.insert("allocations/reviews", review).unwrap();
-    let (client, _) = Client::jwt(&sandbox, "admin", "p");
-    client.expect(500, "DELETE", "/users/users/1/", None);
-    client.expect(204, "DELETE", "/users/users/2/", None);
-    assert_eq!(client.get("/allocations/reviews/1/")["reviewer"], Value::Null);
+    let Some(server) = Target::jwt() else {
+        return;
+    };
+    let (pi, (reviewer, name)) = (server.user("pi").0, server.staff("reviewer"));
+    let group = json!({"name": server.name("g"), "pi": pi});
+    let group = server.insert("users/researchgroups", group);
+    let request = json!({"title": "t", "description": "d", "group": group});
+    let request = server.insert("allocations/requests", request);
+    let review = json!({"status": "AP", "request": request, "reviewer": reviewer});
+    let (of_reviewer, _) = Client::jwt(&server, &name, PASSWORD);
+    let review = of_reviewer.expect(201, "POST", "/allocations/reviews/", Some(review));
+    let client = server.admin();
+    client.expect(500, "DELETE", &format!("/users/users/{pi}/"), None);
+    client.expect(204, "DELETE", &format!("/users/users/{reviewer}/"), None);
+    let review = client.get(&format!("/allocations/reviews/{}/", review["id"]));
+    assert_eq!(review["reviewer"], Value::Null);
+}
+
+/// What follows the name of the server.
+fn path(link: &Value) -> Option<&str> {
+    let (_, rest) = link.as_str()?.split_once("://").unwrap();
+    rest.find('/').map(|at| &rest[at..])
+}
+
+#[test]
+fn pages_of_a_list() {
+    let Some(server) = Target::session() else {
+        return;
+    };
+    let made: Vec<u64> = (1..=12)
+        .map(|number| {
+            let name = server.name(&format!("Team {number}"));
+            server.insert("users/teams", json!({"name": name}))
+        })
+        .collect();
+    let (client, end) = (server.admin(), server.name(""));
+    let page = |query: &str| client.get(&format!("/users/teams/?name__endswith={end}&{query}"));
+    let ids = |page: &Value| -> Vec<u64> {
+        let records = page["results"].as_array().unwrap().iter();
+        records.map(|record| record["id"].as_u64().unwrap()).collect()
+    };
+    let first = page("_order=-id&x=a%20b&_limit=5");
+    assert_eq!(ids(&first), made.iter().rev().take(5).copied().collect::<Vec<_>>());
+    assert_eq!(first["count"], 12);
+    let next = format!("/users/teams/?_limit=5&_offset=5&_order=-id&name__endswith={end}&x=a+b");
+    assert_eq!(path(&first["next"]), Some(next.as_str()));
+    assert_eq!(first["previous"], Value::Null);
+    for (query, count) in [("_limit=5000", 12), ("_limit=0", 12), ("_limit=7&_limit=3", 3)] {
+        assert_eq!(ids(&page(query)).len(), count, "{query}");
+    }
+    let last = page("_order=id&_limit=5&_offset=10");
+    assert_eq!((ids(&last), &last["next"]), (made[10..].to_vec(), &Value::Null));
+    let beyond = page("_limit=10&_offset=5000");
+    assert_eq!((ids(&beyond).len(), &beyond["next"]), (0, &Value::Null));
+    let previous = format!("/users/teams/?_limit=10&_offset=4990&name__endswith={end}");
+    assert_eq!(path(&beyond["previous"]), Some(previous.as_str()));
+    let rest = page(&format!("id__gt={}&_order=id&_limit=3", made[6]));
+    assert_eq!((ids(&rest), &rest["count"]), (made[7..10].to_vec(), &json!(5)));
 }
 
 #[test]
@@ -206,101 +300,23 @@ fn databases_differ_in_order_case_and_range() {
 }
 
 #[test]
-fn changes_are_logged_with_the_id_of_the_request() {
-    let sandbox = Sandbox::builder().staff("admin", "admin-password").user("u", "p").build();
-    let mut client = admin(&sandbox);
-    let cid = "0f8fad5b-d9cb-469f-a165-70867728950e";
-    client.headers.push(("x-keystone-cid", cid.to_owned()));
-    client.expect(201, "POST", "/users/teams/", Some(json!({"name": "Short lived"})));
-    client.expect(200, "PATCH", "/users/teams/1/", Some(json!({})));
-    client.expect(200, "PATCH", "/users/teams/1/", Some(json!({"is_active": false})));
-    client.expect(400, "POST", "/users/teams/", Some(json!({"name": "Short lived"})));
-    client.expect(204, "DELETE", "/users/teams/1/", None);
-    let log = client.get(&format!("/logs/audit/?cid={cid}"));
-    let entries = log["results"].as_array().unwrap();
-    let actions: Vec<_> = entries.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
-    assert_eq!(actions, ["delete", "update", "create"]);
-    assert_eq!(entries[1]["changes"], json!({"is_active": ["True", "False"]}));
-    assert_eq!(entries[0]["record_name"], "users | Team");
-    assert_eq!((&entries[0]["record_id"], &entries[0]["actor"]), (&json!(1), &json!(1)));
-    assert_eq!(client.get("/logs/audit/?action=2")["count"], 1);
-    client.expect(405, "DELETE", "/logs/audit/1/", None);
-    Client::session(&sandbox, "u", "p").expect(403, "GET", "/logs/audit/", None);
-    let unknown = sandbox.insert("logs/feed", json!({})).unwrap_err();
-    assert_eq!(unknown.to_string(), "this server has no resource `logs/feed`");
-}
-
-#[test]
-fn requests_are_logged_with_their_bodies_in_one_dialect() {
-    let sandbox =
-        Sandbox::builder().dialect(Dialect::Jwt).staff("admin", "p").user("u", "p").build();
-    let anonymous = Client::anonymous(&sandbox);
-    let cluster = json!({"name": "c"});
-    anonymous.expect(401, "POST", "/allocations/clusters/", Some(cluster.clone()));
-    let (client, _) = Client::jwt(&sandbox, "admin", "p");
-    client.expect(201, "POST", "/allocations/clusters/", Some(cluster));
-    client.send("GET", "/users/users?id=1", None);
-    client.send("GET", "/allocations/clusters/?id=1", None);
-    let log = client.get("/logs/requests/");
-    let shown: Vec<_> = log
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| {
-            json!([
-                entry["id"],
-                entry["endpoint"],
-                entry["response_code"],
-                entry["body_request"],
-                entry["user"]
-            ])
-        })
-        .collect();
-    let expected = [
-        json!([1, "/allocations/clusters/", 401, "{\"name\":\"c\"}", null]),
-        json!([2, "/authentication/new/", 200, "", null]),
-        json!([3, "/allocations/clusters/", 201, "", 1]),
-        json!([4, "/users/users?id=1", 404, "", null]),
-        json!([5, "/allocations/clusters/?id=1", 200, "", 1]),
-    ];
-    assert_eq!(shown, expected);
-    let response = log[4]["body_response"].as_str().unwrap();
-    assert!(response.starts_with("[{\"id\":1,\"name\":\"c\""), "{response}");
-    let listed: Value = client.get("/logs/requests/6/")["body_response"].clone();
-    assert_eq!(serde_json::from_str::<Value>(listed.as_str().unwrap()).unwrap(), log);
-    let (user, _) = Client::jwt(&sandbox, "u", "p");
-    user.expect(403, "GET", "/logs/apps/", None);
-    let tasks = [
-        ("a", "2026-01-01T00:00:00Z"),
-        ("b", "2026-01-03T00:00:00Z"),
-        ("c", "2026-01-02T00:00:00Z"),
-    ];
-    for (task, done) in tasks {
-        sandbox.insert("logs/tasks", json!({"task_id": task, "date_done": done})).unwrap();
-    }
-    let app = json!({"name": "a", "level": "ERROR", "lineno": 7, "message": " kept \n"});
-    sandbox.insert("logs/apps", app).unwrap();
-    let tasks = client.get("/logs/tasks/?status=PENDING");
-    let tasks: Vec<_> = tasks.as_array().unwrap().iter().map(|task| &task["task_id"]).collect();
-    assert_eq!(tasks, ["b", "c", "a"]);
-    assert_eq!(client.get("/logs/apps/?level=ERROR")[0]["message"], " kept \n");
-    let session = Sandbox::new();
-    admin(&session).expect(404, "GET", "/logs/apps/", None);
-}
-
-#[test]
 fn the_description_of_the_api_names_paths_and_methods() {
-    let sandbox = Sandbox::builder().version("1.2.3").build();
-    let client = Client::anonymous(&sandbox);
+    let Some(server) = Target::session() else {
+        return;
+    };
+    let client = Client::anonymous(&server);
     let response = client.send("GET", "/openapi/json/", None);
     assert_eq!(response.headers()["content-type"], "application/vnd.oai.openapi+json");
     let document = body(&response);
-    assert_eq!(
-        (&document["openapi"], &document["info"]["version"]),
-        (&json!("3.0.3"), &json!("1.2.3"))
-    );
+    assert_eq!(document["openapi"], "3.0.3");
+    let version = client.send("GET", "/version/", None);
+    assert_eq!(document["info"]["version"], String::from_utf8_lossy(version.body()).trim());
     let paths = document["paths"].as_object().unwrap();
-    let methods = |path: &str| paths[path].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let methods = |path: &str| {
+        let mut methods: Vec<_> = paths[path].as_object().unwrap().keys().cloned().collect();
+        methods.sort();
+        methods
+    };
     assert_eq!(methods("/users/teams/"), ["get", "post"]);
     assert_eq!(methods("/users/teams/{id}/"), ["delete", "get", "patch", "put"]);
     assert_eq!(methods("/notifications/notifications/{id}/"), ["get", "patch"]);
@@ -311,28 +327,36 @@ fn the_description_of_the_api_names_paths_and_methods() {
     let count = ids.len();
     ids.dedup_by_key(|operation| operation["operationId"].to_string());
     assert_eq!(ids.len(), count);
-    for path in paths.keys() {
+    for path in paths.keys().filter(|path| !path.contains("health")) {
         let path = path.replace("{id}", "1");
         let status = client.send("GET", &path, None).status().as_u16();
         assert!([200, 401, 405].contains(&status), "{path}: {status}");
     }
     let response = client.send("GET", "/openapi/yaml/", None);
     assert_eq!(response.headers()["content-type"], "application/vnd.oai.openapi; charset=utf-8");
+    assert_eq!(client.send("GET", "/openapi/json", None).status(), 301);
+}
+
+#[test]
+fn the_description_of_the_api_in_lines() {
+    let client = Client::anonymous(&Sandbox::builder().version("1.2.3").build());
+    let response = client.send("GET", "/openapi/yaml/", None);
     let text = String::from_utf8_lossy(response.body());
     let begin = "openapi: \"3.0.3\"\ninfo:\n  title: \"Keystone API\"\n  version: \"1.2.3\"\n";
     assert!(text.starts_with(begin), "{text}");
     let path = "  /authentication/login/:\n    post:\n      operationId: authentication_login_create\n      \
         security: []\n      responses:\n        \"200\":\n          description: \"\"\n";
     assert!(text.contains(path), "{text}");
-    assert_eq!(client.send("GET", "/openapi/json", None).status(), 301);
 }
 
 #[test]
 fn the_older_server_describes_its_api_to_users_without_slash() {
-    let sandbox = Sandbox::builder().dialect(Dialect::Jwt).staff("admin", "p").build();
-    let anonymous = Client::anonymous(&sandbox);
+    let Some(server) = Target::jwt() else {
+        return;
+    };
+    let anonymous = Client::anonymous(&server);
     anonymous.expect(401, "GET", "/openapi/yaml", None);
-    let (client, _) = Client::jwt(&sandbox, "admin", "p");
+    let client = server.admin();
     let document = client.get("/openapi/json");
     assert!(document["paths"]["/users/researchgroups/"]["post"].is_object());
     assert!(document["paths"].get("/version/").is_none(), "a page outside the API");

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
+use keystone_client::blocking::HttpBackend;
 use keystone_client::sandbox::{Database, Sandbox};
 use serde_json::{Value, json};
 
 use super::client::{Client, admin};
+use crate::support::target::{PASSWORD, Target};
 
 /// A server on 15 June 2026, with two teams; the user `u` belongs to the first.
 fn sandbox(database: Database) -> Sandbox {
@@ -102,52 +104,129 @@ fn days_until_activation_are_known_to_one_database_only() {
     }
 }
 
+/// A user with a team of his own, who sees nothing else, and the server's day with some around it.
+struct Place {
+    server: Target,
+    client: Client,
+    team: u64,
+    today: jiff::civil::Date,
+}
+
+impl Place {
+    fn new() -> Option<Self> {
+        let server = Target::session()?;
+        let (user, name) = server.user("u");
+        let team = server.insert("users/teams", json!({"name": server.name("Stars")}));
+        let membership = json!({"user": user, "team": team, "role": "MB"});
+        server.insert("users/memberships", membership);
+        let client = Client::session(&server, &name, PASSWORD);
+        let now = jiff::Timestamp::try_from(HttpBackend::now(&server).wall).unwrap();
+        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        Some(Self { server, client, team, today })
+    }
+
+    /// Days from today on.
+    fn day(&self, days: i64) -> String {
+        self.today.checked_add(jiff::SignedDuration::from_hours(days * 24)).unwrap().to_string()
+    }
+}
+
 #[test]
 fn figures_of_grants_follow_the_day() {
-    let sandbox = sandbox(Database::Sqlite);
-    let add = |team: u64, agency: &str, amount: &str, start: &str, end: Value| {
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let rocks = json!({"name": place.server.name("Rocks")});
+    let rocks = place.server.insert("users/teams", rocks);
+    let day = |days| json!(place.day(days));
+    let add = |team: u64, agency: &str, amount: &str, start: Value, end: Value| {
         let grant = json!({"title": "g", "agency": agency, "amount": amount, "team": team,
             "start_date": start, "end_date": end});
-        sandbox.insert("research/grants", grant).unwrap();
+        place.server.insert("research/grants", grant);
     };
-    add(1, "A", "0.10", "2026-06-16", json!("2027-01-01"));
-    add(1, "A", "0.20", "2026-06-15", json!("2026-06-16"));
-    add(1, "B", "0.40", "2026-06-01", json!("2026-06-15"));
-    add(1, "C", "0.85", "2026-06-01", Value::Null);
-    add(2, "D", "100000000000.00", "2026-06-01", json!("2026-06-30"));
+    add(place.team, "A", "0.10", day(1), day(200));
+    add(place.team, "A", "0.20", day(0), day(1));
+    add(place.team, "B", "0.40", day(-14), day(0));
+    add(place.team, "C", "0.85", day(-14), Value::Null);
+    add(rocks, "D", "100000000000.00", day(-14), day(15));
     let expected = json!({
         "grant_count": 4, "upcoming_count": 1, "active_count": 1, "expired_count": 1,
         "agency_count": 3, "funding_total": "1.55", "funding_upcoming": "0.10",
         "funding_active": "0.20", "funding_expired": "0.40", "funding_average": "0.39",
     });
-    let client = Client::session(&sandbox, "u", "p");
-    assert_eq!(client.get("/stats/grants/"), expected);
-    let all = admin(&sandbox).get("/stats/grants/");
+    assert_eq!(place.client.get("/stats/grants/"), expected);
+    let teams = format!("/stats/grants/?team__in={},{rocks}", place.team);
+    let all = place.server.admin().get(&teams);
     assert_eq!((&all["grant_count"], &all["active_count"]), (&json!(5), &json!(2)));
     assert_eq!(all["funding_total"], "100000000001.55");
-    let none = client.get("/stats/grants/?agency=Z");
+    let none = place.client.get("/stats/grants/?agency=Z");
     assert_eq!((&none["grant_count"], &none["funding_average"]), (&json!(0), &json!("0.00")));
 }
 
 #[test]
-fn figures_of_publications_and_notifications() {
-    let sandbox = sandbox(Database::Sqlite);
-    let add = |team: u64, journal: Value, submitted: Value, published: Value| {
-        let publication = json!({"title": "p", "team": team, "journal": journal,
-            "submitted": submitted, "published": published});
-        sandbox.insert("research/publications", publication).unwrap();
+fn figures_of_requests_follow_the_day() {
+    let Some(place) = Place::new() else {
+        return;
     };
-    add(1, json!("Nature"), Value::Null, Value::Null);
-    add(1, json!(""), json!("2026-01-01"), Value::Null);
-    add(1, Value::Null, json!("2026-01-01"), json!("2026-01-31"));
-    add(1, json!("Nature"), json!("2026-01-01"), json!("2026-02-01"));
-    add(1, json!("Cell"), Value::Null, json!("2026-02-01"));
-    add(2, json!("Science"), Value::Null, Value::Null);
-    for (user, read) in [(1, false), (2, true), (2, false)] {
-        let notification = json!({"user": user, "read": read});
-        sandbox.insert("notifications/notifications", notification).unwrap();
-    }
-    let client = Client::session(&sandbox, "u", "p");
+    let server = &place.server;
+    let cluster = server.insert("allocations/clusters", json!({"name": server.name("c")}));
+    let submitter = server.staff("boss").0;
+    let add = |status: &str, active: Option<i64>, expire: Option<i64>, awarded: u64| {
+        let day = |days: Option<i64>| days.map(|days| place.day(days));
+        let request = json!({"title": "t", "description": "d", "submitter": submitter,
+            "team": place.team, "status": status, "active": day(active), "expire": day(expire)});
+        let request = server.insert("allocations/requests", request);
+        let allocation = json!({"cluster": cluster, "request": request, "requested": 100,
+            "awarded": awarded, "final": 1});
+        server.insert("allocations/allocations", allocation);
+    };
+    add("AP", Some(1), None, 1);
+    add("AP", Some(0), Some(0), 2);
+    add("AP", Some(-1), Some(-1), 4);
+    add("AP", Some(-1), Some(1), 8);
+    add("AP", None, None, 16);
+    add("DC", Some(-1), Some(1), 32);
+    add("PD", None, None, 64);
+    add("CR", None, None, 128);
+    let mut found = place.client.get("/stats/requests/");
+    // It depends on the time of the day.
+    found.as_object_mut().unwrap().remove("days_pending_average");
+    let expected = json!({
+        "request_count": 8, "request_pending_count": 1, "request_approved_count": 5,
+        "request_declined_count": 1, "request_upcoming_count": 1, "request_active_count": 2,
+        "request_expired_count": 1, "su_pending_total": 64.0, "su_declined_total": 32.0,
+        "su_approved_total": 31.0, "su_upcoming_total": 1.0, "su_active_total": 10.0,
+        "su_expired_total": 4.0, "su_requested_total": 800.0, "su_awarded_total": 255.0,
+        "su_finalized_total": 8.0, "days_active_average": 1.0,
+    });
+    assert_eq!(found, expected);
+    let filtered = place.client.get("/stats/requests/?status=AP&active__isnull=false");
+    assert_eq!(
+        (&filtered["request_count"], &filtered["su_awarded_total"]),
+        (&json!(4), &json!(15.0))
+    );
+    let client = &place.client;
+    client.expect(500, "GET", "/stats/requests/?_order=title,-su_awarded_total", None);
+    client.expect(400, "GET", "/stats/requests/?status=XX", None);
+    client.expect(405, "POST", "/stats/requests/", Some(json!({})));
+}
+
+#[test]
+fn figures_of_publications() {
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let add = |journal: Value, submitted: Value, published: Value| {
+        let publication = json!({"title": "p", "team": place.team, "journal": journal,
+            "submitted": submitted, "published": published});
+        place.server.insert("research/publications", publication);
+    };
+    add(json!("Nature"), Value::Null, Value::Null);
+    add(json!(""), json!("2026-01-01"), Value::Null);
+    add(Value::Null, json!("2026-01-01"), json!("2026-01-31"));
+    add(json!("Nature"), json!("2026-01-01"), json!("2026-02-01"));
+    add(json!("Cell"), Value::Null, json!("2026-02-01"));
+    let client = &place.client;
     let expected = json!({
         "publications_count": 5, "draft_count": 1, "submitted_count": 1, "accepted_count": 3,
         "journals_count": 3, "review_average": "30 12:00:00",
@@ -155,9 +234,20 @@ fn figures_of_publications_and_notifications() {
     assert_eq!(client.get("/stats/publications/"), expected);
     let drafts = client.get("/stats/publications/?submitted__isnull=true&published__isnull=true");
     assert_eq!((&drafts["draft_count"], &drafts["review_average"]), (&json!(1), &Value::Null));
+    assert_eq!(client.get("/stats/notifications/"), json!({"total": 0, "unread": 0}));
+    Client::anonymous(&place.server).expect(401, "GET", "/stats/publications/", None);
+    client.expect(404, "GET", "/stats/", None);
+}
+
+#[test]
+fn figures_of_notifications() {
+    let sandbox = sandbox(Database::Sqlite);
+    for (user, read) in [(1, false), (2, true), (2, false)] {
+        let notification = json!({"user": user, "read": read});
+        sandbox.insert("notifications/notifications", notification).unwrap();
+    }
+    let client = Client::session(&sandbox, "u", "p");
     assert_eq!(client.get("/stats/notifications/"), json!({"total": 2, "unread": 1}));
     let all = admin(&sandbox).get("/stats/notifications/?_search=x");
     assert_eq!(all, json!({"total": 3, "unread": 2}));
-    Client::anonymous(&sandbox).expect(401, "GET", "/stats/publications/", None);
-    client.expect(404, "GET", "/stats/", None);
 }

@@ -24,7 +24,7 @@ use std::{env, thread};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Uri};
 use keystone_client::backend::{BackendError, HttpBackend, Now};
-use keystone_client::sandbox::{Population, Sandbox, SandboxServer};
+use keystone_client::sandbox::{Population, RecordedRequest, Sandbox, SandboxServer};
 use keystone_client::{Dialect, blocking};
 use serde_json::{Value, json};
 
@@ -271,6 +271,18 @@ impl Sent {
     }
 }
 
+impl From<&RecordedRequest> for Sent {
+    fn from(request: &RecordedRequest) -> Self {
+        let query = request.query().map(|query| format!("?{query}")).unwrap_or_default();
+        Self {
+            method: request.method().clone(),
+            uri: format!("{}{query}", request.path()).parse().unwrap(),
+            body: request.body().clone(),
+            status: request.status(),
+        }
+    }
+}
+
 impl HttpBackend for Target {
     async fn execute(&self, request: Request<Bytes>) -> Result<Response<Bytes>, BackendError> {
         let sent = Sent::of(&request);
@@ -351,6 +363,11 @@ fn unique_suffix() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::SeqCst);
     format!("-{:x}-{count}", jiff::Timestamp::now().as_millisecond())
+}
+
+/// A correlation id that nothing else has.
+pub(crate) fn uuid() -> String {
+    keystone_client::uuid::Uuid::from_u128(fastrand::u128(..)).to_string()
 }
 
 fn variable(name: &str) -> String {
