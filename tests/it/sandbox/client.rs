@@ -102,7 +102,7 @@ impl Client {
     }
 
     /// Sends a request with the headers of the login.
-    fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+    pub fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         let (mut parts, body) = request.into_parts();
         for (name, value) in &self.headers {
             parts.headers.append(*name, value.parse().unwrap());
