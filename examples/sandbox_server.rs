@@ -31,6 +31,9 @@ Usage: sandbox_server [OPTIONS]
   --delay <MILLISECONDS> answer each request so much later
   --help                 show this text";
 
+/// As the text of `--help` says.
+const DEFAULT_STAFF: &str = "admin:admin-password";
+
 #[derive(Default)]
 struct Options {
     port: u16,
@@ -78,13 +81,14 @@ impl Options {
             }
         }
         if options.users.is_empty() && options.staff.is_empty() {
-            options.staff = users("admin:admin-password")?;
+            options.staff = users(DEFAULT_STAFF)?;
         }
         Ok(Some(options))
     }
 
     fn builder(&self) -> SandboxBuilder {
-        let mut builder = Sandbox::builder().path_prefix(&self.prefix).secure_cookies(self.tls);
+        let mut builder =
+            Sandbox::builder().path_prefix(&self.prefix).secure_cookies(self.tls).keep_requests(0);
         if let Some(dialect) = self.dialect {
             builder = builder.dialect(dialect);
         }
@@ -134,8 +138,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let server = options.serve()?;
     println!("Keystone at {}", server.url());
     for (kind, users) in [("staff", &options.staff), ("user", &options.users)] {
-        for (name, password) in users {
-            println!("{kind:>5}: {name}, password {password}");
+        for (name, _) in users {
+            println!("{kind:>5}: {name}");
         }
     }
     if options.population.is_some() {

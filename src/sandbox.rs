@@ -141,8 +141,6 @@ struct Shared {
     /// Settled when built, so that no lock is needed to read them.
     prefix: String,
     https: bool,
-    #[cfg(feature = "sandbox-server")]
-    dialect: Dialect,
 }
 
 type Middleware = dyn Fn(Request<Bytes>, &dyn Fn(Request<Bytes>) -> Response<Bytes>) -> Response<Bytes>
@@ -167,8 +165,6 @@ impl Sandbox {
 
     fn from_server(server: Server, kept_requests: usize) -> Self {
         let (prefix, https) = (server.config.prefix.clone(), server.config.https);
-        #[cfg(feature = "sandbox-server")]
-        let dialect = server.schema.dialect;
         Self {
             shared: Arc::new(Shared {
                 server: Mutex::new(server),
@@ -177,10 +173,14 @@ impl Sandbox {
                 middleware: Mutex::default(),
                 prefix,
                 https,
-                #[cfg(feature = "sandbox-server")]
-                dialect,
             }),
         }
+    }
+
+    /// That of the server, which may be another after [`Sandbox::restore`].
+    #[cfg(feature = "sandbox-server")]
+    fn dialect(&self) -> Dialect {
+        self.server().schema.dialect
     }
 
     fn server(&self) -> MutexGuard<'_, Server> {
@@ -204,20 +204,19 @@ impl Sandbox {
         fault: Option<&Fault>,
     ) -> Response<Bytes> {
         let middleware = lock(&self.shared.middleware).clone();
-        match middleware {
-            None => self.execute(request, https, fault),
-            Some(middleware) => middleware(request, &|request| self.execute(request, https, fault)),
-        }
+        let response = match middleware {
+            None => self.execute(&request, https),
+            Some(middleware) => {
+                middleware(request.clone(), &|request| self.execute(&request, https))
+            }
+        };
+        self.record(RecordedRequest::new(request).answered(response.status()), fault);
+        response
     }
 
-    fn execute(
-        &self,
-        request: Request<Bytes>,
-        https: bool,
-        fault: Option<&Fault>,
-    ) -> Response<Bytes> {
+    fn execute(&self, request: &Request<Bytes>, https: bool) -> Response<Bytes> {
         let head = request.method() == Method::HEAD;
-        let reply = match Incoming::new(&request, &self.shared.prefix, https) {
+        let reply = match Incoming::new(request, &self.shared.prefix, https) {
             Some(mut incoming) => {
                 let mut server = self.server();
                 incoming.origin.identify(&mut server.random);
@@ -225,9 +224,7 @@ impl Sandbox {
             }
             None => Reply::unknown_route(),
         };
-        let response = reply.into_response(head);
-        self.record(RecordedRequest::new(request).answered(response.status()), fault);
-        response
+        reply.into_response(head)
     }
 
     fn record(&self, request: RecordedRequest, fault: Option<&Fault>) {
@@ -240,7 +237,10 @@ impl Sandbox {
 
     /// Puts a function between the clients and the server: it gets each request that is carried out, and
     /// another function that carries it out. It may change the request or the answer, answer by itself,
-    /// or take notes. It replaces an earlier one.
+    /// or take notes. It replaces an earlier one. [`requests`](Self::requests) has requests as they came,
+    /// and the answers that left.
+    ///
+    /// It is called where the request is answered: behind a socket, everybody waits for it.
     ///
     /// If the exchange meets a [`Fault`], the request has it in its extensions.
     ///
@@ -274,6 +274,11 @@ impl Sandbox {
         + 'static,
     ) {
         *lock(&self.shared.middleware) = Some(Arc::new(middleware));
+    }
+
+    /// Takes away what [`set_middleware`](Self::set_middleware) has put there.
+    pub fn clear_middleware(&self) {
+        *lock(&self.shared.middleware) = None;
     }
 
     /// Moves the clock of the server forward.

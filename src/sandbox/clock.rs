@@ -19,6 +19,18 @@ pub(crate) struct Clock {
     frozen: bool,
 }
 
+/// More than between the first and the last time that a clock shows.
+const LONGEST: Duration = Duration::from_secs(8_100 * 366 * 86_400);
+
+/// Dates in HTTP are from 1970 to 9999.
+fn first_time() -> SystemTime {
+    SystemTime::UNIX_EPOCH
+}
+
+fn last_time() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799)
+}
+
 /// The time shown when the clock was set.
 #[derive(Clone, Copy, Debug)]
 struct Start {
@@ -36,8 +48,9 @@ impl Clock {
     }
 
     pub(crate) fn advance(&mut self, by: Duration) {
-        self.offset = self.offset.saturating_add(by);
-        self.lead = self.lead.saturating_add(by);
+        // A century more than dates go, so that the clock stands still there and no sum overflows.
+        self.offset = self.offset.saturating_add(by).min(LONGEST);
+        self.lead = self.lead.saturating_add(by).min(LONGEST);
     }
 
     pub(crate) fn read(&self) -> Now {
@@ -49,8 +62,9 @@ impl Clock {
             let passed = real.monotonic.saturating_duration_since(start.since);
             start.shown.checked_add(passed).unwrap_or(start.shown)
         });
+        let last = last_time();
         Now {
-            wall: wall.checked_add(self.offset).unwrap_or(wall),
+            wall: wall.checked_add(self.offset).map_or(last, |wall| wall.clamp(first_time(), last)),
             monotonic: real.monotonic.checked_add(self.lead).unwrap_or(real.monotonic),
         }
     }
@@ -75,7 +89,11 @@ impl Clock {
     /// Shows the time of a kept clock again, and runs on from there. For clients no time is lost.
     pub(crate) fn set_back(&mut self, kept: &Self) {
         let Now { monotonic, .. } = self.read();
-        let real = Now::system().monotonic;
+        let real = match self.start {
+            // Nothing has passed for a clock that stands still.
+            Some(start) if self.frozen && kept.frozen => start.since,
+            _ => Now::system().monotonic,
+        };
         self.frozen = kept.frozen;
         self.offset = Duration::ZERO;
         self.lead = monotonic.saturating_duration_since(real);
@@ -100,6 +118,30 @@ mod tests {
         clock.advance(HOUR);
         assert_eq!(clock.now(), time + HOUR);
         assert_eq!(clock.read().monotonic, first.monotonic + HOUR);
+    }
+
+    #[test]
+    fn it_shows_only_dates_that_http_can_write() {
+        for start in [None, Some(SystemTime::UNIX_EPOCH - HOUR)] {
+            let mut clock = Clock::new(start, start.is_some());
+            assert!(clock.now() >= SystemTime::UNIX_EPOCH);
+            let mut last = clock.read();
+            for by in [HOUR, Duration::from_secs(300_000_000_000), Duration::MAX, HOUR] {
+                clock.advance(by);
+                let now = clock.read();
+                assert!(now.wall >= last.wall && now.monotonic >= last.monotonic, "{by:?}");
+                httpdate::fmt_http_date(now.wall);
+                last = now;
+            }
+        }
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_does_so_when_it_is_set_back() {
+        let mut clock = Clock::new(None, true);
+        let before = clock.read();
+        clock.set_back(&clock.stopped());
+        assert_eq!(clock.read(), before);
     }
 
     #[test]

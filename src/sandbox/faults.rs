@@ -27,15 +27,27 @@ type Choose = dyn Fn(&Request<Bytes>) -> Option<Fault> + Send + Sync;
 pub(super) struct Faults {
     /// Whether there are rules at all, so that a server without them need not look.
     any: AtomicBool,
-    rules: Mutex<Vec<Entry>>,
-    /// When a server that restarts is back, by the clock of the sandbox.
-    down_until: Mutex<Option<Instant>>,
+    rules: Mutex<Arc<Vec<Entry>>>,
+    /// A server that restarts is away until a time of the clock of the sandbox, or for ever.
+    down: Mutex<Option<Down>>,
+}
+
+#[derive(Clone, Copy)]
+enum Down {
+    Until(Instant),
+    ForEver,
 }
 
 #[derive(Clone)]
 enum Entry {
     Rule(Arc<ActiveRule>),
     Function(Arc<Choose>),
+}
+
+impl Entry {
+    fn is_over(&self) -> bool {
+        matches!(self, Self::Rule(rule) if rule.is_over())
+    }
 }
 
 impl Faults {
@@ -47,14 +59,15 @@ impl Faults {
 
     fn push(&self, entry: Entry) {
         let mut rules = lock(&self.rules);
-        rules.push(entry);
+        Arc::make_mut(&mut rules).push(entry);
         self.any.store(true, Ordering::Release);
     }
 
     fn clear(&self) {
         let mut rules = lock(&self.rules);
-        rules.clear();
+        *rules = Arc::default();
         self.any.store(false, Ordering::Release);
+        *lock(&self.down) = None;
     }
 
     /// What shall happen to a request: the fault of the first rule that strikes.
@@ -63,11 +76,22 @@ impl Faults {
             return None;
         }
         // Functions may turn to the sandbox, so the lock is not held meanwhile.
-        let rules = lock(&self.rules).clone();
-        rules.iter().find_map(|entry| match entry {
+        let rules = Arc::clone(&lock(&self.rules));
+        let struck = rules.iter().find_map(|entry| match entry {
             Entry::Rule(rule) => rule.strike(request),
             Entry::Function(choose) => choose(request),
-        })
+        });
+        if rules.iter().any(Entry::is_over) {
+            self.prune();
+        }
+        struck
+    }
+
+    /// Lets go of the rules that strike no more.
+    fn prune(&self) {
+        let mut rules = lock(&self.rules);
+        Arc::make_mut(&mut rules).retain(|entry| !entry.is_over());
+        self.any.store(!rules.is_empty(), Ordering::Release);
     }
 }
 
@@ -100,6 +124,8 @@ impl Sandbox {
 
     /// Asks a function for each request which fault it shall meet.
     ///
+    /// It is called where the request is answered: behind a socket, everybody waits for it.
+    ///
     /// ```
     /// use keystone_client::ErrorKind;
     /// use keystone_client::sandbox::{Fault, Sandbox};
@@ -119,7 +145,7 @@ impl Sandbox {
         self.shared.faults.push(Entry::Function(Arc::new(choose)));
     }
 
-    /// Puts all rules out of force.
+    /// Puts all rules out of force, and ends a restart that clients without a connection wait for.
     pub fn clear_faults(&self) {
         self.shared.faults.clear();
     }
@@ -150,20 +176,22 @@ impl Sandbox {
 
     /// Whether clients without a connection reach the server.
     pub(super) fn check_is_up(&self) -> Result<(), BackendError> {
-        let mut down_until = lock(&self.shared.faults.down_until);
-        if let Some(until) = *down_until {
-            if self.server().clock.read().monotonic < until {
-                let error = BackendError::new(BackendErrorKind::Connect, "the server restarts");
-                return Err(error);
-            }
-            *down_until = None;
+        let mut down = lock(&self.shared.faults.down);
+        let is_back = match *down {
+            None => return Ok(()),
+            Some(Down::ForEver) => false,
+            Some(Down::Until(until)) => self.server().clock.read().monotonic >= until,
+        };
+        if !is_back {
+            return Err(BackendError::new(BackendErrorKind::Connect, "the server restarts"));
         }
+        *down = None;
         Ok(())
     }
 
     /// Takes the server down for clients without a connection.
     pub(super) fn go_down(&self, pause: Duration) {
         let until = self.server().clock.read().monotonic.checked_add(pause);
-        *lock(&self.shared.faults.down_until) = until;
+        *lock(&self.shared.faults.down) = Some(until.map_or(Down::ForEver, Down::Until));
     }
 }

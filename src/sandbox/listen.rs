@@ -24,6 +24,7 @@ use crate::sandbox::Sandbox;
 /// handles.
 #[must_use = "dropping the server closes its socket"]
 pub struct SandboxServer {
+    sandbox: Sandbox,
     address: SocketAddr,
     scheme: &'static str,
     prefix: String,
@@ -132,6 +133,7 @@ impl Sandbox {
                 runtime.shutdown_background();
             })?;
         Ok(SandboxServer {
+            sandbox: self.clone(),
             address,
             scheme,
             prefix: self.shared.prefix.clone(),
@@ -146,6 +148,19 @@ impl SandboxServer {
     /// The base URL for clients, without slash at the end.
     pub fn url(&self) -> String {
         format!("{}://{}{}", self.scheme, self.address, self.prefix)
+    }
+
+    /// The sandbox that answers.
+    ///
+    /// ```
+    /// use keystone_client::sandbox::{Fault, FaultRule, Sandbox};
+    ///
+    /// let server = Sandbox::new().serve()?;
+    /// server.sandbox().inject(FaultRule::new(Fault::disconnect()).nth(1));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     /// The address of the socket.

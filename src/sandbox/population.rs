@@ -93,6 +93,9 @@ impl Population {
     /// The fewest users there are.
     const FEWEST: usize = 10;
 
+    /// The most users and rows there are: more than any centre has, and few enough to count with.
+    const MOST: usize = 10_000_000;
+
     /// A population of 100 users, some 1,700 rows.
     pub const fn new(seed: u64) -> Self {
         Self { seed, size: Size::Users(100) }
@@ -108,7 +111,8 @@ impl Population {
         Self::new(seed).users(500)
     }
 
-    /// Sets the number of users; everything else is in proportion. There are at least ten.
+    /// Sets the number of users; everything else is in proportion. There are at least ten, and at
+    /// most ten million.
     pub const fn users(mut self, users: usize) -> Self {
         self.size = Size::Users(users);
         self
@@ -116,7 +120,8 @@ impl Population {
 
     /// Sets the number of rows of all tables together, without the change log. There are exactly
     /// so many: what is too little for one more user are notifications or, in the JWT dialect,
-    /// entries of the request log. There are at least as many as ten users have.
+    /// entries of the request log. There are at least as many as ten users have, and at most
+    /// ten million.
     ///
     /// ```
     /// use keystone_client::sandbox::{Population, Sandbox};
@@ -165,8 +170,9 @@ struct Shape {
 impl Shape {
     fn of(schema: &Schema, size: Size) -> Self {
         match size {
-            Size::Users(users) => Self::of_users(schema, users),
+            Size::Users(users) => Self::of_users(schema, users.min(Population::MOST)),
             Size::Rows(rows) => {
+                let rows = rows.min(Population::MOST);
                 let (mut fits, mut too_many) = (Population::FEWEST, rows.max(Population::FEWEST));
                 while too_many.saturating_sub(fits) > 1 {
                     let users = fits.midpoint(too_many);

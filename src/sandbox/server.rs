@@ -194,9 +194,7 @@ impl Server {
         let reply = match self.schema.dialect {
             Dialect::Session if !is_listed => return reply,
             Dialect::Session => reply,
-            Dialect::Jwt => {
-                with_safety_headers(reply).with(header::X_FRAME_OPTIONS, "DENY")
-            }
+            Dialect::Jwt => with_safety_headers(reply).with(header::X_FRAME_OPTIONS, "DENY"),
         };
         let headers = if self.schema.era.correlates {
             "accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with, \

@@ -9,6 +9,7 @@ use crate::sandbox::{Sandbox, lock};
 ///
 /// It shares with the sandbox whatever has not changed since, so that it takes little time and memory.
 #[derive(Clone)]
+#[must_use = "a snapshot is good for `Sandbox::restore`"]
 pub struct Snapshot {
     server: Server,
 }
@@ -43,7 +44,8 @@ impl Sandbox {
     /// measure how long to wait, and how long their tokens are valid, does not go back.
     ///
     /// The snapshot may be that of another sandbox, and then brings the settings of that one along.
-    /// The path below which this one is mounted, and whether it believes in HTTPS, stay.
+    /// The path below which this one is mounted, and whether it believes in HTTPS, stay; so do faults,
+    /// how often they have struck, and middleware.
     pub fn restore(&self, snapshot: &Snapshot) {
         let mut restored = snapshot.server.clone();
         let mut server = self.server();
@@ -56,7 +58,9 @@ impl Sandbox {
     }
 
     /// Another server that begins with all that this one remembers, its time included. From then on
-    /// neither sees what becomes of the other. No requests are recorded of it yet.
+    /// neither sees what becomes of the other. No requests are recorded of it yet, and it has neither
+    /// [faults](Self::inject) nor [middleware](Self::set_middleware). What is left to chance goes on alike in
+    /// both, so that their next session keys are the same.
     ///
     /// It shares with this one whatever neither has changed, so that many tests can each have their
     /// own out of one that was filled once.

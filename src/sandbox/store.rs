@@ -1,9 +1,9 @@
 //! The rows, kept by id, with what is needed to find them quickly.
 
-use std::cell;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sandbox::Database;
 use crate::sandbox::cell::{Cell, NULL};
@@ -78,12 +78,18 @@ pub(crate) struct Mark {
 }
 
 /// What brings lists without a stated order into another one each time.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Disorder(Option<cell::Cell<u64>>);
+#[derive(Debug, Default)]
+pub(crate) struct Disorder(Option<AtomicU64>);
+
+impl Clone for Disorder {
+    fn clone(&self) -> Self {
+        Self(self.0.as_ref().map(|state| AtomicU64::new(state.load(Ordering::Relaxed))))
+    }
+}
 
 impl Disorder {
     pub(crate) fn with_seed(seed: u64) -> Self {
-        Self(Some(cell::Cell::new(seed)))
+        Self(Some(AtomicU64::new(seed)))
     }
 
     /// Whether the order in which rows are stored shows.
@@ -93,9 +99,9 @@ impl Disorder {
 
     pub(crate) fn shuffle<T>(&self, rows: &mut [T]) {
         if let Some(state) = &self.0 {
-            let mut random = fastrand::Rng::with_seed(state.get());
+            let mut random = fastrand::Rng::with_seed(state.load(Ordering::Relaxed));
             random.shuffle(rows);
-            state.set(random.get_seed());
+            state.store(random.get_seed(), Ordering::Relaxed);
         }
     }
 }

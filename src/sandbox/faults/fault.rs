@@ -49,6 +49,7 @@ type Alter = dyn Fn(Response<Bytes>) -> Response<Bytes> + Send + Sync;
 /// # Ok::<(), keystone_client::Error>(())
 /// ```
 #[derive(Clone)]
+#[must_use = "a fault does nothing until it is injected"]
 pub struct Fault {
     kind: Kind,
     executes: bool,
@@ -90,7 +91,6 @@ impl Fault {
 
     /// Lets the request be carried out first, whatever its client comes to hear. Nothing changes for
     /// [`restart`](Self::restart), and for what happens to an answer.
-    #[must_use]
     pub fn after_execution(mut self) -> Self {
         self.executes |= !matches!(self.kind, Kind::Restart(_));
         self
@@ -119,7 +119,6 @@ impl Fault {
     }
 
     /// Adds a header to the answer of [`status`](Self::status); has no effect on others.
-    #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         if let Kind::Status { headers, .. } = &mut self.kind {
             headers.push((name, value));
@@ -267,12 +266,13 @@ impl Fault {
         Self::after(Kind::MalformedChunks)
     }
 
-    /// Announces a body of so many bytes, and sends it.
+    /// Announces a body of so many bytes, and sends it, of which 320 MiB at most. In memory it is always
+    /// more than the client takes.
     pub fn oversized_body(bytes: u64) -> Self {
         Self::after(Kind::OversizedBody(bytes))
     }
 
-    /// Sends a body without end, of which 256 MiB at most.
+    /// Sends a body without end, of which 320 MiB at most.
     pub fn endless_body() -> Self {
         Self::after(Kind::EndlessBody)
     }
@@ -288,8 +288,18 @@ impl Fault {
         Self::before(Kind::Restart(pause))
     }
 
+    #[cfg(feature = "sandbox-server")]
     pub(super) fn kind(&self) -> &Kind {
         &self.kind
+    }
+
+    /// How late the answer is.
+    #[cfg(feature = "sandbox-server")]
+    pub(in crate::sandbox) fn lateness(&self) -> Option<Duration> {
+        match self.kind {
+            Kind::Delay(time) => Some(time),
+            _ => None,
+        }
     }
 
     /// How long the server is away.
@@ -321,9 +331,12 @@ impl Fault {
                 response
             }
             Kind::Alter(_, change) => {
-                let mut response = change(made.unwrap_or_default());
-                // The body may have become another.
-                response.headers_mut().remove(header::CONTENT_LENGTH);
+                let made = made.unwrap_or_default();
+                let body = made.body().clone();
+                let mut response = change(made);
+                if *response.body() != body {
+                    response.headers_mut().remove(header::CONTENT_LENGTH);
+                }
                 response
             }
             _ => made.unwrap_or_default(),

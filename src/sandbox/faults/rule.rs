@@ -101,7 +101,7 @@ impl FaultRule {
         }
     }
 
-    /// Strikes with this probability, from 0 to 1. The same seed strikes the same of the requests,
+    /// Strikes with this probability: of 0 and less never, of 1 and more always. The same seed strikes the same of the requests,
     /// counted in the order in which they arrive.
     pub fn probability(mut self, probability: f64, seed: u64) -> Self {
         self.probability = Some((probability, seed));
@@ -158,8 +158,14 @@ impl ActiveRule {
         }
     }
 
+    /// Whether it strikes no more.
+    pub(super) fn is_over(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+            || self.struck.load(Ordering::Relaxed) >= self.rule.times
+    }
+
     pub(super) fn strike(&self, request: &Request<Bytes>) -> Option<Fault> {
-        if self.stopped.load(Ordering::Relaxed) || !self.rule.is_about(request) {
+        if self.is_over() || !self.rule.is_about(request) {
             return None;
         }
         let mut state = lock(&self.state);

@@ -20,16 +20,15 @@ pub(in crate::sandbox) enum Step {
     Drip(Vec<u8>, Duration),
     /// So many blanks.
     Blanks(u64),
-    Wait(Duration),
     /// Nothing, until the client goes away.
     Silence,
     Close,
     Restart(Duration),
 }
 
-/// More than this is sent to no client.
+/// More than this is sent to no client. It is more than clients take unless told otherwise.
 #[cfg(feature = "sandbox-server")]
-const ENDLESS: u64 = 256 * 1024 * 1024;
+const ENDLESS: u64 = 320 * 1024 * 1024;
 
 /// The head of a response as it goes over a connection.
 pub(super) fn head(response: &Response<Bytes>) -> Vec<u8> {
@@ -63,7 +62,7 @@ impl Fault {
         let whole = [head.as_slice(), &body].concat();
         let json = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
         Some(match self.kind() {
-            Kind::Status { .. } | Kind::Alter(..) => return None,
+            Kind::Status { .. } | Kind::Alter(..) | Kind::Delay(_) => return None,
             Kind::Disconnect => vec![Step::Close],
             Kind::Silence => vec![Step::Silence],
             Kind::CutHead => vec![Step::Send(first_half(&head)), Step::Close],
@@ -71,7 +70,6 @@ impl Fault {
             Kind::StallBody => vec![Step::Send(head), Step::Send(first_half(&body)), Step::Silence],
             Kind::DripHead(pause) => vec![Step::Drip(whole, *pause)],
             Kind::DripBody(pause) => vec![Step::Send(head), Step::Drip(body, *pause)],
-            Kind::Delay(time) => vec![Step::Wait(*time), Step::Send(whole)],
             Kind::ExcessBytes => vec![Step::Send([whole.as_slice(), b"and more"].concat())],
             Kind::SecondResponse => {
                 let other = json!({ "id": 666, "name": "smuggled", "results": [], "count": 0 });
@@ -86,7 +84,7 @@ impl Fault {
             }
             Kind::OversizedBody(bytes) => {
                 let head = format!("{json}Content-Length: {bytes}\r\n\r\n");
-                vec![Step::Send(head.into()), Step::Blanks(*bytes)]
+                vec![Step::Send(head.into()), Step::Blanks((*bytes).min(ENDLESS))]
             }
             Kind::EndlessBody => {
                 let head = format!("{json}Connection: close\r\n\r\n");

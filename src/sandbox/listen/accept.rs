@@ -10,7 +10,9 @@ use tokio::task::JoinSet;
 #[cfg(feature = "sandbox-tls")]
 use tokio_rustls::TlsAcceptor;
 
-use super::connection::{self, KEEP_ALIVE};
+use super::connection;
+#[cfg(feature = "sandbox-tls")]
+use super::connection::KEEP_ALIVE;
 use crate::sandbox::Sandbox;
 
 /// Takes connections and answers them for a sandbox.
@@ -66,9 +68,11 @@ impl Acceptor {
                 Next::Restart(pause) => {
                     connections.shutdown().await;
                     drop(listener);
+                    // Nobody else shall get the port meanwhile.
+                    let kept = bind(address);
                     let back = async {
                         tokio::time::sleep(pause).await;
-                        bind_again(address).await
+                        listen_again(kept, address).await
                     };
                     listener = tokio::select! {
                         _ = &mut stopped => return,
@@ -110,17 +114,22 @@ impl Acceptor {
     }
 }
 
-/// Takes the port again; somebody else may have it for a moment.
-async fn bind_again(address: SocketAddr) -> TcpListener {
+/// Takes a port, which refuses connections as long as nobody listens.
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+/// Listens again, on the port that was kept or as soon as it is free.
+async fn listen_again(kept: io::Result<TcpSocket>, address: SocketAddr) -> TcpListener {
+    let mut bound = kept;
     loop {
-        let bound = TcpSocket::new_v4().and_then(|socket| {
-            socket.set_reuseaddr(true)?;
-            socket.bind(address)?;
-            socket.listen(1024)
-        });
-        match bound {
+        match bound.and_then(|socket| socket.listen(1024)) {
             Ok(listener) => return listener,
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
+        bound = bind(address);
     }
 }

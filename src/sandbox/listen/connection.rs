@@ -6,8 +6,8 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
@@ -26,6 +26,9 @@ pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// A larger body is refused, so that no client can fill the memory.
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
+/// The longest time between two parts of a body.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Heads beyond this are not read at all, so that no client can fill the memory.
 const MAX_HEAD: usize = 4 * 1024 * 1024;
 const MAX_HEADERS: usize = 10_000;
@@ -33,11 +36,18 @@ const MAX_HEADERS: usize = 10_000;
 /// What is sent at a time where much is sent.
 const CHUNK: usize = 16 * 1024;
 
+/// What goes over a connection in the place of a response, and whether it stays open.
+#[derive(Debug)]
+struct Script {
+    steps: Vec<Step>,
+    keep_alive: bool,
+}
+
 /// Why the answer to a request is not a response.
 #[derive(Debug)]
 enum Refusal {
     /// A fault says what goes over the connection.
-    Fault(Vec<Step>),
+    Fault(Script),
     /// The request did not arrive.
     Body,
 }
@@ -60,12 +70,17 @@ pub(super) async fn serve<S>(
     S: AsyncRead + AsyncWrite + Unpin,
 {
     loop {
-        let Some((back, steps)) = serve_until_fault(stream, &sandbox, https).await else {
+        let Some((back, script)) = serve_until_fault(stream, &sandbox, https).await else {
             return;
         };
         stream = back;
-        match perform(&mut stream, steps, &restart).await {
-            Ok(true) => {}
+        match perform(&mut stream, script.steps, &restart).await {
+            Ok(true) if script.keep_alive => {}
+            Ok(true) => {
+                // A client that is gone needs no farewell.
+                let _ = stream.shutdown().await;
+                return;
+            }
             // The client went away, or the fault is that the connection ends.
             Ok(false) | Err(_) => return,
         }
@@ -73,7 +88,7 @@ pub(super) async fn serve<S>(
 }
 
 /// Answers requests until one meets a fault that HTTP does not know: its steps are what follows.
-async fn serve_until_fault<S>(stream: S, sandbox: &Sandbox, https: bool) -> Option<(S, Vec<Step>)>
+async fn serve_until_fault<S>(stream: S, sandbox: &Sandbox, https: bool) -> Option<(S, Script)>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -84,11 +99,14 @@ where
             let (sandbox, fault) = (sandbox.clone(), Arc::clone(&fault));
             Box::pin(async move {
                 let outcome = answer(&sandbox, https, request).await;
-                if let Err(Refusal::Fault(steps)) = outcome {
-                    *lock(&fault) = Some(steps);
-                    return Err(Refusal::Body);
+                match outcome {
+                    Err(Refusal::Fault(script)) => {
+                        *lock(&fault) = Some(script);
+                        Err(Refusal::Body)
+                    }
+                    // Whoever answers dates the answer, by the clock of the sandbox.
+                    other => other.map(|response| sandbox.dated(response).map(Full::new)),
                 }
-                outcome
             })
         })
     };
@@ -102,17 +120,29 @@ where
     let outcome = poll_fn(|context| connection.poll_without_shutdown(context)).await;
     let parts = connection.into_parts();
     let mut stream = parts.io.into_inner();
-    let steps = lock(&fault).take();
-    match steps {
-        // Nobody waits for answers to requests that were sent ahead.
-        Some(steps) if parts.read_buf.is_empty() => Some((stream, steps)),
-        _ => {
-            if outcome.is_ok() {
-                // A client that is gone needs no farewell.
-                let _ = stream.shutdown().await;
-            }
-            None
-        }
+    let script = lock(&fault).take();
+    if let Some(mut script) = script {
+        // Requests that were sent ahead were read already, and are lost with the connection.
+        script.keep_alive &= parts.read_buf.is_empty();
+        return Some((stream, script));
+    }
+    if outcome.is_ok() {
+        // A client that is gone needs no farewell.
+        let _ = stream.shutdown().await;
+    }
+    None
+}
+
+/// Whether the connection stays open after a request.
+fn keeps_alive<B>(request: &Request<B>) -> bool {
+    let says = |word: &str| {
+        let values = request.headers().get_all(header::CONNECTION).iter();
+        let mut words = values.filter_map(|value| value.to_str().ok()).flat_map(|it| it.split(','));
+        words.any(|it| it.trim().eq_ignore_ascii_case(word))
+    };
+    match request.version() {
+        Version::HTTP_11 => !says("close"),
+        _ => says("keep-alive"),
     }
 }
 
@@ -120,29 +150,61 @@ async fn answer(
     sandbox: &Sandbox,
     https: bool,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Refusal> {
-    if let Some(refusal) = head::refusal(sandbox.shared.dialect, &request) {
-        return Ok(refusal.map(Full::new));
+) -> Result<Response<Bytes>, Refusal> {
+    if let Some(refusal) = head::refusal(sandbox.dialect(), &request) {
+        return Ok(refusal);
     }
+    let keep_alive = keeps_alive(&request);
     let (parts, body) = request.into_parts();
-    let too_large = || Ok(head::close(StatusCode::PAYLOAD_TOO_LARGE, "").map(Full::new));
-    if body.size_hint().lower() > MAX_BODY as u64 {
-        return too_large();
-    }
-    let body = match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => return too_large(),
-        Err(_) => return Err(Refusal::Body),
+    let body = match read(body).await {
+        Ok(body) => body,
+        Err(Unread::TooLarge) => return Ok(head::close(StatusCode::PAYLOAD_TOO_LARGE, "")),
+        Err(Unread::Broken) => return Err(Refusal::Body),
     };
     let request = Request::from_parts(parts, body);
     let Some(fault) = sandbox.fault_for(&request) else {
-        return Ok(sandbox.dated(sandbox.answer(request, https, None)).map(Full::new));
+        return Ok(sandbox.answer(request, https, None));
     };
     let made = sandbox.meet(&fault, request, https);
-    let response = sandbox.dated(fault.respond(made));
-    match fault.steps(&response) {
-        None => Ok(response.map(Full::new)),
-        Some(steps) => Err(Refusal::Fault(steps)),
+    let mut response = fault.respond(made);
+    if let Some(time) = fault.lateness() {
+        tokio::time::sleep(time).await;
+    }
+    if !keep_alive {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    match fault.steps(&sandbox.dated(response.clone())) {
+        None => Ok(response),
+        Some(steps) => Err(Refusal::Fault(Script { steps, keep_alive })),
+    }
+}
+
+/// Why there is no body.
+enum Unread {
+    TooLarge,
+    /// The client went away, sent what is no body, or nothing for too long.
+    Broken,
+}
+
+async fn read(body: Incoming) -> Result<Bytes, Unread> {
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(Unread::TooLarge);
+    }
+    let mut body = Limited::new(body, MAX_BODY);
+    let mut read = BytesMut::new();
+    loop {
+        match tokio::time::timeout(PATIENCE, body.frame()).await {
+            Ok(None) => return Ok(read.freeze()),
+            Ok(Some(Ok(frame))) => {
+                if let Some(data) = frame.data_ref() {
+                    read.extend_from_slice(data);
+                }
+            }
+            Ok(Some(Err(error))) if error.is::<LengthLimitError>() => {
+                return Err(Unread::TooLarge);
+            }
+            Ok(Some(Err(_))) | Err(_) => return Err(Unread::Broken),
+        }
     }
 }
 
@@ -162,10 +224,15 @@ where
                 stream.flush().await?;
             }
             Step::Drip(bytes, pause) => {
+                let mut more = [0; 1];
                 for byte in bytes {
                     stream.write_all(&[byte]).await?;
                     stream.flush().await?;
-                    tokio::time::sleep(pause).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        // The client is gone, or sends more, which is not answered.
+                        _ = stream.read(&mut more) => return Ok(false),
+                    }
                 }
             }
             Step::Blanks(number) => {
@@ -177,7 +244,6 @@ where
                 }
                 stream.flush().await?;
             }
-            Step::Wait(time) => tokio::time::sleep(time).await,
             Step::Silence => {
                 // Ends when the client closes the connection or sends more, which is not answered.
                 let _ = stream.read(&mut [0; 1]).await?;

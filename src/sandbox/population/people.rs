@@ -190,7 +190,7 @@ impl Generator<'_> {
             for member in &team.members {
                 let cells =
                     [Cell::text(member.role), Cell::Integer(member.user), Cell::Integer(team.id)];
-                let moment = self.moment(member.since + 1);
+                let moment = self.moment((member.since + 1).min(-1));
                 self.add(&sheet, Creation { moment, by: Some(team.owner()) }, cells);
             }
         }

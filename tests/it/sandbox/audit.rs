@@ -33,7 +33,8 @@ fn records_in_words_and_by_numbers() {
     let grant = json!({ "title": "Folding", "agency": "NSF", "amount": 1, "team": team,
         "start_date": "2026-01-31" });
     let grant = insert("research/grants", grant);
-    let publication = insert("research/publications", json!({ "title": "On folding", "team": team }));
+    let publication =
+        insert("research/publications", json!({ "title": "On folding", "team": team }));
 
     let client = server.admin();
     let count = |query: &str| client.get(&format!("/logs/audit/?{query}"))["count"].clone();
@@ -53,7 +54,11 @@ fn records_in_words_and_by_numbers() {
             ),
         ),
         (23, comment, format!("Comment #{comment} - by {ada} on request #{request}")),
-        (22, review, format!("Allocation Review #{review} - {reviewer} review of request #{request}")),
+        (
+            22,
+            review,
+            format!("Allocation Review #{review} - {reviewer} review of request #{request}"),
+        ),
         (31, grant, format!("Grant #{grant} - Folding")),
         (32, publication, format!("Publication #{publication} - On folding")),
     ] {

@@ -230,7 +230,10 @@ fn text_and_types_of_references() {
     };
     let client = &place.client;
     let list = format!("/users/teams/?_order=id&name__endswith={}", place.server.name(""));
-    let text = format!("{} @ref{{t.previous}} @ref{{t.results.0.is_active}} @ref{{t.results.0.users}}", place.server.name(""));
+    let text = format!(
+        "{} @ref{{t.previous}} @ref{{t.results.0.is_active}} @ref{{t.results.0.users}}",
+        place.server.name("")
+    );
     let answer = run(
         client,
         200,
@@ -299,7 +302,8 @@ fn steps_know_their_caller_as_he_was() {
     let own = format!("/users/users/{boss}/");
     let demote = step("PATCH", &own, json!({"is_staff": false}));
     let cluster = json!({"name": server.name("c")});
-    let answer = run(&client, 200, json!([demote, step("POST", "/allocations/clusters/", cluster)]));
+    let answer =
+        run(&client, 200, json!([demote, step("POST", "/allocations/clusters/", cluster)]));
     assert_eq!(answer["results"][1]["status"], 201);
     client.expect(403, "POST", "/allocations/clusters/", Some(json!({"name": "d"})));
     let (eve, name) = server.staff("eve");

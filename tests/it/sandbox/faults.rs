@@ -204,3 +204,113 @@ fn middleware_stands_between() {
     let version = ask(&sandbox, Method::GET, "/version/").unwrap();
     assert_eq!(version.headers()["x-fault"], "the reply comes after 0ns");
 }
+
+#[test]
+fn a_restart_may_take_for_ever_and_be_ended() {
+    let sandbox = Sandbox::new();
+    sandbox.inject(FaultRule::new(Fault::restart(Duration::MAX)).nth(1));
+    assert!(ask(&sandbox, Method::GET, "/").is_err());
+    sandbox.advance(Duration::from_secs(1_000_000));
+    assert_eq!(ask(&sandbox, Method::GET, "/").unwrap_err().kind(), BackendErrorKind::Connect);
+    sandbox.clear_faults();
+    assert!(ask(&sandbox, Method::GET, "/").is_ok());
+}
+
+#[test]
+fn an_answer_that_is_not_changed_keeps_its_length() {
+    let sandbox = Sandbox::new();
+    sandbox.inject(FaultRule::new(Fault::alter(|response| response)));
+    let response = ask(&sandbox, Method::HEAD, "/version/").unwrap();
+    assert_eq!(response.headers()["content-length"], "6");
+}
+
+#[test]
+fn what_middleware_answers_is_recorded_once() {
+    let sandbox = Sandbox::new();
+    sandbox.set_middleware(|request, next| match request.uri().path() {
+        "/closed/" => Response::builder().status(403).body(Bytes::new()).unwrap(),
+        _ => {
+            next(request.clone());
+            next(request)
+        }
+    });
+    ask(&sandbox, Method::GET, "/closed/").unwrap();
+    ask(&sandbox, Method::GET, "/version/").unwrap();
+    let requests = sandbox.requests();
+    let told: Vec<_> =
+        requests.iter().map(|it| (it.path(), it.status().unwrap().as_u16())).collect();
+    assert_eq!(told, [("/closed/", 403), ("/version/", 200)]);
+    sandbox.clear_middleware();
+    assert_eq!(ask(&sandbox, Method::GET, "/closed/").unwrap().status(), 404);
+}
+
+#[test]
+fn everything_may_go_to_other_threads() {
+    fn is_shareable<T: Send + Sync>() {}
+    is_shareable::<keystone_client::sandbox::Snapshot>();
+    is_shareable::<keystone_client::sandbox::SandboxBuilder>();
+    is_shareable::<keystone_client::sandbox::SandboxServer>();
+    is_shareable::<keystone_client::sandbox::Population>();
+    is_shareable::<Fault>();
+    is_shareable::<FaultRule>();
+    is_shareable::<keystone_client::sandbox::InjectedFault>();
+}
+
+/// Faults leave the connection as the client wants it.
+#[test]
+fn a_client_that_wants_the_connection_closed_has_its_way() {
+    let pause = Duration::from_millis(1);
+    for fault in [Fault::delay(pause), Fault::drip(pause), Fault::drip_body(pause)] {
+        let sandbox = Sandbox::new();
+        sandbox.inject(FaultRule::new(fault.clone()));
+        let server = sandbox.serve().unwrap();
+        for request in [
+            "GET /version/ HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n",
+            "GET /version/ HTTP/1.0\r\nHost: k\r\n\r\n",
+        ] {
+            #[allow(clippy::disallowed_methods, reason = "the test measures real time")]
+            let started = std::time::Instant::now();
+            let answer = super::server::exchange(&server, request);
+            assert!(answer.ends_with("0.10.9"), "{fault:?}: {answer}");
+            // Idle connections are closed after five seconds.
+            assert!(started.elapsed() < Duration::from_secs(4), "{fault:?}: {request}");
+        }
+    }
+}
+
+/// Requests that are sent ahead are answered in turn, as long as nothing but time is at fault.
+#[test]
+fn requests_sent_ahead_are_answered_late_too() {
+    let sandbox = Sandbox::new();
+    sandbox.inject(FaultRule::new(Fault::delay(Duration::from_millis(1))));
+    let server = sandbox.serve().unwrap();
+    let ahead = "GET /version/ HTTP/1.1\r\nHost: k\r\n\r\n";
+    let last = "GET /version/ HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n";
+    let answer = super::server::exchange(&server, &format!("{ahead}{last}"));
+    assert_eq!(answer.matches("0.10.9").count(), 2, "{answer}");
+}
+
+/// Not even a refusal shows another time than that of the sandbox.
+#[test]
+fn refusals_are_dated_by_the_clock_of_the_sandbox() {
+    let start = std::time::SystemTime::UNIX_EPOCH;
+    let sandbox = Sandbox::builder().start_at(start).freeze_clock().build();
+    let server = sandbox.serve().unwrap();
+    let answer =
+        super::server::exchange(&server, "GET /version/ HTTP/1.1\r\nConnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains("date: Thu, 01 Jan 1970 00:00:00 GMT"), "{answer}");
+}
+
+/// After another server has been brought back, its rules for heads hold.
+#[test]
+fn a_server_of_another_dialect_can_be_brought_back() {
+    let jwt = Sandbox::builder().dialect(keystone_client::Dialect::Jwt).build();
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve().unwrap();
+    let path = "a".repeat(5_000);
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n");
+    assert!(super::server::exchange(&server, &request).starts_with("HTTP/1.1 404 "));
+    sandbox.restore(&jwt.snapshot());
+    assert!(super::server::exchange(&server, &request).starts_with("HTTP/1.1 400 "));
+}

@@ -328,6 +328,22 @@ fn the_change_log_tells_of_every_record_in_the_order_of_time() {
     }
 }
 
+/// Whatever the seed, nothing is from the future: the day of the server has not begun for what is made up.
+#[test]
+fn nothing_is_from_the_future() {
+    for seed in 0..12 {
+        let sandbox = builder(Dialect::Session).population(Population::new(seed)).build();
+        let login = login(&sandbox);
+        let page = ask(&sandbox, &login, "/logs/audit/?_order=-timestamp&_limit=5").unwrap();
+        let results = page["results"].as_array().unwrap();
+        // The admin was made at noon.
+        let newest = results.iter().map(|it| it["timestamp"].as_str().unwrap());
+        let newest: Vec<&str> = newest.filter(|it| *it < "2026-02-02T11").collect();
+        assert_eq!(newest.len(), 4, "{page}");
+        assert!(newest[0] < "2026-02-02T00", "{seed}: {newest:?}");
+    }
+}
+
 #[test]
 fn populations_go_side_by_side() {
     for dialect in [Dialect::Session, Dialect::Jwt] {

@@ -128,7 +128,8 @@ fn several_that_ensure_the_same_share_the_records() {
     };
     let client = connect(&server);
     client.login(server.username(), server.password()).unwrap();
-    let names: Vec<String> = (0..15).map(|number| server.name(&format!("Shared Team {number}"))).collect();
+    let names: Vec<String> =
+        (0..15).map(|number| server.name(&format!("Shared Team {number}"))).collect();
     let threads = [(); 3].map(|()| {
         let (client, names) = (client.clone(), names.clone());
         thread::spawn(move || -> Vec<_> {

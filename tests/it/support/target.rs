@@ -151,9 +151,7 @@ impl Target {
     /// Where it listens. What is sent there directly is not among the [`requests`](Self::requests).
     pub(crate) fn url(&self) -> String {
         match &self.0.place {
-            Place::Sandbox(sandbox) => {
-                self.0.socket.get_or_init(|| sandbox.serve().unwrap()).url()
-            }
+            Place::Sandbox(sandbox) => self.0.socket.get_or_init(|| sandbox.serve().unwrap()).url(),
             Place::Real(real) => real.url.clone(),
         }
     }
@@ -180,15 +178,16 @@ impl Target {
 
     /// The staff user, who is logged in once.
     pub(crate) fn admin(&self) -> Client {
-        let headers =
-            self.0.admin.get_or_init(|| Client::log_in(self, &self.username(), &self.password()).headers);
+        let headers = self
+            .0
+            .admin
+            .get_or_init(|| Client::log_in(self, &self.username(), &self.password()).headers);
         Client { server: self.into(), headers: headers.clone() }
     }
 
     /// A blocking client, logged in as the staff user.
     pub(crate) fn client(&self) -> blocking::KeystoneClient {
-        let client =
-            blocking::KeystoneClient::with_backend(super::BASE, self.clone()).unwrap();
+        let client = blocking::KeystoneClient::with_backend(super::BASE, self.clone()).unwrap();
         client.login(self.username(), self.password()).unwrap();
         client
     }

@@ -17,16 +17,14 @@ pub(super) fn made(path: &str, response: &Response<Bytes>) -> Vec<String> {
     }
     let steps = answer["results"].as_array().map(Vec::as_slice).unwrap_or_default();
     let made = steps.iter().filter(|step| step["status"] == 201);
-    made.filter_map(|step| Some(format!("{}{}/", step["path"].as_str()?, step["body"]["id"].as_u64()?)))
-        .collect()
+    made.filter_map(|step| {
+        Some(format!("{}{}/", step["path"].as_str()?, step["body"]["id"].as_u64()?))
+    })
+    .collect()
 }
 
 /// Deletes the records, the latest first. What is kept by others goes after them.
-pub(super) fn up(
-    real: &Real,
-    admin: Option<&Vec<(&'static str, String)>>,
-    made: &mut Vec<String>,
-) {
+pub(super) fn up(real: &Real, admin: Option<&Vec<(&'static str, String)>>, made: &mut Vec<String>) {
     made.reverse();
     for _ in 0..3 {
         made.retain(|path| {
@@ -35,7 +33,8 @@ pub(super) fn up(
                 request = request.header(*name, value);
             }
             let request = real.addressed(request.body(Bytes::new()).unwrap());
-            let gone = [StatusCode::NO_CONTENT, StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
+            let gone =
+                [StatusCode::NO_CONTENT, StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
             !real.blocking.execute(request).is_ok_and(|answer| gone.contains(&answer.status()))
         });
     }

@@ -65,9 +65,8 @@ static FREED: Condvar = Condvar::new();
 impl Turn {
     fn take() -> Self {
         let me = thread::current().id();
-        let is_taken = |holder: &mut Option<(ThreadId, usize)>| {
-            holder.is_some_and(|(thread, _)| thread != me)
-        };
+        let is_taken =
+            |holder: &mut Option<(ThreadId, usize)>| holder.is_some_and(|(thread, _)| thread != me);
         let mut holder = FREED.wait_while(HOLDER.lock().unwrap(), is_taken).unwrap();
         *holder = Some((me, holder.map_or(1, |(_, times)| times + 1)));
         Self
