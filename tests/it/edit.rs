@@ -13,6 +13,7 @@ use keystone_client::{Edited, ErrorKind, Id, Resource};
 use serde_json::{Value, json};
 
 use crate::support::both_colours;
+use crate::support::target::{PASSWORD, Target};
 
 keystone_client::resource! {
     /// Entries of a feed that can be changed, which those of the server cannot.
@@ -31,21 +32,24 @@ keystone_client::resource! {
 }
 
 /// What was sent to change something.
-fn patches(sandbox: &Sandbox) -> Vec<Value> {
-    let requests = sandbox.requests();
+fn patches(server: &Target) -> Vec<Value> {
+    let requests = server.requests();
     let patches = requests.iter().filter(|request| request.method() == Method::PATCH);
     patches.map(|request| serde_json::from_slice(request.body()).unwrap()).collect()
 }
 
 both_colours! {
     fn what_does_not_differ_is_not_sent() {
-        let sandbox = Sandbox::new();
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
-        let team = go!(client.create_team(NewTeam::new("Folding"))).unwrap();
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let (_, name) = server.staff("boss");
+        let client = client!(server.clone());
+        go!(client.login(name.as_str(), PASSWORD)).unwrap();
+        let team = go!(client.create_team(NewTeam::new(server.name("Folding")))).unwrap();
         let new = NewGrant::new("Folding", "NSF", 5, date(2026, 1, 1), team.id);
         let grant = go!(client.create_grant(new.end_date(date(2027, 1, 1)))).unwrap();
-        sandbox.clear_requests();
+        server.clear_requests();
 
         let edited = go!(client.grants().edit(&grant, |g| [
             g.title.set("  Folding\n"),
@@ -57,7 +61,7 @@ both_colours! {
         assert_eq!(edited, Edited::Unchanged(grant.clone()));
         assert!(edited.fields().is_empty() && !edited.is_changed());
         assert_eq!(edited.record(), &grant);
-        assert!(sandbox.requests().is_empty());
+        assert!(server.requests().is_empty());
 
         let edited = go!(client.grants().edit(&grant, |g| [
             g.title.set("Folding"),
@@ -68,27 +72,29 @@ both_colours! {
         assert_eq!(edited.fields(), ["description", "end_date", "amount"]);
         assert!(edited.is_changed());
         let sent = json!({ "description": "", "end_date": null, "amount": "5.01" });
-        assert_eq!(patches(&sandbox), [sent]);
+        assert_eq!(patches(&server), [sent]);
         let grant = edited.into_record();
         assert_eq!((grant.description.as_deref(), grant.end_date), (Some(""), None));
     }
 
     fn keys_are_a_set_and_json_is_what_it_is() {
-        let sandbox = Sandbox::new();
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let (_, name) = server.staff("boss");
+        let client = client!(server.clone());
+        go!(client.login(name.as_str(), PASSWORD)).unwrap();
         let me = go!(client.whoami()).unwrap().unwrap();
-        for name in ["Folding", "Knots"] {
-            go!(client.create_team(NewTeam::new(name))).unwrap();
-        }
-        let teams = [Id::new(1), Id::new(2)];
-        let cluster = go!(client.create_cluster(NewCluster::new("atlas").access_teams(teams)));
+        let teams = ["Folding", "Knots"].map(|name| {
+            Id::new(server.insert("users/teams", json!({ "name": server.name(name) })))
+        });
+        let cluster = go!(client.create_cluster(NewCluster::new(server.name("atlas")).access_teams(teams)));
         let cluster = cluster.unwrap();
         let preference = NewPreference::new().request_expiry_thresholds(json!([30, 14]));
         let preference = go!(client.create_preference(preference)).unwrap();
-        sandbox.clear_requests();
+        server.clear_requests();
 
-        let again = [Id::new(2), Id::new(1), Id::new(2)];
+        let again = [teams[1], teams[0], teams[1]];
         let edit = client.clusters().edit(&cluster, |c| c.access_teams.set(again));
         assert!(!go!(edit).unwrap().is_changed());
         let edit = client.preferences().edit(&preference, |p| [
@@ -98,10 +104,10 @@ both_colours! {
         assert!(!go!(edit).unwrap().is_changed());
         let edit = client.users().edit(&me, |u| [u.groups.set(vec![])]);
         assert!(!go!(edit).unwrap().is_changed());
-        assert!(sandbox.requests().is_empty());
+        assert!(server.requests().is_empty());
 
-        let edit = client.clusters().edit(&cluster, |c| c.access_teams.set([Id::new(2)]));
-        assert_eq!(go!(edit).unwrap().into_record().access_teams, [Id::new(2)]);
+        let edit = client.clusters().edit(&cluster, |c| c.access_teams.set([teams[1]]));
+        assert_eq!(go!(edit).unwrap().into_record().access_teams, [teams[1]]);
         let thresholds = json!([14, 30]);
         let edit = client
             .preferences()
@@ -110,19 +116,22 @@ both_colours! {
     }
 
     fn what_a_record_does_not_show_is_sent() {
-        let sandbox = Sandbox::new();
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
-        let user = go!(client.create_user(NewUser::new("ada", "correct horse"))).unwrap();
-        sandbox.clear_requests();
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let (_, name) = server.staff("boss");
+        let client = client!(server.clone());
+        go!(client.login(name.as_str(), PASSWORD)).unwrap();
+        let user = go!(client.create_user(NewUser::new(server.name("ada"), PASSWORD))).unwrap();
+        server.clear_requests();
         let edit = client.users().edit(&user, |u| [
-            u.username.set("ada"),
-            u.password.set("battery staple"),
+            u.username.set(server.name("ada")),
+            u.password.set("battery staple clip"),
         ]);
         assert!(!format!("{edit:?}").contains("battery"), "{edit:?}");
         let edited = go!(edit.verified()).unwrap();
         assert_eq!(edited.fields(), ["password"]);
-        assert_eq!(patches(&sandbox), [json!({ "password": "battery staple" })]);
+        assert_eq!(patches(&server), [json!({ "password": "battery staple clip" })]);
     }
 
     fn what_is_wrong_is_found_although_nothing_differs() {
@@ -137,36 +146,36 @@ both_colours! {
     }
 
     fn a_record_that_has_changed_is_left_alone() {
-        let sandbox = Sandbox::builder()
-            .staff("admin", "admin-password")
-            .staff("ada", "correct horse battery")
-            .build();
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
-        let other = client!(sandbox.clone());
-        go!(other.login("ada", "correct horse battery")).unwrap();
-        let cluster = go!(client.create_cluster(NewCluster::new("atlas"))).unwrap();
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let (_, ada) = server.staff("ada");
+        let client = client!(server.clone());
+        go!(client.login(server.username(), server.password())).unwrap();
+        let other = client!(server.clone());
+        go!(other.login(ada.as_str(), PASSWORD)).unwrap();
+        let cluster = go!(client.create_cluster(NewCluster::new(server.name("atlas")))).unwrap();
 
         let edit = |cluster: &Cluster| {
             client.clusters().edit(cluster, |c| [c.description.set("CPU only")]).if_unmodified()
         };
         go!(other.update_cluster(cluster.id, |c| [c.enabled.set(false)])).unwrap();
-        go!(other.update_cluster(cluster.id, |c| [c.name.set("borealis")])).unwrap();
-        sandbox.clear_requests();
+        go!(other.update_cluster(cluster.id, |c| [c.name.set(server.name("borealis"))])).unwrap();
+        server.clear_requests();
         let error = go!(edit(&cluster)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict);
-        assert!(!error.may_have_been_sent() && patches(&sandbox).is_empty());
+        assert!(!error.may_have_been_sent() && patches(&server).is_empty());
         let text = error.to_string();
         assert!(text.starts_with("edit cluster: the record has changed since it was"), "{text}");
-        assert!(text.ends_with(" by ada; changed since: enabled, name; nothing was written"), "{text}");
+        assert!(text.ends_with(" by A B; changed since: enabled, name; nothing was written"), "{text}");
 
         let cluster = go!(client.retrieve_cluster(cluster.id)).unwrap();
         let edited = go!(edit(&cluster)).unwrap();
         assert_eq!(edited.fields(), ["description"]);
         // Nothing to write, nothing to compare.
-        sandbox.clear_requests();
+        server.clear_requests();
         assert!(!go!(edit(edited.record())).unwrap().is_changed());
-        assert!(sandbox.requests().is_empty());
+        assert!(server.requests().is_empty());
 
         go!(client.delete_cluster(cluster.id)).unwrap();
         let error = go!(edit(&cluster)).unwrap_err();
@@ -174,11 +183,14 @@ both_colours! {
     }
 
     fn what_no_history_tells_the_fields_do() {
-        let sandbox = Sandbox::new();
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let (_, name) = server.staff("boss");
+        let client = client!(server.clone());
+        go!(client.login(name.as_str(), PASSWORD)).unwrap();
         let me = go!(client.whoami()).unwrap().unwrap();
-        let team = go!(client.create_team(NewTeam::new("Folding"))).unwrap();
+        let team = go!(client.create_team(NewTeam::new(server.name("Folding")))).unwrap();
         let new = NewAllocationRequest::new("Folding", "Why", me.id, team.id);
         let request = go!(client.create_request(new)).unwrap();
         go!(client.update_request(request.id, |r| [r.assignees.set([me.id])])).unwrap();
@@ -188,7 +200,7 @@ both_colours! {
         assert_eq!(edited.record().assignees, [me.id]);
         let stale = edited.into_record();
         go!(client.update_request(stale.id, |r| [r.assignees.set([])])).unwrap();
-        let edit = client.requests().edit(&stale, |r| [r.assignees.set([Id::new(7)])]);
+        let edit = client.requests().edit(&stale, |r| [r.assignees.set([Id::new(999_999)])]);
         let error = go!(edit.if_unmodified()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict);
         assert!(error.to_string().ends_with(": changed since: assignees; nothing was written"), "{error}");
@@ -205,9 +217,12 @@ both_colours! {
     }
 
     fn fields_that_the_server_drops_are_named() {
-        let sandbox = Sandbox::builder().user("ada", "correct horse battery").build();
-        let client = client!(sandbox.clone());
-        go!(client.login("ada", "correct horse battery")).unwrap();
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let (_, ada) = server.user("ada");
+        let client = client!(server.clone());
+        go!(client.login(ada.as_str(), PASSWORD)).unwrap();
         let me = go!(client.whoami()).unwrap().unwrap();
         let edit = || client.users().edit(&me, |u| [u.is_staff.set(true), u.role.set("Faculty")]);
         assert_eq!(go!(edit()).unwrap().fields(), ["is_staff", "role"]);
@@ -243,19 +258,22 @@ both_colours! {
     }
 
     fn all_fields_that_are_named_are_compared() {
-        let sandbox = Sandbox::new();
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
-        for name in ["Folding", "Knots"] {
-            go!(client.create_team(NewTeam::new(name))).unwrap();
-        }
-        let new = NewCluster::new("atlas").access_teams([Id::new(1)]);
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let (_, name) = server.staff("boss");
+        let client = client!(server.clone());
+        go!(client.login(name.as_str(), PASSWORD)).unwrap();
+        let teams = ["Folding", "Knots"].map(|name| {
+            Id::new(server.insert("users/teams", json!({ "name": server.name(name) })))
+        });
+        let new = NewCluster::new(server.name("atlas")).access_teams([teams[0]]);
         let cluster = go!(client.create_cluster(new)).unwrap();
         // No entry of the history tells of lists of keys.
-        go!(client.update_cluster(cluster.id, |c| c.access_teams.set([Id::new(2)]))).unwrap();
+        go!(client.update_cluster(cluster.id, |c| c.access_teams.set([teams[1]]))).unwrap();
         let edit = client.clusters().edit(&cluster, |c| [
             c.description.set("CPU only"),
-            c.access_teams.set([Id::new(1)]),
+            c.access_teams.set([teams[0]]),
         ]);
         let error = go!(edit.if_unmodified()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict);
@@ -264,36 +282,39 @@ both_colours! {
     }
 
     fn of_several_who_changed_it_the_last_is_said_to_be_the_last() {
-        let sandbox = Sandbox::builder()
-            .staff("admin", "admin-password")
-            .staff("ada", "correct horse battery")
-            .build();
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
-        let other = client!(sandbox.clone());
-        go!(other.login("ada", "correct horse battery")).unwrap();
-        let cluster = go!(client.create_cluster(NewCluster::new("atlas"))).unwrap();
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let (_, ada) = server.staff("ada");
+        let client = client!(server.clone());
+        go!(client.login(server.username(), server.password())).unwrap();
+        let other = client!(server.clone());
+        go!(other.login(ada.as_str(), PASSWORD)).unwrap();
+        let cluster = go!(client.create_cluster(NewCluster::new(server.name("atlas")))).unwrap();
         go!(client.update_cluster(cluster.id, |c| c.enabled.set(false))).unwrap();
-        go!(other.update_cluster(cluster.id, |c| c.name.set("borealis"))).unwrap();
+        go!(other.update_cluster(cluster.id, |c| c.name.set(server.name("borealis")))).unwrap();
         let edit = client.clusters().edit(&cluster, |c| c.description.set("CPU only"));
         let text = go!(edit.if_unmodified()).unwrap_err().to_string();
-        let (before, after) = text.split_once(" by ada; changed since: ").unwrap();
+        let (before, after) = text.split_once(" by A B; changed since: ").unwrap();
         assert!(before.contains(": last at 2"), "{text}");
         assert_eq!(after, "enabled, name; nothing was written");
     }
 
     fn guarded_edits_follow_each_other() {
-        let sandbox = Sandbox::new();
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
-        let mut cluster = go!(client.create_cluster(NewCluster::new("atlas"))).unwrap();
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let (_, name) = server.staff("boss");
+        let client = client!(server.clone());
+        go!(client.login(name.as_str(), PASSWORD)).unwrap();
+        let mut cluster = go!(client.create_cluster(NewCluster::new(server.name("atlas")))).unwrap();
         for description in ["CPU only", "GPU only", "both"] {
             let edit = client.clusters().edit(&cluster, |c| c.description.set(description));
             let edited = go!(edit.if_unmodified().verified()).unwrap();
             assert!(edited.is_changed());
             cluster = edited.into_record();
         }
-        assert_eq!(patches(&sandbox).len(), 3);
+        assert_eq!(patches(&server).len(), 3);
     }
 
     fn what_refers_to_a_step_is_not_even_fetched_for() {
@@ -309,9 +330,12 @@ both_colours! {
     }
 
     fn what_cannot_be_told_is_not_claimed() {
-        let sandbox = Sandbox::builder().user("ada", "correct horse battery").build();
-        let client = client!(sandbox.clone());
-        go!(client.login("ada", "correct horse battery")).unwrap();
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let (_, ada) = server.user("ada");
+        let client = client!(server.clone());
+        go!(client.login(ada.as_str(), PASSWORD)).unwrap();
         let me = go!(client.whoami()).unwrap().unwrap();
         let edit = client.users().edit(&me, |u| [
             u.is_staff.set(true),

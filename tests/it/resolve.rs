@@ -7,6 +7,7 @@ use keystone_client::{ErrorKind, Id};
 use serde_json::json;
 
 use crate::support::both_colours;
+use crate::support::target::Target;
 
 fn sandbox(clusters: u64) -> Sandbox {
     let sandbox = Sandbox::new();
@@ -19,22 +20,28 @@ fn sandbox(clusters: u64) -> Sandbox {
 
 both_colours! {
     fn each_record_comes_once_in_the_order_asked_for() {
-        let sandbox = sandbox(30);
-        let client = client!(sandbox.clone());
-        go!(client.login("admin", "admin-password")).unwrap();
-        sandbox.clear_requests();
-        let ids = [7, 99, 3, 7, 30, 98, 3, 99].map(Id::<Cluster>::new);
-        let resolved = go!(client.resolve_all(ids)).unwrap();
+        let Some(server) = Target::session() else {
+            return;
+        };
+        let ids = ["a", "b", "c"].map(|name| {
+            let cluster = json!({ "name": server.name(name) });
+            Id::<Cluster>::new(server.insert("allocations/clusters", cluster))
+        });
+        let [a, b, c] = ids;
+        let gone = [999_999, 999_998].map(Id::<Cluster>::new);
+        let client = client!(server.clone());
+        go!(client.login(server.username(), server.password())).unwrap();
+        server.clear_requests();
+        let resolved = go!(client.resolve_all([b, gone[0], a, b, c, gone[1], a, gone[0]])).unwrap();
         let names: Vec<&str> =
             resolved.records().iter().map(|cluster| cluster.name.as_str()).collect();
-        assert_eq!(names, ["cluster 7", "cluster 3", "cluster 30"]);
-        assert_eq!(resolved.get(Id::new(30)).unwrap().name, "cluster 30");
-        assert_eq!(resolved.get(Id::new(99)), None);
-        assert_eq!(resolved.get(Id::new(1)), None);
-        assert_eq!(resolved.missing(), [99, 98].map(Id::new));
-        assert!(format!("{resolved:?}").contains("missing: [Id(99), Id(98)]"));
+        assert_eq!(names, ["b", "a", "c"].map(|name| server.name(name)));
+        assert_eq!(resolved.get(c).unwrap().name, server.name("c"));
+        assert_eq!(resolved.get(gone[0]), None);
+        assert_eq!(resolved.missing(), gone);
+        assert!(format!("{resolved:?}").contains("missing: [Id(999999), Id(999998)]"));
         assert_eq!(resolved.into_records().len(), 3);
-        assert_eq!(sandbox.requests().len(), 1);
+        assert_eq!(server.requests().len(), 1);
     }
 
     fn many_keys_take_few_requests_none_too_long() {

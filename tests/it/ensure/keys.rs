@@ -212,18 +212,18 @@ both_colours! {
         let client = client!(server.clone());
         go!(client.login(server.username(), server.password())).unwrap();
         let team = go!(client.create_team(NewTeam::new(server.name("Folding")))).unwrap().id;
-        let numbers = [server.name("X-1"), server.name("X-2")];
+        let number = server.name("X-1");
         let teams = [team, team];
         for outcome in [Outcome::Created, Outcome::Unchanged] {
-            let new = NewCluster::new("atlas").description(" CPU ").access_teams(teams);
+            let new = NewCluster::new(server.name("atlas")).description(" CPU ").access_teams(teams);
             let ensure = client
                 .clusters()
                 .ensure(new, |c| [c.description.set("CPU"), c.access_teams.set([team])]);
             assert_eq!(go!(ensure).unwrap().outcome(), outcome);
             let new = NewGrant::new("Folding", "NSF", Decimal::new(1000, 2), date(2026, 1, 1), team);
             let ensure = client.grants().ensure_by(
-                |g| g.grant_number.eq("X-1"),
-                new.grant_number(&numbers[0]),
+                |g| g.grant_number.eq(&number),
+                new.grant_number(&number),
                 |g| g.amount.set(10),
             );
             assert_eq!(go!(ensure).unwrap().outcome(), outcome);

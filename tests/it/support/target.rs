@@ -22,7 +22,7 @@ use std::time::Duration;
 use std::{env, thread};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, Uri};
 use keystone_client::backend::{BackendError, HttpBackend, Now};
 use keystone_client::sandbox::{Population, RecordedRequest, Sandbox, SandboxServer};
 use keystone_client::{Dialect, blocking};
@@ -65,7 +65,6 @@ pub(crate) struct Sent {
     method: Method,
     uri: Uri,
     body: Bytes,
-    status: Option<StatusCode>,
 }
 
 impl Sent {
@@ -77,16 +76,8 @@ impl Sent {
         self.uri.path()
     }
 
-    pub(crate) fn query(&self) -> Option<&str> {
-        self.uri.query()
-    }
-
     pub(crate) fn body(&self) -> &[u8] {
         &self.body
-    }
-
-    pub(crate) fn status(&self) -> Option<StatusCode> {
-        self.status
     }
 }
 
@@ -247,11 +238,10 @@ impl Target {
 
     fn keep(
         &self,
-        mut sent: Sent,
+        sent: Sent,
         answer: Result<Response<Bytes>, BackendError>,
     ) -> Result<Response<Bytes>, BackendError> {
         if let Ok(response) = &answer {
-            sent.status = Some(response.status());
             self.note(&sent, response);
         }
         self.0.sent.lock().unwrap().push(sent);
@@ -265,7 +255,6 @@ impl Sent {
             method: request.method().clone(),
             uri: request.uri().clone(),
             body: request.body().clone(),
-            status: None,
         }
     }
 }
@@ -277,7 +266,6 @@ impl From<&RecordedRequest> for Sent {
             method: request.method().clone(),
             uri: format!("{}{query}", request.path()).parse().unwrap(),
             body: request.body().clone(),
-            status: request.status(),
         }
     }
 }

@@ -42,7 +42,7 @@ fn a_file_stays_stored_when_its_job_is_taken_back() {
     let request = with_request(&place);
     let client = &place.client;
     // Names of files are taken for good.
-    let name = place.server.name("up");
+    let name = place.server.name("up").replace('-', "_");
     let upload_one = attach(json!({"request": request, "file": format!("@file{{{name}}}")}));
     let failing = json!({"actions": [upload_one, get("/nope/")]});
     let dry = json!({"actions": [upload_one], "dry_run": true});
