@@ -10,6 +10,9 @@ clippy:
     cargo clippy --all-targets -- --deny warnings
     cargo clippy --all-targets --all-features -- --deny warnings
     cargo clippy --all-targets --no-default-features -- --deny warnings
+    for feature in sandbox sandbox-server testing; do \
+        cargo clippy --lib --no-default-features --features $feature -- --deny warnings || exit 1; \
+    done
 
 # All tests, doc tests included.
 test:
