@@ -2,6 +2,7 @@
 
 mod form;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 pub use self::form::FormPart;
+use crate::redact::SecretNames;
 
 /// A request that a double of a server has answered: the [sandbox](crate::sandbox), or one of the
 /// backends of [`testing`](crate::testing).
@@ -25,6 +27,9 @@ pub struct RecordedRequest {
     body: Bytes,
     status: Option<StatusCode>,
     fault: Option<String>,
+    /// Further names of secrets in it.
+    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "for what the kit shows"))]
+    secrets: Cow<'static, [&'static str]>,
 }
 
 impl RecordedRequest {
@@ -38,6 +43,10 @@ impl RecordedRequest {
             body,
             status: None,
             fault: None,
+            secrets: parts
+                .extensions
+                .get()
+                .map_or_else(Cow::default, |it: &SecretNames| it.0.clone()),
         }
     }
 
@@ -52,6 +61,12 @@ impl RecordedRequest {
     pub(crate) fn with_fault(mut self, fault: String) -> Self {
         self.fault = Some(fault);
         self
+    }
+
+    /// Names of secrets in it, beside those that are known by themselves.
+    #[cfg(feature = "testing")]
+    pub(crate) fn secrets(&self) -> &[&'static str] {
+        &self.secrets
     }
 
     /// The method.

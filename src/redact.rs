@@ -1,5 +1,7 @@
 //! What of a request is secret, and what is shown in its place.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
@@ -7,26 +9,75 @@ use url::form_urlencoded;
 
 pub(crate) const REDACTED: &str = "[redacted]";
 
-/// Names under which Keystone takes secrets, in bodies and queries.
-const SECRET_NAMES: [&str; 5] = ["password", "refresh", "access", "token", "key"];
+/// Names under which secrets are taken, in bodies and queries.
+const SECRET_NAMES: [&str; 3] = ["access", "key", "refresh"];
+
+/// Words that make the name that they are in one of a secret.
+const SECRET_WORDS: [&str; 12] = [
+    "apikey",
+    "apikeys",
+    "csrfmiddlewaretoken",
+    "jwt",
+    "otp",
+    "passphrase",
+    "passphrases",
+    "passwd",
+    "pin",
+    "pwd",
+    "sessionid",
+    "totp",
+];
+
+/// How names of secrets end.
+const SECRET_ENDS: [&str; 4] = ["token", "tokens", "_key", "_keys"];
 
 /// Headers that carry credentials, also where a caller has not marked them.
-const SECRET_HEADERS: [&str; 5] =
-    ["authorization", "cookie", "proxy-authorization", "set-cookie", "x-csrftoken"];
+const SECRET_HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
 
-/// Whether a field or parameter of this name is secret. A lookup behind the name does not matter.
+/// Whether a field or parameter of this name is secret: if a part of it is, of those between which a
+/// lookup has `__`.
 pub(crate) fn is_secret_name(name: &str) -> bool {
-    let name = name.split("__").next().unwrap_or(name).to_ascii_lowercase();
-    SECRET_NAMES.contains(&name.as_str())
-        || name.contains("password")
-        || name.contains("secret")
-        || name.ends_with("token")
-        || name.ends_with("_key")
+    snake_case(name).split("__").any(is_secret_part)
+}
+
+fn is_secret_part(part: &str) -> bool {
+    let part = part.trim_matches('_');
+    SECRET_NAMES.contains(&part)
+        || part.contains("password")
+        || (part.contains("secret") && !part.contains("secretar"))
+        || part.split('_').any(|word| SECRET_WORDS.contains(&word))
+        || SECRET_ENDS.iter().any(|end| part.ends_with(end))
+}
+
+/// A name as Keystone would write it: `apiKey` and `Api-Key` are `api_key`.
+fn snake_case(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len());
+    let mut before = ' ';
+    for letter in name.chars() {
+        if letter.is_uppercase() && (before.is_lowercase() || before.is_ascii_digit()) {
+            snake.push('_');
+        }
+        match letter {
+            '-' | '.' | ' ' => snake.push('_'),
+            letter => snake.extend(letter.to_lowercase()),
+        }
+        before = letter;
+    }
+    snake
 }
 
 pub(crate) fn is_secret_header(name: &HeaderName, value: &HeaderValue) -> bool {
-    value.is_sensitive() || SECRET_HEADERS.contains(&name.as_str())
+    value.is_sensitive() || is_secret_header_name(name.as_str())
 }
+
+pub(crate) fn is_secret_header_name(name: &str) -> bool {
+    SECRET_HEADERS.contains(&name) || is_secret_name(name)
+}
+
+/// Further names of secrets, which are known of one kind of record: those of its write-only fields.
+/// A request has them among its extensions, for doubles of servers.
+#[derive(Debug, Clone)]
+pub(crate) struct SecretNames(pub(crate) Cow<'static, [&'static str]>);
 
 /// Puts [`REDACTED`] in the place of secrets: of what has such a name, or one of `more`.
 pub(crate) fn redact(value: &mut Value, more: &[&str]) {
@@ -83,5 +134,76 @@ pub(crate) fn redacted_body(bytes: &Bytes, more: &[&str]) -> String {
             value.to_string()
         }
         Err(_) => format!("[{} bytes]", bytes.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets_are_known_in_all_spellings() {
+        for name in [
+            "password",
+            "old_password",
+            "user__password",
+            "__token",
+            "token__in",
+            "apiKey",
+            "APIKey",
+            "api-key",
+            "x-api-key",
+            "X-Auth-Token",
+            "accessToken",
+            "passwd",
+            "db_passwd",
+            "pwd",
+            "passphrase",
+            "pin",
+            "pin_code",
+            "userPin",
+            "otp",
+            "otp_token",
+            "tokens",
+            "api_keys",
+            "client_secret",
+            "clientsecret",
+            "access",
+            "refresh",
+            "key",
+            "csrfmiddlewaretoken",
+        ] {
+            assert!(is_secret_name(name), "{name}");
+        }
+        for name in [
+            "pinned",
+            "opening",
+            "shipping",
+            "spin",
+            "access_mode",
+            "access_teams",
+            "secretary",
+            "keyword",
+            "keystone",
+            "monkey",
+            "user__name",
+            "token_type",
+            "option",
+            "pi",
+            "pk",
+        ] {
+            assert!(!is_secret_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn headers_of_secrets_are_known_by_their_names() {
+        let value = HeaderValue::from_static("x");
+        for name in ["x-api-key", "x-auth-token", "x-csrftoken", "cookie", "x-client-secret"] {
+            assert!(is_secret_header(&HeaderName::from_static(name), &value), "{name}");
+        }
+        for name in ["accept", "www-authenticate", "x-keystone-cid", "location"] {
+            assert!(!is_secret_header(&HeaderName::from_static(name), &value), "{name}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::backend::{ExecuteResult, RequestTimeout};
 use crate::batch::StoppedJob;
 use crate::error::{Error, ErrorKind};
 use crate::observe::EventKind;
+use crate::redact::SecretNames;
 use crate::request::{Cost, Origin, RequestParts, Response};
 use crate::retry::{Attempt, Failure, RetryPolicy, SHORTEST_ATTEMPT, retry_after};
 
@@ -266,6 +267,9 @@ impl Core {
             .extension(RequestTimeout(timeout))
             .body(body)
             .map_err(|error| invalid(error.to_string()))?;
+        if !parts.secrets.is_empty() {
+            request.extensions_mut().insert(SecretNames(parts.secrets.clone()));
+        }
 
         let headers = request.headers_mut();
         headers.insert(header::ACCEPT, ACCEPT);

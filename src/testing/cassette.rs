@@ -29,16 +29,18 @@
 //!
 //! A body is `json`, `text`, `base64`, `form` (parts of a `name`, a `content`, and for files a
 //! `file_name` and a `content_type`), or `omitted` with its length in bytes. Instead of a `response`
-//! an entry may have a `failure` of the backend. Parameters are `name=value`, decoded. Headers of
+//! an entry may have a `failure` of the backend; its kind is `given_up` where nobody waited for the answer. Parameters are `name=value`, decoded. Headers of
 //! requests are not kept.
 
 mod bindings;
 mod format;
 mod harmless;
+mod headers;
 mod recorder;
 mod redaction;
 mod redactor;
 mod replay;
+mod secrets;
 
 pub use self::format::CassetteError;
 pub use self::recorder::Recorder;

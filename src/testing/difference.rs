@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::redact::{REDACTED, is_secret_name, redact};
 
@@ -42,13 +42,13 @@ impl Differences {
     }
 
     /// Adds what is known of a value that was expected, where it is.
-    pub(super) fn explain(&mut self, meaning: impl Fn(&str) -> Option<String>) {
+    pub(super) fn explain(&mut self, meaning: impl Fn(&str, Option<&str>) -> Option<String>) {
         for line in &mut self.lines {
-            let expected = line.split('"').nth(1).map(str::to_owned);
-            let Some(expected) = expected else { continue };
-            if let Some(meaning) = meaning(&expected) {
+            let mut quoted = line.split('"').skip(1).step_by(2);
+            let Some(expected) = quoted.next() else { continue };
+            if let Some(meaning) = meaning(expected, quoted.next()) {
                 // Writing to a `String` cannot fail.
-                let _ = write!(line, " ({expected:?} stood for {meaning:?} before)");
+                let _ = write!(line, " ({meaning})");
             }
         }
     }
@@ -86,34 +86,24 @@ pub(super) struct Comparison<'a> {
     /// Whether objects, parameters and fields may have more than is expected.
     pub(super) contains: bool,
     pub(super) found: Differences,
+    /// Names of secrets beside those that are known by themselves.
+    secrets: &'a [&'static str],
 }
 
 impl<'a> Comparison<'a> {
-    pub(super) fn new(same: &'a mut Same<'a>) -> Self {
-        Self { same, contains: false, found: Differences::default() }
+    pub(super) fn new(same: &'a mut Same<'a>, secrets: &'a [&'static str]) -> Self {
+        Self { same, contains: false, found: Differences::default(), secrets }
     }
 
-    /// Compares JSON member by member. `place` is the way to it, `name` the member that it is in.
+    /// Compares JSON member by member. `place` is the way to it, `name` the member that it is in; what
+    /// is in a secret keeps the name of the secret, whatever members there are in it.
     pub(super) fn json(&mut self, place: &str, name: &str, expected: &Value, seen: &Value) {
+        if (self.same)(name, expected, seen) {
+            return;
+        }
         match (expected, seen) {
             (Value::Object(expected), Value::Object(seen)) => {
-                for (name, expected) in expected {
-                    let place = member(place, name);
-                    match seen.get(name) {
-                        Some(seen) => self.json(&place, name, expected, seen),
-                        None => {
-                            let shown = show(name, expected);
-                            self.found.add(1, format!("{place}: missing, expected {shown}"));
-                        }
-                    }
-                }
-                for (name, seen) in seen.iter().filter(|(name, _)| !expected.contains_key(*name)) {
-                    if !self.contains {
-                        let place = member(place, name);
-                        let shown = show(name, seen);
-                        self.found.add(1, format!("{place}: not expected, seen {shown}"));
-                    }
-                }
+                self.members(place, name, expected, seen);
             }
             (Value::Array(expected), Value::Array(seen)) => {
                 if expected.len() != seen.len() {
@@ -124,13 +114,59 @@ impl<'a> Comparison<'a> {
                     self.json(&format!("{place}[{index}]"), name, expected, seen);
                 }
             }
-            _ if (self.same)(name, expected, seen) => {}
             _ => self.differ(place, name, expected, seen),
         }
     }
 
+    fn members(
+        &mut self,
+        place: &str,
+        name: &str,
+        expected: &Map<String, Value>,
+        seen: &Map<String, Value>,
+    ) {
+        let is_secret = self.is_secret(name);
+        let inside = |member: &'_ str| if is_secret { name.to_owned() } else { member.to_owned() };
+        let mut surplus: Vec<(&String, &Value)> =
+            seen.iter().filter(|(name, _)| !expected.contains_key(*name)).collect();
+        for (name, expected) in expected {
+            let place = member(place, name);
+            let found = seen.get(name).or_else(|| {
+                // A name may be a placeholder.
+                let at = surplus.iter().position(|(seen, _)| self.same_name(name, seen))?;
+                Some(surplus.remove(at).1)
+            });
+            match found {
+                Some(seen) => self.json(&place, &inside(name), expected, seen),
+                None => {
+                    let shown = self.show(&inside(name), expected);
+                    self.found.add(1, format!("{place}: missing, expected {shown}"));
+                }
+            }
+        }
+        for (name, seen) in surplus.into_iter().filter(|_| !self.contains) {
+            let shown = self.show(&inside(name), seen);
+            self.found.add(1, format!("{}: not expected, seen {shown}", member(place, name)));
+        }
+    }
+
+    fn is_secret(&self, name: &str) -> bool {
+        is_secret_name(name) || self.secrets.contains(&name)
+    }
+
+    fn show(&self, name: &str, value: &Value) -> String {
+        match self.is_secret(name) && !value.is_null() {
+            true => REDACTED.to_owned(),
+            false => show_without(name, value, self.secrets),
+        }
+    }
+
+    fn same_name(&mut self, expected: &str, seen: &str) -> bool {
+        expected != seen && (self.same)("key", &expected.into(), &seen.into())
+    }
+
     fn differ(&mut self, place: &str, name: &str, expected: &Value, seen: &Value) {
-        let (shown, shown_seen) = (show(name, expected), show(name, seen));
+        let (shown, shown_seen) = (self.show(name, expected), self.show(name, seen));
         self.found.add(
             1,
             match shown == shown_seen {
@@ -148,16 +184,24 @@ impl<'a> Comparison<'a> {
         seen: &[(String, String)],
     ) {
         let (expected, mut seen) = (by_name(expected), by_name(seen));
-        for (name, expected) in expected {
+        for (&name, values) in &expected {
             let place = format!("{what} `{name}`");
-            let mut seen = seen.remove(name).unwrap_or_default();
+            let key = match seen.contains_key(name) {
+                true => name,
+                // A name may be a placeholder.
+                false => {
+                    let mut others = seen.keys().filter(|other| !expected.contains_key(**other));
+                    others.find(|other| self.same_name(name, other)).copied().unwrap_or(name)
+                }
+            };
+            let mut seen = seen.remove(key).unwrap_or_default();
             let mut left = Vec::new();
-            for value in expected {
+            for &value in values {
                 // What is the same need not stand at the same place.
                 let same = &mut *self.same;
-                let at = seen
-                    .iter()
-                    .position(|seen| *seen == value || same(name, &value.into(), &(*seen).into()));
+                let at = seen.iter().position(|seen| *seen == value).or_else(|| {
+                    seen.iter().position(|seen| same(name, &value.into(), &(*seen).into()))
+                });
                 match at {
                     Some(at) => drop(seen.remove(at)),
                     None => left.push(value),
@@ -168,7 +212,7 @@ impl<'a> Comparison<'a> {
                 match seen.next() {
                     Some(seen) => self.text(&place, name, value, seen),
                     None => {
-                        let shown = show(name, &value.into());
+                        let shown = self.show(name, &value.into());
                         self.found.add(1, format!("{place}: missing, expected {shown}"));
                     }
                 }
@@ -183,7 +227,7 @@ impl<'a> Comparison<'a> {
     fn surplus<'t>(&mut self, place: &str, name: &str, seen: impl Iterator<Item = &'t str>) {
         if !self.contains {
             for value in seen {
-                let shown = show(name, &value.into());
+                let shown = self.show(name, &value.into());
                 self.found.add(1, format!("{place}: not expected, seen {shown}"));
             }
         }
@@ -223,11 +267,15 @@ fn member(place: &str, name: &str) -> String {
 
 /// A value for a message: without secrets, and not longer than can be read.
 pub(super) fn show(name: &str, value: &Value) -> String {
+    show_without(name, value, &[])
+}
+
+pub(super) fn show_without(name: &str, value: &Value, secrets: &[&str]) -> String {
     if is_secret_name(name) && !value.is_null() {
         return REDACTED.to_owned();
     }
     let mut shown = value.clone();
-    redact(&mut shown, &[]);
+    redact(&mut shown, secrets);
     shorten(shown.to_string())
 }
 

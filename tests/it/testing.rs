@@ -6,8 +6,10 @@ mod fixtures;
 mod functions;
 mod messages;
 mod never;
+mod placeholders;
 mod redaction;
 mod scripted;
+mod secrets;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

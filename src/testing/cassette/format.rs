@@ -174,10 +174,11 @@ impl Cassette {
 
 /// A parameter on one line. What is before the first equals sign is the name.
 pub(super) fn join_parameter(name: &str, value: &str) -> String {
-    format!("{}={value}", name.replace('%', "%25").replace('=', "%3D"))
+    let name = name.replace('%', "%25").replace('=', "%3D").replace('&', "%26");
+    format!("{name}={value}")
 }
 
 pub(super) fn split_parameter(line: &str) -> (String, String) {
     let (name, value) = line.split_once('=').unwrap_or((line, ""));
-    (name.replace("%3D", "=").replace("%25", "%"), value.to_owned())
+    (name.replace("%26", "&").replace("%3D", "=").replace("%25", "%"), value.to_owned())
 }

@@ -1,5 +1,14 @@
 //! What may stand in a cassette as it is: by name and shape, and nothing else.
 
+mod words;
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+
+use self::words::{
+    CODE_WORDS, LOOKUPS, MEDIA_TYPES, MODELS, PATH_WORDS, REFUSAL_CODES, WORDS, is_in,
+};
+
 /// Fields whose values are numbers or keys, also where they are written as text.
 const NUMBERS: &[&str] = &[
     "access_teams",
@@ -74,56 +83,89 @@ const AMOUNTS: &[&str] = &[
     "review_average",
 ];
 
-const MEDIA_TYPES: &[&str] = &["allowed_file_types", "content_type", "parses", "renders"];
+const HAVE_MEDIA_TYPES: &[&str] = &["allowed_file_types", "content_type", "parses", "renders"];
+
+/// The part of the name of a parameter that tells what its value is: the last but for lookups.
+pub(super) fn judged_name(name: &str) -> &str {
+    let is_lookup = |part: &&str| is_in(LOOKUPS, part);
+    let parts: Vec<&str> = name.split("__").collect();
+    let Some((first, rest)) = parts.split_first() else { return name };
+    rest.iter().rev().find(|part| !is_lookup(part)).unwrap_or(first)
+}
 
 /// Whether `value` may be kept in a field or parameter of this name, whatever server it is.
 pub(super) fn is_harmless(name: &str, value: &str) -> bool {
-    let base = name.split("__").next().unwrap_or(name);
+    let base = judged_name(name);
     if value.is_empty() || is_literal(value) || is_moment(value) || is_reference(value) {
         return true;
     }
     if is_number(value) {
         // A lookup of a part of a date has a number, whatever the field is.
-        let is_part = name.rsplit("__").next().is_some_and(is_part_of_date) && base != name;
-        return is_part || NUMBERS.contains(&base) || CODES.contains(&base) || is_paging(base);
+        let lookup = name.rsplit_once("__").map_or("", |(_, lookup)| lookup);
+        let is_part = is_part_of_date(lookup) && value.len() <= 4;
+        let has_numbers = NUMBERS.contains(&base) || CODES.contains(&base) || is_paging(base);
+        return is_part || (has_numbers && value.len() <= LONGEST_NUMBER);
     }
     match base {
         "_order" => value.chars().all(|letter| is_word(letter) || "-,".contains(letter)),
+        // A letter may tell kinds of records apart.
         "id" => {
-            value.len() <= 20 && is_number(value.trim_start_matches(|l: char| l.is_lowercase()))
+            value.strip_prefix(|letter: char| letter.is_ascii_lowercase()).is_some_and(|rest| {
+                rest.len() <= LONGEST_NUMBER && rest.chars().all(|letter| letter.is_ascii_digit())
+            })
         }
-        "role" | "role_code" => value.len() == 2 && value.chars().all(|l| l.is_ascii_uppercase()),
-        "record_name" => {
-            value.chars().all(|letter| letter.is_ascii_alphabetic() || " |_".contains(letter))
-        }
+        "role" | "role_code" => is_short_code(value),
+        "record_name" => value
+            .split_once(" | ")
+            .is_some_and(|(app, model)| is_in(MODELS, app) && is_in(MODELS, model)),
         "version" => is_version(value),
-        _ if CODES.contains(&base) => is_code(value),
-        _ if AMOUNTS.contains(&base) => {
-            value.chars().all(|letter| letter.is_ascii_digit() || "-. :".contains(letter))
-        }
-        _ if MEDIA_TYPES.contains(&base) => is_media_type(value),
+        "ref" => is_code(value),
+        _ if CODES.contains(&base) => is_short_code(value) || is_in(CODE_WORDS, value),
+        _ if AMOUNTS.contains(&base) => is_amount(value),
+        _ if HAVE_MEDIA_TYPES.contains(&base) => is_media_type(value),
         _ => false,
     }
 }
 
+/// Longer ones may be of telephones or cards.
+const LONGEST_NUMBER: usize = 9;
+
 /// One word, as programs write them.
-pub(super) fn is_code(value: &str) -> bool {
+fn is_code(value: &str) -> bool {
     value.len() <= 24 && value.chars().all(is_word)
+}
+
+fn is_short_code(value: &str) -> bool {
+    value.len() == 2 && value.chars().all(|letter| letter.is_ascii_uppercase())
+}
+
+/// The code of a refusal.
+pub(super) fn is_refusal_code(value: &str) -> bool {
+    is_in(REFUSAL_CODES, value)
+}
+
+/// A decimal, or a duration such as `12 03:00:00`.
+fn is_amount(value: &str) -> bool {
+    let is_duration = value.contains(':')
+        && value.chars().all(|letter| letter.is_ascii_digit() || "-. :".contains(letter));
+    value.len() <= 24 && (is_duration || is_number(&value.replacen('.', "", 1)))
 }
 
 fn is_word(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || letter == '_'
 }
 
-fn is_media_type(value: &str) -> bool {
-    const KINDS: &[&str] = &["application", "audio", "image", "multipart", "text", "video"];
-    value.split_once('/').is_some_and(|(kind, rest)| {
-        KINDS.contains(&kind) && rest.chars().all(|it| is_word(it) || "+-.".contains(it))
-    })
+pub(super) fn is_media_type(value: &str) -> bool {
+    is_in(MEDIA_TYPES, value)
 }
 
 fn is_paging(name: &str) -> bool {
     matches!(name, "_limit" | "_offset")
+}
+
+/// Whether the name is one whose meaning is known.
+pub(super) fn is_known_field(name: &str) -> bool {
+    [NUMBERS, CODES, AMOUNTS, HAVE_MEDIA_TYPES].iter().any(|names| names.contains(&name))
 }
 
 fn is_part_of_date(lookup: &str) -> bool {
@@ -136,9 +178,9 @@ fn is_part_of_date(lookup: &str) -> bool {
 fn is_literal(value: &str) -> bool {
     // The last is how histories write a relation that is empty: `users.Membership.None`.
     matches!(value, "true" | "false" | "null" | "True" | "False" | "None")
-        || value.strip_suffix(".None").is_some_and(|name| {
-            name.chars().all(|letter| letter.is_ascii_alphabetic() || letter == '.')
-        })
+        || value
+            .strip_suffix(".None")
+            .is_some_and(|name| name.split('.').all(|part| is_in(MODELS, part)))
 }
 
 pub(super) fn is_number(value: &str) -> bool {
@@ -154,10 +196,13 @@ fn is_moment(value: &str) -> bool {
             _ => letter.is_ascii_digit(),
         })
     });
-    let rest = value.get(10..).unwrap_or_default();
     is_date
-        && rest.len() <= 24
-        && rest.chars().all(|it| it.is_ascii_digit() || "T Z:.+-".contains(it))
+        && value.len() <= 34
+        && value.chars().all(|it| it.is_ascii_digit() || "T Z:.+-".contains(it))
+        && match value.len() {
+            10 => value.parse::<Date>().is_ok(),
+            _ => value.parse::<Timestamp>().is_ok() || value.parse::<DateTime>().is_ok(),
+        }
 }
 
 /// A reference to a step or a file of a batch job.
@@ -168,11 +213,22 @@ pub(super) fn is_reference(value: &str) -> bool {
         .is_some_and(|inside| inside.chars().all(|letter| is_word(letter) || letter == '.'))
 }
 
+/// Such as `0.10.9`, `1.2` and `1.0.0rc1`.
 pub(super) fn is_version(value: &str) -> bool {
-    value.len() <= 32
-        && value.contains('.')
-        && value.starts_with(|letter: char| letter.is_ascii_digit())
-        && value.chars().all(|letter| is_word(letter) || ".+-".contains(letter))
+    let parts: Vec<&str> = value.split('.').collect();
+    let Some((last, rest)) = parts.split_last() else { return false };
+    let is_short = |digits: &str| {
+        (1..=3).contains(&digits.len()) && digits.chars().all(|letter| letter.is_ascii_digit())
+    };
+    let digits = last.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(last.len());
+    let (last, stage) = last.split_at(digits);
+    let stage =
+        stage.trim_start_matches('-').trim_end_matches(|letter: char| letter.is_ascii_digit());
+    (1..=2).contains(&rest.len())
+        && rest.iter().all(|part| is_short(part))
+        && is_short(last)
+        && matches!(stage, "" | "a" | "b" | "rc" | "alpha" | "beta" | "dev")
+        && value.len() <= 16
 }
 
 /// Whether a member of this name may be kept.
@@ -182,72 +238,68 @@ pub(super) fn is_harmless_key(name: &str) -> bool {
 
 /// Whether a segment of a path may be kept.
 pub(super) fn is_harmless_segment(segment: &str) -> bool {
-    is_reference(segment)
-        || segment.chars().all(|letter| {
-            letter.is_ascii_lowercase() || letter.is_ascii_digit() || "_-".contains(letter)
-        })
+    segment.len() <= 1
+        || is_reference(segment)
+        || is_in(PATH_WORDS, segment)
+        || (segment.len() <= LONGEST_NUMBER && is_number(segment))
 }
 
-/// Words of the messages with which servers refuse requests. A message may be made of these.
-const WORDS: &str = "\
-    A a Accept access AccessToken account Action action Active active address Admin again Alias \
-    aliases all Allocation AllocationRequest AllocationRequestReview AllocationReview allowed \
-    alphanumeric already also an and any AppLog are as at Attachment attempts AuditLog \
-    Authentication Authorization available be been before between blacklisted blank bool \
-    boolean both boundary but by can Cannot cannot char character characters Check check \
-    checking choice choices Cluster cluster column Comment comments common contain contained \
-    contains content cookie correct Could could create credentials CSRF data Date date \
-    date/time decimal defined DELETE delete deleted delimiter description dict dictionaries \
-    dictionary did different digits Directory do does doi double duplicate each email empty \
-    enclosed encoding end Ensure Enter entirely equal error exceed except exist exists Expected \
-    expected Expecting expired Failed failed False field fields File file files float for form \
-    format formats found from GET Given given got Grant grant greater group has have HEAD \
-    header host HTTP id identification in inactive Incorrect incorrect index insecure instead \
-    int integer into Invalid invalid is It item items its job JSON Key label labels later least \
-    length less letters limit line list logged long longer make malformed many map marked match \
-    matched matches may MB media Member member Membership membership memberships message Method \
-    method missing more Multipart multipart Must must name never new No no non-staff None \
-    NoneType Not not Notification Null null number numbers numeric object of on One one Only \
-    only OPTIONS or order Origin origin origins out Owner page parse part password PATCH path \
-    perform permission pk place places Please please point positive POST Preference preference \
-    preferences previous private property provided Publication publication PUT query quotes \
-    range read received recognizable record records Reference reference references Referer \
-    Request request requested required research ResearchGroup resolve resolved resource \
-    ResourceAllocation response Reviewer route satisfy seconds secure Select select served \
-    Server server set short should similar size slug space-delimited spaces staff start status \
-    Step step still str String string Submitted submitted submitter Successfully such \
-    TaskResult Team team teams text than That that The the there these This this those \
-    throttled time to Token token too total traverse True trusted Try try two type types \
-    underscores unicode unique unknown unless Unsupported unsupported uploaded uploading url \
-    Use User user Username username users valid value Values values view Wait wait was were \
-    when which while will with within without would write written wrong year You YYYY-MM-DD \
-    zero";
+/// Longer ones in messages may be of telephones, or codes to log in with.
+const LONGEST_TOLD: usize = 4;
 
 /// A message with which a server refuses a request, without what it quotes of it.
-pub(super) fn message(text: &str, redacted: &str, path: &mut dyn FnMut(&str) -> String) -> String {
-    let words = text.split_inclusive(char::is_whitespace).map(|word| {
-        let core = word.trim_matches(|letter: char| {
-            letter.is_whitespace() || "\"'`()[],.:;!?#".contains(letter)
-        });
+pub(super) fn message(
+    text: &str,
+    redacted: &str,
+    is_secret: &dyn Fn(&str) -> bool,
+    path: &mut dyn FnMut(&str) -> String,
+) -> String {
+    let words: Vec<&str> = text.split_inclusive(char::is_whitespace).collect();
+    let core_at = |index: usize| words.get(index).map_or("", |word| core_of(word));
+    let mut shown = String::new();
+    for (index, word) in words.iter().enumerate() {
+        let core = core_of(word);
         let is_known = core.is_empty()
-            || core == "-"
-            || is_number(core)
-            || core.parse::<f64>().is_ok()
+            || matches!(core, "-" | "@/./+/-/_" | "X-Csrftoken")
             || core.trim_end_matches('}').is_empty()
-            || WORDS.split_whitespace().any(|known| known == core)
-            || core == "@/./+/-/_"
-            || core == "X-Csrftoken"
-            || is_media_type(core);
-        if is_known || is_quoted_reference(word) {
-            return word.to_owned();
+            || is_in(WORDS, core)
+            || is_media_type(core)
+            || is_quoted_reference(word)
+            || (is_decimal(core) && {
+                let (before, after) = (core_at(index.wrapping_sub(1)), core_at(index + 1));
+                let is_of_several = is_decimal(before) || is_decimal(after);
+                let longest = match before == "pk" || after == "seconds" {
+                    true => LONGEST_NUMBER,
+                    false => LONGEST_TOLD,
+                };
+                !is_of_several && core.len() <= longest
+            });
+        if is_known && !is_secret(core) {
+            shown.push_str(word);
+            continue;
         }
-        let shown = match core.starts_with('/') {
+        let instead = match core.starts_with('/') && !is_secret(core) {
             true => path(core),
             false => redacted.to_owned(),
         };
-        word.replacen(core, &shown, 1)
-    });
-    words.collect()
+        shown.push_str(&word.replacen(core, &instead, 1));
+    }
+    shown
+}
+
+fn core_of(word: &str) -> &str {
+    word.trim_matches(|letter: char| letter.is_whitespace() || "\"'`()[],.:;!?#".contains(letter))
+}
+
+fn is_decimal(word: &str) -> bool {
+    is_number(&word.replacen('.', "", 1))
+}
+
+/// Whether a message is a sentence of a server with nothing in it that may be data.
+pub(super) fn is_plain_sentence(text: &str) -> bool {
+    text.ends_with('.')
+        && text.split_whitespace().count() >= 4
+        && text.split_whitespace().all(|word| is_in(WORDS, core_of(word)))
 }
 
 fn is_quoted_reference(word: &str) -> bool {
@@ -261,7 +313,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        message(text, "…", &mut |path| path.to_owned())
+        message(text, "…", &|word| word.contains("hunter2"), &mut |path| path.to_owned())
     }
 
     #[test]
@@ -289,6 +341,10 @@ mod tests {
         assert_eq!(shown("\"Lovelace\" is not a valid choice."), "\"…\" is not a valid choice.");
         assert_eq!(shown("user ada@example.edu already exists"), "user … already exists");
         assert_eq!(shown("Ada Lovelace"), "… …");
+        assert_eq!(shown("phone 4155551234 exists"), "… … exists");
+        assert_eq!(shown("number 4155 5512 34 exists"), "number … … … exists");
+        assert_eq!(shown("text/ada.lovelace is not valid"), "… is not valid");
+        assert_eq!(shown("hunter2 is not valid"), "… is not valid");
     }
 
     #[test]
@@ -310,6 +366,13 @@ mod tests {
             ("payload", "@ref{step1.id}"),
             ("content_type", "application/vnd.oasis.opendocument.text"),
             ("version", "0.10.9"),
+            ("version", "1.0rc1"),
+            ("submitted", "2025-12-01 09:30:00+00:00"),
+            ("anything", "users.Membership.None"),
+            ("record_name", "users | Team"),
+            ("user__id", "7"),
+            ("user__id__in", "7"),
+            ("review_average", "12 03:00:00"),
         ] {
             assert!(is_harmless(name, value), "{name}={value}");
         }
@@ -325,8 +388,33 @@ mod tests {
             ("phone", "555"),
             ("team__name", "Folding"),
             ("name", "@ref{a b}"),
+            ("user__phone", "4155551234"),
+            ("user", "4155551234"),
+            ("team__name", "123"),
+            ("status", "hunter2"),
+            ("level", "adalovelace"),
+            ("id", "ada1815"),
+            ("record_name", "Ada | Lovelace"),
+            ("card", "4111-11-11 1111 1111"),
+            ("card", "4111-11-41"),
+            ("note", "Ada.Lovelace.None"),
+            ("version", "10.1.2.3"),
+            ("version", "1.eyJhbGciOi"),
+            ("version", "1.2hunter2"),
+            ("content_type", "text/ada.lovelace"),
+            ("amount", "4111 1111 1111 1111"),
         ] {
             assert!(!is_harmless(name, value), "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn segments_are_kept_if_they_are_words_of_the_api() {
+        for kept in ["", "users", "membership-choices", "12", "@ref{team.id}"] {
+            assert!(is_harmless_segment(kept), "{kept}");
+        }
+        for other in ["adalovelace", "mq3x-hunter2", "4155551234", "@ref{a b}", "Users"] {
+            assert!(!is_harmless_segment(other), "{other}");
         }
     }
 }

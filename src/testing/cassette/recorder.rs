@@ -17,10 +17,15 @@ use crate::recorded::RecordedRequest;
 /// A backend that lets another answer, and writes down in a file what was asked and answered: a
 /// cassette, from which [`Replay`](super::Replay) answers later.
 ///
-/// Secrets and personal data are replaced before they are kept, see [`Redaction`]; what the program
-/// gets while it is recorded is not changed. [`save`](Recorder::save) writes the file, in the place of
-/// what was there. Without it the last clone writes it when it is dropped, and panics if it cannot;
-/// not while the thread panics, as a test that fails midway has recorded half of what it should.
+/// Secrets and personal data are replaced before anything is written, see [`Redaction`]; what the
+/// program gets while it is recorded is not changed. Everything is redacted together, so that a secret
+/// that shows late is left out of what came before as well; until then it is in memory.
+/// [`save`](Recorder::save) writes the file, in the place of what was there. Without it the last clone
+/// writes it when it is dropped, and panics if it cannot; not while the thread panics, as a test that
+/// fails midway has recorded half of what it should. A clone that is dropped in another thread, or in a
+/// task that nobody waits for, fails nothing: call `save`.
+///
+/// A request that the program gave up, as when a future is dropped, is written as a failure.
 ///
 /// ```
 /// use keystone_client::blocking::KeystoneClient;
@@ -55,18 +60,26 @@ struct Tape {
 
 #[derive(Default)]
 struct State {
-    redactor: Redactor,
+    rules: Redaction,
     start: Option<Now>,
-    /// `None` for a request that is under way, or was given up.
-    entries: Vec<Option<Entry>>,
+    entries: Vec<Recorded>,
     is_dirty: bool,
 }
 
-/// A request that is under way.
-struct Begun {
-    place: usize,
+/// A request as it was sent, and what came of it.
+#[derive(Clone)]
+struct Recorded {
     at: Duration,
+    took: Duration,
     request: RecordedRequest,
+    /// `None` while it is under way, and if it was given up.
+    outcome: Option<Outcome>,
+}
+
+#[derive(Clone)]
+enum Outcome {
+    Response(http::Response<Bytes>),
+    Failure(BackendErrorKind, bool),
 }
 
 impl<B> Recorder<B> {
@@ -76,10 +89,10 @@ impl<B> Recorder<B> {
         Self { inner: Arc::new(inner), tape: Arc::new(tape) }
     }
 
-    /// Leaves more or less out than is done unasked. It is for what is recorded from now on.
+    /// Leaves more or less out than is done unasked.
     #[must_use = "it is the recorder"]
     pub fn with_redaction(self, redaction: Redaction) -> Self {
-        self.tape.state().redactor.rules = redaction;
+        self.tape.state().rules = redaction;
         self
     }
 
@@ -92,38 +105,75 @@ impl<B> Recorder<B> {
         self.tape.save()
     }
 
-    fn begin(&self, now: Now, request: &http::Request<Bytes>) -> Begun {
+    /// Notes a request, and returns its place.
+    fn begin(&self, now: Now, request: &http::Request<Bytes>) -> usize {
         let mut state = self.tape.state();
         let start = *state.start.get_or_insert(now);
-        state.entries.push(None);
-        Begun {
-            place: state.entries.len().saturating_sub(1),
+        state.is_dirty = true;
+        state.entries.push(Recorded {
             at: now.monotonic.saturating_duration_since(start.monotonic),
+            took: Duration::ZERO,
             request: RecordedRequest::new(request.clone()),
-        }
+            outcome: None,
+        });
+        state.entries.len().saturating_sub(1)
     }
 
-    fn end(&self, now: Now, begun: Begun, result: &ExecuteResult) {
+    fn end(&self, now: Now, place: usize, result: &ExecuteResult) {
         let mut state = self.tape.state();
         let passed = state
             .start
             .map_or(Duration::ZERO, |it| now.monotonic.saturating_duration_since(it.monotonic));
-        let request = state.redactor.request(&begun.request);
-        let entry = Entry {
-            at_ms: milliseconds(begun.at),
-            took_ms: milliseconds(passed.saturating_sub(begun.at)),
-            request,
-            response: result.as_ref().ok().map(|response| state.redactor.response(response)),
-            failure: result.as_ref().err().map(|error| Failure {
-                kind: name_of(error.kind()).to_owned(),
-                may_have_been_sent: error.may_have_been_sent(),
-            }),
-        };
-        if let Some(slot) = state.entries.get_mut(begun.place) {
-            *slot = Some(entry);
+        if let Some(entry) = state.entries.get_mut(place) {
+            entry.took = passed.saturating_sub(entry.at);
+            entry.outcome = Some(match result {
+                Ok(response) => Outcome::Response(response.clone()),
+                Err(error) => Outcome::Failure(error.kind(), error.may_have_been_sent()),
+            });
         }
         state.is_dirty = true;
     }
+}
+
+impl Recorded {
+    fn entry(&self, redactor: &mut Redactor) -> Entry {
+        let (response, failure) = match &self.outcome {
+            Some(Outcome::Response(response)) => (Some(response), None),
+            Some(Outcome::Failure(kind, may_have_been_sent)) => {
+                (None, Some((name_of(*kind), *may_have_been_sent)))
+            }
+            None => (None, Some((GIVEN_UP, true))),
+        };
+        Entry {
+            at_ms: milliseconds(self.at),
+            took_ms: milliseconds(self.took),
+            request: redactor.request(&self.request),
+            response: response.map(|response| redactor.response(response)),
+            failure: failure.map(|(kind, may_have_been_sent)| Failure {
+                kind: kind.to_owned(),
+                may_have_been_sent,
+            }),
+        }
+    }
+}
+
+/// All that was recorded, without secrets and personal data.
+fn redacted(start: Timestamp, rules: Redaction, recorded: &[Recorded]) -> Cassette {
+    let mut redactor = Redactor::new(rules);
+    for entry in recorded {
+        redactor.learn_names(&entry.request);
+    }
+    for entry in recorded {
+        redactor.learn_request(&entry.request);
+        if let Some(Outcome::Response(response)) = &entry.outcome {
+            redactor.learn_response(response);
+        }
+    }
+    let entries = recorded.iter().map(|entry| entry.entry(&mut redactor)).collect();
+    let mut cassette = Cassette::new(start, entries);
+    cassette.placeholders = redactor.placeholders;
+    cassette.redacted_fields = redactor.redacted_fields.into_iter().collect();
+    cassette
 }
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -144,7 +194,13 @@ fn name_of(kind: BackendErrorKind) -> &'static str {
     KINDS.iter().find(|(_, known)| *known == kind).map_or("other", |(name, _)| name)
 }
 
+/// The kind of a request that had no answer when the file was written.
+pub(super) const GIVEN_UP: &str = "given_up";
+
 pub(super) fn kind_of(name: &str) -> BackendErrorKind {
+    if name == GIVEN_UP {
+        return BackendErrorKind::Timeout;
+    }
     let known = KINDS.iter().find(|(known, _)| *known == name);
     known.map_or(BackendErrorKind::Other, |(_, kind)| *kind)
 }
@@ -155,15 +211,15 @@ impl Tape {
     }
 
     fn save(&self) -> Result<(), CassetteError> {
-        let mut state = self.state();
-        // What cannot be saved is not tried again when the recorder is dropped.
-        state.is_dirty = false;
-        let start = state.start.and_then(|start| Timestamp::try_from(start.wall).ok());
-        let entries = state.entries.iter().flatten().cloned().collect();
-        let mut cassette = Cassette::new(start.unwrap_or_default(), entries);
-        cassette.placeholders.clone_from(&state.redactor.placeholders);
-        cassette.redacted_fields = state.redactor.redacted_fields.iter().cloned().collect();
-        cassette.write(&self.path)
+        // Not under the lock: a function of the rules may use the recorder.
+        let (start, rules, recorded) = {
+            let mut state = self.state();
+            // What cannot be saved is not tried again when the recorder is dropped.
+            state.is_dirty = false;
+            (state.start, state.rules.clone(), state.entries.clone())
+        };
+        let start = start.and_then(|start| Timestamp::try_from(start.wall).ok());
+        redacted(start.unwrap_or_default(), rules, &recorded).write(&self.path)
     }
 }
 
@@ -187,9 +243,9 @@ impl<B> Clone for Recorder<B> {
 
 impl<B: HttpBackend> HttpBackend for Recorder<B> {
     async fn execute(&self, request: http::Request<Bytes>) -> ExecuteResult {
-        let begun = self.begin(self.inner.now(), &request);
+        let place = self.begin(self.inner.now(), &request);
         let result = self.inner.execute(request).await;
-        self.end(self.inner.now(), begun, &result);
+        self.end(self.inner.now(), place, &result);
         result
     }
 
@@ -204,9 +260,9 @@ impl<B: HttpBackend> HttpBackend for Recorder<B> {
 
 impl<B: blocking::HttpBackend> blocking::HttpBackend for Recorder<B> {
     fn execute(&self, request: http::Request<Bytes>) -> ExecuteResult {
-        let begun = self.begin(self.inner.now(), &request);
+        let place = self.begin(self.inner.now(), &request);
         let result = self.inner.execute(request);
-        self.end(self.inner.now(), begun, &result);
+        self.end(self.inner.now(), place, &result);
         result
     }
 

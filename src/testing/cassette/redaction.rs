@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::redact::is_secret_name;
+use crate::redact::{is_secret_header_name, is_secret_name};
 
 type Decide = dyn Fn(&str, &str) -> bool + Send + Sync;
 
@@ -14,8 +14,12 @@ type Decide = dyn Fn(&str, &str) -> bool + Send + Sync;
 /// codes such as `"AP"`, amounts, and the words in which a server refuses requests. All other text is
 /// personal data in doubt, free text included, and is replaced by a placeholder. The same value has
 /// the same placeholder wherever it is, so that relations survive. Names of members and parameters are
-/// kept, and paths but for segments of other than small letters, digits, `-` and `_`. Secrets are
-/// always left out.
+/// kept if they are of letters, digits and `_`; of paths, the words of the API and numbers.
+///
+/// Secrets are always left out: what has a name such as `password`, `api_key` or `token`, also below
+/// it; credentials and cookies; the [write-only](crate::resource) fields of a custom resource; and
+/// whatever has the value of one of these anywhere else in the recording, if it is at least four
+/// letters long.
 ///
 /// ```no_run
 /// use keystone_client::sandbox::Sandbox;
@@ -33,6 +37,7 @@ type Decide = dyn Fn(&str, &str) -> bool + Send + Sync;
 #[derive(Clone, Default)]
 pub struct Redaction {
     kept: BTreeSet<String>,
+    secret: BTreeSet<String>,
     redacted: BTreeSet<String>,
     kept_headers: BTreeSet<String>,
     decide: Option<Arc<Decide>>,
@@ -46,7 +51,9 @@ impl Redaction {
 
     /// Keeps the text of all fields and parameters of this name, as it is, whatever record they are
     /// in. For a parameter with a lookup, `title__contains`, the name is `title`; for bodies that are
-    /// plain text it is `body`, and for what is in files `file`. Fields of secrets are not kept.
+    /// plain text it is `body`, for what is in files `file`, and for a segment of a path, such as the
+    /// name of a resource of a plugin, `segment`. Fields of secrets are not kept, nor are secrets in
+    /// JSON that is kept.
     #[must_use = "it is the redaction"]
     pub fn keep_field(mut self, name: impl Into<String>) -> Self {
         self.kept.insert(name.into());
@@ -54,22 +61,31 @@ impl Redaction {
     }
 
     /// Leaves out the values of all fields and parameters of this name, which would be kept
-    /// otherwise. A number becomes 0 and a boolean `false`.
+    /// otherwise. A number becomes 0, a boolean `false`, and a list or an object an empty one.
     #[must_use = "it is the redaction"]
     pub fn redact_field(mut self, name: impl Into<String>) -> Self {
         self.redacted.insert(name.into());
         self
     }
 
-    /// Keeps a header of answers as it is. Unasked, those are kept that clients go by; cookies are
-    /// never.
+    /// Leaves out what has this name as secrets are left out, wherever else it is, too.
+    #[must_use = "it is the redaction"]
+    pub fn secret_field(mut self, name: impl Into<String>) -> Self {
+        self.secret.insert(name.into());
+        self
+    }
+
+    /// Keeps a header of answers as it is, but for secrets that are in it. Unasked, what clients go by
+    /// is kept; the values of cookies and of headers such as `x-api-key` are never.
     #[must_use = "it is the redaction"]
     pub fn keep_header(mut self, name: impl AsRef<str>) -> Self {
         self.kept_headers.insert(name.as_ref().to_ascii_lowercase());
         self
     }
 
-    /// Keeps a text for which `keep` is true of the name of its field and of its value.
+    /// Keeps a text for which `keep` is true of the name of its field and of its value. It is not asked
+    /// for what is in files, nor for bodies that are not text. It is called when the cassette is
+    /// written.
     #[must_use = "it is the redaction"]
     pub fn keep_if(mut self, keep: impl Fn(&str, &str) -> bool + Send + Sync + 'static) -> Self {
         self.decide = Some(Arc::new(keep));
@@ -78,24 +94,27 @@ impl Redaction {
 
     pub(super) fn is_kept(&self, name: &str, value: &str) -> bool {
         let is_asked_for = || self.decide.as_ref().is_some_and(|decide| decide(name, value));
-        !is_secret_name(name) && (self.kept.contains(name) || is_asked_for())
+        self.is_kept_field(name) || (!self.is_secret(name) && is_asked_for())
+    }
+
+    pub(super) fn is_kept_field(&self, name: &str) -> bool {
+        !self.is_secret(name) && self.kept.contains(name)
+    }
+
+    fn is_secret(&self, name: &str) -> bool {
+        is_secret_name(name) || self.secret.contains(name)
+    }
+
+    pub(super) fn secret_fields(&self) -> &BTreeSet<String> {
+        &self.secret
     }
 
     pub(super) fn is_redacted(&self, name: &str) -> bool {
-        self.redacted.contains(name)
+        name.split("__").any(|part| self.redacted.contains(part))
     }
 
     pub(super) fn is_kept_header(&self, name: &str) -> bool {
-        const KEPT: &[&str] = &[
-            "allow",
-            "content-type",
-            "date",
-            "retry-after",
-            "vary",
-            "www-authenticate",
-            "x-total-count",
-        ];
-        KEPT.contains(&name) || self.kept_headers.contains(name)
+        self.kept_headers.contains(name) && !is_secret_header_name(name)
     }
 }
 
@@ -103,6 +122,7 @@ impl fmt::Debug for Redaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redaction")
             .field("kept", &self.kept)
+            .field("secret", &self.secret)
             .field("redacted", &self.redacted)
             .field("kept_headers", &self.kept_headers)
             .field("decides", &self.decide.is_some())

@@ -1,25 +1,21 @@
+mod entry;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
-use serde_json::Value;
 
+use self::entry::{answer_of, compare};
 use super::bindings::{Added, Bindings};
-use super::format::{Body, Cassette, CassetteError, Entry, Sent, split_parameter};
-use super::recorder::kind_of;
-use super::redactor::parse_headers;
+use super::format::{Cassette, CassetteError, Entry, Sent};
 use crate::backend::{BackendError, BackendErrorKind, ExecuteResult, Now};
-use crate::recorded::{FormPart, RecordedRequest};
+use crate::recorded::RecordedRequest;
 use crate::testing::both_backends;
 use crate::testing::clock::later;
-use crate::testing::difference::{Comparison, Differences, show};
-use crate::testing::exchange::response;
+use crate::testing::difference::Differences;
 
 /// A backend that answers from a cassette, which a [`Recorder`](super::Recorder) has written.
 ///
@@ -36,8 +32,17 @@ use crate::testing::exchange::response;
 /// name, while names that were on the server are placeholders. What is in files is not compared unless
 /// the cassette [keeps](super::Redaction::keep_field) it.
 ///
-/// The clock shows the time of the recording, and goes on from answer to answer as it went then, so
-/// that logins expire when they expired, and not before. Waiting takes no time.
+/// What an answer brought in the place of a placeholder cannot be sent otherwise after it: a program
+/// that asks for the slug that it was given is held to that.
+///
+/// The clock shows the time of the recording, and goes on as it went then, so that logins expire when
+/// they expired, and not before: it is when the first recorded request was sent that has not come yet.
+/// Waiting takes no time.
+///
+/// Of recorded requests that fit alike, the first is taken. Where requests that only differ in
+/// personal data were recorded at the same time, such as several creates from as many tasks, they may
+/// get the answers of one another; let the program send them one after the other, or
+/// [keep](super::Redaction::keep_field) the field in which they differ.
 #[derive(Clone)]
 pub struct Replay {
     state: Arc<State>,
@@ -54,7 +59,9 @@ struct Play {
     in_order: bool,
     allows_repeats: bool,
     allows_unused: bool,
+    /// What is wrong and was not told yet.
     problems: Vec<String>,
+    /// Whether it was told what did not come; once is enough.
     is_reported: bool,
 }
 
@@ -190,18 +197,12 @@ impl Replay {
         let mut play = self.state.play();
         match play.find(&RecordedRequest::new(request.clone())) {
             Ok(index) => {
-                let after = play.entries.get(index..).unwrap_or_default();
-                let at = |played: &Played| Duration::from_millis(played.entry.at_ms);
-                if let [this, rest @ ..] = after {
-                    let answered = at(this) + Duration::from_millis(this.entry.took_ms);
-                    self.state.clock.answered(answered, rest.first().map_or(answered, at));
-                    return answer_of(&this.entry, &play.bindings);
-                }
-                Err(BackendError::new(BackendErrorKind::Other, "the cassette is empty"))
+                let (answered, next) = play.passed();
+                self.state.clock.answered(answered, next);
+                play.answer(index)
             }
             Err(problem) => {
                 play.problems.push(problem.clone());
-                play.is_reported = false;
                 Err(BackendError::new(BackendErrorKind::Request, problem))
             }
         }
@@ -209,6 +210,28 @@ impl Replay {
 }
 
 impl Play {
+    fn answer(&mut self, index: usize) -> ExecuteResult {
+        let Self { entries, bindings, .. } = self;
+        match entries.get(index) {
+            Some(played) => answer_of(&played.entry, bindings),
+            None => Err(BackendError::new(BackendErrorKind::Other, "the cassette is empty")),
+        }
+    }
+
+    /// How long the recording went on until the last answer before which none is missing, and until the
+    /// request after it.
+    fn passed(&self) -> (Duration, Duration) {
+        let at = |entry: &Entry| Duration::from_millis(entry.at_ms);
+        let used = self.entries.iter().take_while(|played| played.is_used);
+        let answered = used
+            .clone()
+            .map(|played| at(&played.entry) + Duration::from_millis(played.entry.took_ms))
+            .max()
+            .unwrap_or_default();
+        let next = self.entries.get(used.count()).map_or(answered, |next| at(&next.entry));
+        (answered, next)
+    }
+
     fn unused(&self) -> Vec<String> {
         self.entries
             .iter()
@@ -218,22 +241,20 @@ impl Play {
             .collect()
     }
 
+    /// What is wrong and was not told yet.
     fn report(&mut self) -> Option<String> {
-        let mut wrong = self.problems.clone();
+        let mut wrong = std::mem::take(&mut self.problems);
         let unused = self.unused();
-        if !unused.is_empty() && !self.allows_unused {
+        if !unused.is_empty() && !self.allows_unused && !self.is_reported {
             let lines: Vec<String> = unused.iter().map(|line| format!("\n  {line}")).collect();
             let number = match lines.len() {
                 1 => "1 recorded request did not come:".to_owned(),
                 number => format!("{number} recorded requests did not come:"),
             };
             wrong.push(number + &lines.concat());
+            self.is_reported = true;
         }
-        if wrong.is_empty() || self.is_reported {
-            return None;
-        }
-        self.is_reported = true;
-        Some(wrong.join("\n"))
+        (!wrong.is_empty()).then(|| wrong.join("\n"))
     }
 
     /// The entry for a request, or what is wrong with it.
@@ -262,8 +283,14 @@ impl Play {
                 nearest = Some((index, differences));
                 break;
             }
-            let is_nearer = |other: &Differences| differences.weight() < other.weight();
-            if nearest.as_ref().is_none_or(|(_, other)| is_nearer(other)) {
+            // Of those that are as near, one that did not come yet.
+            let rank = |index: usize, differences: &Differences| {
+                (differences.weight(), self.entries.get(index).is_some_and(|it| it.is_used))
+            };
+            let is_nearer = nearest
+                .as_ref()
+                .is_none_or(|(other, found)| rank(index, &differences) < rank(*other, found));
+            if is_nearer {
                 nearest = Some((index, differences));
             }
         }
@@ -312,129 +339,6 @@ fn summary(index: usize, sent: &Sent) -> String {
         false => format!("?{}", sent.query.join("&")),
     };
     format!("entry {}, {} {}{query}", index + 1, sent.method, sent.path)
-}
-
-/// What is different between what was recorded and what came, and what that says of placeholders.
-fn compare(sent: &Sent, request: &RecordedRequest, bindings: &Bindings) -> (Differences, Added) {
-    let mut added = Added::default();
-    let same_path = bindings.same_text("path", &sent.path, request.path(), &mut added);
-    let mut same = |name: &str, recorded: &Value, seen: &Value| {
-        bindings.same(name, recorded, seen, &mut added)
-    };
-    let mut comparison = Comparison::new(&mut same);
-    if sent.method != request.method().as_str() {
-        let (expected, seen) = (&sent.method, request.method());
-        comparison.found.add(20, format!("method: recorded {expected}, seen {seen}"));
-    }
-    if !same_path {
-        comparison.found.path(&sent.path, request.path());
-    }
-    let query: Vec<(String, String)> = sent.query.iter().map(|it| split_parameter(it)).collect();
-    comparison.pairs("query", &query, &request.query_pairs());
-    compare_body(sent.body.as_ref(), request, &mut comparison);
-    let mut found = comparison.found;
-    found.explain(|placeholder| bindings.value(placeholder).map(str::to_owned));
-    (found, added)
-}
-
-fn compare_body(body: Option<&Body>, request: &RecordedRequest, comparison: &mut Comparison<'_>) {
-    let bytes = request.body();
-    let mut differ = |expected: &str| {
-        let seen = match (bytes.is_empty(), request.json()) {
-            (true, _) => "no body".to_owned(),
-            (_, Some(json)) => show("", &json),
-            _ => format!("{} bytes", bytes.len()),
-        };
-        comparison.found.add(5, format!("body: expected {expected}, seen {seen}"));
-    };
-    match body {
-        None if bytes.is_empty() => {}
-        None => differ("none"),
-        Some(Body::Json(expected)) => match request.json() {
-            Some(seen) => comparison.json("body", "", expected, &seen),
-            None => differ(&show("", expected)),
-        },
-        Some(Body::Form(parts)) => match request.form() {
-            Some(seen) => compare_form(parts, &seen, comparison),
-            None => differ("a form"),
-        },
-        Some(Body::Text(text)) if text.as_bytes() == bytes => {}
-        Some(Body::Base64(text)) if *text == STANDARD.encode(bytes) => {}
-        Some(Body::Text(_) | Body::Base64(_)) => differ("another text"),
-        // What it was is not known.
-        Some(Body::Omitted(_)) if bytes.is_empty() => differ("a body"),
-        Some(Body::Omitted(_)) => {}
-    }
-}
-
-fn compare_form(
-    expected: &[super::format::Part],
-    seen: &[FormPart],
-    comparison: &mut Comparison<'_>,
-) {
-    let fields = expected.iter().filter_map(|part| match (&part.file_name, &part.content) {
-        (None, Body::Text(text)) => Some((part.name.clone(), text.clone())),
-        _ => None,
-    });
-    let seen_fields = seen
-        .iter()
-        .filter_map(|part| part.text().map(|text| (part.name().to_owned(), text.to_owned())));
-    comparison.pairs("field", &fields.collect::<Vec<_>>(), &seen_fields.collect::<Vec<_>>());
-    let mut seen: Vec<&FormPart> = seen.iter().filter(|part| part.file_name().is_some()).collect();
-    for part in expected.iter().filter(|part| part.file_name.is_some()) {
-        let name = &part.name;
-        let Some(at) = seen.iter().position(|seen| seen.name() == name) else {
-            comparison.found.add(1, format!("file `{name}`: missing"));
-            continue;
-        };
-        let seen = seen.remove(at);
-        let pair = |text: Option<&str>| -> Value { text.unwrap_or_default().into() };
-        let place = format!("file `{name}`");
-        let (file_name, seen_name) = (part.file_name.as_deref(), seen.file_name());
-        comparison.json(&place, "file_name", &pair(file_name), &pair(seen_name));
-        let (kind, seen_kind) = (part.content_type.as_deref(), seen.content_type());
-        comparison.json(&place, "content_type", &pair(kind), &pair(seen_kind));
-        if let Body::Base64(content) = &part.content {
-            if *content != STANDARD.encode(seen.content()) {
-                comparison.found.add(1, format!("file `{name}`: its content is another"));
-            }
-        }
-    }
-    for part in seen {
-        comparison.found.add(1, format!("file `{}`: not expected", part.name()));
-    }
-}
-
-fn answer_of(entry: &Entry, bindings: &Bindings) -> ExecuteResult {
-    if let Some(failure) = &entry.failure {
-        let error = BackendError::new(kind_of(&failure.kind), "so it was recorded");
-        return Err(match failure.may_have_been_sent {
-            true => error,
-            false => error.not_sent(),
-        });
-    }
-    let Some(received) = &entry.response else {
-        return Err(BackendError::new(BackendErrorKind::Other, "the cassette has no answer"));
-    };
-    let headers: HeaderMap = parse_headers(&received.headers);
-    let body = match &received.body {
-        None | Some(Body::Form(_)) => Bytes::new(),
-        Some(Body::Json(value)) => {
-            let mut value = value.clone();
-            bindings.fill(&mut value);
-            value.to_string().into()
-        }
-        Some(Body::Text(text)) => text.clone().into(),
-        Some(Body::Base64(text)) => STANDARD.decode(text).unwrap_or_default().into(),
-        Some(Body::Omitted(length)) => vec![0; *length].into(),
-    };
-    let status = StatusCode::from_u16(received.status)
-        .map_err(|error| BackendError::new(BackendErrorKind::Protocol, error.to_string()))?;
-    let mut answer = response(status, &HeaderMap::new(), body)?;
-    // A head without a body announces no length that is not there.
-    *answer.headers_mut() = headers;
-    answer.headers_mut().remove(header::CONTENT_LENGTH);
-    Ok(answer)
 }
 
 impl State {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::recorded::{FormPart, RecordedRequest};
 use crate::redact::{REDACTED, is_secret_header};
-use crate::testing::difference::{Comparison, Differences, shorten, show};
+use crate::testing::difference::{Comparison, Differences, shorten, show, show_without};
 
 type Check = dyn Fn(&RecordedRequest) -> bool + Send + Sync;
 
@@ -71,6 +71,20 @@ impl Expectation {
         self.body = Body::Form(form);
     }
 
+    /// How much is demanded: the exact path counts most, then an exact query, then each demand.
+    pub(super) fn strictness(&self) -> usize {
+        let any_segments = self.path.split('/').filter(|segment| *segment == "*").count();
+        let body = match &self.body {
+            Body::Any => 0,
+            Body::Json { contained: true, .. } => 1,
+            Body::Form(form) if form.any => 1,
+            Body::Json { .. } | Body::Form(_) | Body::Bytes(_) => 2,
+        };
+        let demands = self.query.len() + self.headers.len() + self.checks.len() + body;
+        let path = 1_000_usize.saturating_sub(any_segments) * 10_000;
+        path + if self.any_query { 0 } else { 1_000 } + demands
+    }
+
     pub(super) fn summary(&self) -> String {
         let mut summary = format!("{} {}", self.method, self.path);
         for (index, (name, value)) in self.query.iter().enumerate() {
@@ -84,7 +98,7 @@ impl Expectation {
     /// What is different about `request`; empty if it is the one expected.
     pub(super) fn differences(&self, request: &RecordedRequest) -> Differences {
         let same = &mut |_: &str, expected: &Value, seen: &Value| expected == seen;
-        let mut comparison = Comparison::new(same);
+        let mut comparison = Comparison::new(same, request.secrets());
         comparison.found.method(&self.method, request.method());
         comparison.found.path(&self.path, request.path());
         comparison.contains = self.any_query;
@@ -100,20 +114,26 @@ impl Expectation {
                     comparison.json("body", "", value, &seen);
                 }
                 None => {
-                    let (expected, seen) = (show("", value), describe(request.body()));
+                    let (expected, seen) = (
+                        show_without("", value, request.secrets()),
+                        describe(request.body(), request.secrets()),
+                    );
                     comparison.found.add(5, format!("body: expected {expected}, seen {seen}"));
                 }
             },
             Body::Form(form) => match request.form() {
                 Some(parts) => form.compare(&parts, &mut comparison),
                 None => {
-                    let seen = describe(request.body());
+                    let seen = describe(request.body(), request.secrets());
                     comparison.found.add(5, format!("body: expected a form, seen {seen}"));
                 }
             },
             Body::Bytes(bytes) if bytes == request.body() => {}
             Body::Bytes(bytes) => {
-                let (expected, seen) = (describe(bytes), describe(request.body()));
+                let (expected, seen) = (
+                    describe(bytes, request.secrets()),
+                    describe(request.body(), request.secrets()),
+                );
                 let seen = if expected == seen { "others".to_owned() } else { seen };
                 comparison.found.add(5, format!("body: expected {expected}, seen {seen}"));
             }
@@ -196,9 +216,9 @@ impl Form {
 }
 
 /// A body whose form is not known, so that anything in it may be secret.
-pub(super) fn describe(body: &Bytes) -> String {
+pub(super) fn describe(body: &Bytes, secrets: &[&str]) -> String {
     match serde_json::from_slice::<Value>(body) {
-        Ok(value) => show("", &value),
+        Ok(value) => show_without("", &value, secrets),
         Err(_) if body.is_empty() => "no body".to_owned(),
         Err(_) => format!("{} bytes that are no JSON", body.len()),
     }
