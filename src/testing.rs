@@ -17,8 +17,10 @@
 //! | check a backend of my own against the contract | [`conformance`] |
 //!
 //! All the backends serve both clients, but for that of [`from_async_fn`]. A clone is another handle
-//! to the same double: give one to the client and keep one. Those that expect something fail the test
-//! when their last handle is dropped, or when they are asked to `verify`.
+//! to the same double: give one to the client and keep one. Those that expect something panic when their
+//! last handle is dropped, in the thread where that happens. It fails no test if that is a thread or a
+//! task that nobody waits for, and never happens in a `static`: there call `verify` at the end of the
+//! test, which fails the test that calls it, and `save` of a [`Recorder`].
 //!
 //! The chapter [Test your program](crate::guide::testing) shows most of them at work.
 //!

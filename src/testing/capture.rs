@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -36,7 +37,14 @@ use crate::recorded::RecordedRequest;
 /// ```
 pub struct Capture<B = FixedAnswer> {
     inner: Arc<B>,
-    requests: Arc<Mutex<Vec<RecordedRequest>>>,
+    requests: Arc<Mutex<Requests>>,
+}
+
+/// What was sent and not taken yet, by numbers that go on.
+#[derive(Default)]
+struct Requests {
+    next: u64,
+    kept: BTreeMap<u64, RecordedRequest>,
 }
 
 /// The inner backend of a [`Capture`] that answers all requests alike. Waiting takes no time.
@@ -71,12 +79,12 @@ impl<B> Capture<B> {
 
     /// The requests so far, in the order in which they were sent.
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.kept().clone()
+        self.kept().kept.values().cloned().collect()
     }
 
-    /// The requests since this was called last.
+    /// The requests since this was called last. One that is under way has no status, then or later.
     pub fn take(&self) -> Vec<RecordedRequest> {
-        std::mem::take(&mut *self.kept())
+        std::mem::take(&mut self.kept().kept).into_values().collect()
     }
 
     /// The one request so far.
@@ -100,19 +108,22 @@ impl<B> Capture<B> {
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Vec<RecordedRequest>> {
+    fn kept(&self) -> MutexGuard<'_, Requests> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a request, and returns its place.
-    fn keep(&self, request: &http::Request<Bytes>) -> usize {
-        let mut kept = self.kept();
-        kept.push(RecordedRequest::new(request.clone()));
-        kept.len().saturating_sub(1)
+    /// Keeps a request, and returns its number.
+    fn keep(&self, request: &http::Request<Bytes>) -> u64 {
+        let mut requests = self.kept();
+        let number = requests.next;
+        requests.next += 1;
+        requests.kept.insert(number, RecordedRequest::new(request.clone()));
+        number
     }
 
-    fn answered(&self, place: usize, result: &ExecuteResult) {
-        if let (Some(request), Ok(response)) = (self.kept().get_mut(place), result) {
+    /// Notes the status of an answer, unless the request was taken meanwhile.
+    fn answered(&self, number: u64, result: &ExecuteResult) {
+        if let (Some(request), Ok(response)) = (self.kept().kept.get_mut(&number), result) {
             *request = request.clone().answered(response.status());
         }
     }
@@ -126,9 +137,9 @@ impl<B> Clone for Capture<B> {
 
 impl<B: HttpBackend> HttpBackend for Capture<B> {
     async fn execute(&self, request: http::Request<Bytes>) -> ExecuteResult {
-        let place = self.keep(&request);
+        let number = self.keep(&request);
         let result = self.inner.execute(request).await;
-        self.answered(place, &result);
+        self.answered(number, &result);
         result
     }
 
@@ -143,9 +154,9 @@ impl<B: HttpBackend> HttpBackend for Capture<B> {
 
 impl<B: blocking::HttpBackend> blocking::HttpBackend for Capture<B> {
     fn execute(&self, request: http::Request<Bytes>) -> ExecuteResult {
-        let place = self.keep(&request);
+        let number = self.keep(&request);
         let result = self.inner.execute(request);
-        self.answered(place, &result);
+        self.answered(number, &result);
         result
     }
 
@@ -179,6 +190,6 @@ impl fmt::Debug for FixedAnswer {
 /// Shows of the requests what their own `Debug` form shows.
 impl<B> fmt::Debug for Capture<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Capture").field("requests", &*self.kept()).finish_non_exhaustive()
+        f.debug_struct("Capture").field("requests", &self.requests()).finish_non_exhaustive()
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
+use url::form_urlencoded;
 
 pub(super) use self::answer::Answer;
 use self::expectation::Expectation;
@@ -53,13 +54,14 @@ pub struct Exchange {
 
 impl Exchange {
     /// Expects this method on this path, which begins with a slash, and answers `200 OK` with an
-    /// empty body unless told otherwise. A segment of the path that is `*` stands for any.
+    /// empty body unless told otherwise. A segment of the path that is `*` stands for any. A query
+    /// behind the path is one that [has to be there](Self::with_query).
     pub fn new(method: Method, path: impl Into<String>) -> Self {
-        Self {
-            expectation: Expectation::new(method, path.into()),
-            times: Times::ONCE,
-            answer: Answer::default(),
-        }
+        let path = path.into();
+        let (path, query) = path.split_once('?').unwrap_or((&path, ""));
+        let mut expectation = Expectation::new(method, path.to_owned());
+        expectation.query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Self { expectation, times: Times::ONCE, answer: Answer::default() }
     }
 
     /// Expects a GET.
@@ -175,7 +177,7 @@ impl Exchange {
         self
     }
 
-    /// Expects the request so many times: `3`, `1..`, `0..=2` or `..`.
+    /// Expects the request so many times: `3`, `1..`, `0..=2` or `..`; 0 for one that must not come.
     pub fn times(mut self, times: impl Into<Times>) -> Self {
         self.times = times.into();
         self
@@ -198,17 +200,17 @@ impl Exchange {
 
     /// Answers with this status and text.
     pub fn reply(mut self, status: StatusCode, body: impl Into<Bytes>) -> Self {
-        self.answer.respond(status, body.into());
+        self.answer.respond(status, body.into(), false);
         self
     }
 
     /// Answers with this status and JSON.
-    pub fn reply_json(self, status: StatusCode, body: &Value) -> Self {
-        self.reply(status, body.to_string())
-            .reply_header(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
+    pub fn reply_json(mut self, status: StatusCode, body: &Value) -> Self {
+        self.answer.respond(status, body.to_string().into(), true);
+        self
     }
 
-    /// Adds a header to the answer.
+    /// Adds a header to the answer, whether that is stated before or after it.
     pub fn reply_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.answer.headers().append(name, value);
         self
@@ -259,6 +261,11 @@ impl Exchange {
 
     pub(super) fn differences(&self, request: &RecordedRequest) -> Differences {
         self.expectation.differences(request)
+    }
+
+    /// How much it demands of a request, to choose between those that fit.
+    pub(super) fn strictness(&self) -> usize {
+        self.expectation.strictness()
     }
 
     /// The method and the path, with what is stated of the query.

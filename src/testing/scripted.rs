@@ -1,3 +1,5 @@
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -16,9 +18,14 @@ use crate::recorded::RecordedRequest;
 ///
 /// The requests have to come in order, unless they may come [in any](Scripted::in_any_order). One
 /// that is not expected fails with an error that shows the difference, member by member. When the
-/// last clone is dropped while requests are missing, or after a difference, it panics, wherever that
-/// clone is: a client has one. [`verify`](Scripted::verify) does so earlier. Waiting advances the
-/// clock of the script and takes no time. Messages show no passwords, tokens or cookies.
+/// last clone is dropped while requests are missing, or after a difference, it panics, in the thread
+/// where that clone is: a client has one. That fails no test if it is in a thread or a task that
+/// nobody waits for, or in a `static`, which is never dropped; [`verify`](Scripted::verify) fails the
+/// test that calls it. Waiting advances the clock of the script and takes no time. Messages show no
+/// passwords, tokens or cookies.
+///
+/// In order, an exchange that may come more often gives way to the next as soon as it has come often
+/// enough: a request that fits both is answered by the next, and counts for the first if it has to.
 ///
 /// A client repeats calls that failed for a passing reason; to script one failure, build it with
 /// [`RetryPolicy::never`](crate::RetryPolicy::never). A list asks for a page with `_limit` and
@@ -72,10 +79,24 @@ struct Play {
     in_any_order: bool,
     /// The step that the last request was for, in a script that has an order.
     position: usize,
-    requests: Vec<RecordedRequest>,
+    /// In which ways the requests so far may have followed a script that has an order; that of the
+    /// steps is the first.
+    ways: Vec<Way>,
+    arrivals: usize,
+    /// By when they arrived.
+    requests: BTreeMap<usize, RecordedRequest>,
+    /// What is wrong and was not told yet.
     problems: Vec<String>,
-    /// Whether somebody was told of what is wrong; once is enough.
+    /// Whether it was told what is missing; once is enough.
     is_reported: bool,
+}
+
+/// A way in which requests followed a script: which step is next to be asked for, and how often each
+/// was.
+#[derive(Clone)]
+struct Way {
+    position: usize,
+    calls: Vec<usize>,
 }
 
 struct Step {
@@ -109,13 +130,17 @@ impl fmt::Display for Step {
 impl Scripted {
     /// The script of these exchanges.
     pub fn new(exchanges: impl IntoIterator<Item = Exchange>) -> Self {
-        let steps = exchanges.into_iter().map(|exchange| Step { exchange, calls: 0 }).collect();
-        let play = Mutex::new(Play { steps, ..Play::default() });
+        let steps: Vec<Step> =
+            exchanges.into_iter().map(|exchange| Step { exchange, calls: 0 }).collect();
+        let ways = vec![Way { position: 0, calls: vec![0; steps.len()] }];
+        let play = Mutex::new(Play { steps, ways, ..Play::default() });
         Self { state: Arc::new(State { clock: VirtualClock::new(), play }) }
     }
 
     /// Lets the requests come in any order, as they do from tasks or threads. One that fits several
-    /// exchanges is for the first of them that is not used up.
+    /// exchanges is for one that has not come often enough yet; of those for the strictest, without `*`
+    /// and with an exact query; of those for the first. So put `"/x/1/"` beside `"/x/*/"` as you like,
+    /// but not two exchanges that overlap without one being stricter.
     ///
     /// ```
     /// use http::StatusCode;
@@ -152,9 +177,10 @@ impl Scripted {
         }
     }
 
-    /// The requests so far that were expected, with the status of the answer.
+    /// The requests so far that were expected and answered, in the order in which they arrived, with
+    /// the status of the answer.
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.state.play().requests.clone()
+        self.state.play().requests.values().cloned().collect()
     }
 
     /// The requests that are missing, in words; empty if the script is over.
@@ -173,18 +199,18 @@ impl Scripted {
 
     fn answer(&self, request: &http::Request<Bytes>) -> ExecuteResult {
         let recorded = RecordedRequest::new(request.clone());
-        let found = self.state.play().find(&recorded);
-        let answer = found.map_err(|problem| {
-            self.state.play().note(problem.clone());
-            BackendError::new(BackendErrorKind::Request, problem)
-        })?;
+        let (arrival, answer) = self
+            .state
+            .play()
+            .arrive(&recorded)
+            .map_err(|problem| BackendError::new(BackendErrorKind::Request, problem))?;
         // Without the lock: a function may look at the script.
         let result = self.delayed(&answer, request).and_then(|()| answer.to(&recorded));
         let recorded = match &result {
             Ok(response) => recorded.answered(response.status()),
             Err(_) => recorded,
         };
-        self.state.play().requests.push(recorded);
+        self.state.play().requests.insert(arrival, recorded);
         result
     }
 
@@ -204,59 +230,131 @@ impl Scripted {
 impl Play {
     /// Steps for which a request has to come yet.
     fn missing(&self) -> impl Iterator<Item = &Step> {
-        self.steps.iter().filter(|step| !step.is_done())
+        let is_over = !self.in_any_order
+            && self.ways.iter().any(|way| {
+                let mut calls = self.steps.iter().zip(&way.calls);
+                calls.all(|(step, calls)| step.exchange.wanted().is_enough(*calls))
+            });
+        self.steps.iter().filter(move |step| !is_over && !step.is_done())
     }
 
-    fn note(&mut self, problem: String) {
-        self.problems.push(problem);
-        self.is_reported = false;
-    }
-
-    /// What is wrong, once.
+    /// What is wrong and was not told yet.
     fn report(&mut self) -> Option<String> {
-        let mut wrong = self.problems.clone();
+        let mut wrong = std::mem::take(&mut self.problems);
         let missing: Vec<String> = self.missing().map(|step| format!("\n  {step}")).collect();
-        if !missing.is_empty() {
+        if !missing.is_empty() && !self.is_reported {
             let number = match missing.len() {
                 1 => "1 request did not come:".to_owned(),
                 number => format!("{number} requests did not come:"),
             };
             wrong.push(number + &missing.concat());
+            self.is_reported = true;
         }
-        if wrong.is_empty() || self.is_reported {
-            return None;
-        }
-        self.is_reported = true;
-        Some(wrong.join("\n"))
+        (!wrong.is_empty()).then(|| wrong.join("\n"))
     }
 
-    /// The answer to a request, or what is wrong with it.
-    fn find(&mut self, request: &RecordedRequest) -> Result<Answer, String> {
+    /// The answer to a request with the number of its arrival, or what is wrong with it.
+    fn arrive(&mut self, request: &RecordedRequest) -> Result<(usize, Answer), String> {
+        let differences: Vec<Differences> =
+            self.steps.iter().map(|step| step.exchange.differences(request)).collect();
+        let found = match self.in_any_order {
+            true => self.choose(&differences),
+            false => self.advance(&differences),
+        };
+        match found.and_then(|index| self.steps.get(index)) {
+            Some(step) => {
+                self.arrivals += 1;
+                Ok((self.arrivals, step.exchange.answer().clone()))
+            }
+            None => {
+                let problem = self.mismatch(request, differences);
+                self.problems.push(problem.clone());
+                Err(problem)
+            }
+        }
+    }
+
+    /// The step for a request that may come at any time.
+    fn choose(&mut self, differences: &[Differences]) -> Option<usize> {
+        let fitting = self
+            .steps
+            .iter_mut()
+            .zip(differences)
+            .enumerate()
+            .filter(|(_, (step, differences))| differences.is_empty() && step.admits_another());
+        let (index, (step, _)) = fitting.min_by_key(|(index, (step, _))| {
+            (step.is_done(), Reverse(step.exchange.strictness()), *index)
+        })?;
+        step.calls += 1;
+        Some(index)
+    }
+
+    /// The step for a request in a script that has an order.
+    fn advance(&mut self, differences: &[Differences]) -> Option<usize> {
+        let mut next: Vec<Way> = Vec::new();
+        for way in &self.ways {
+            let mut reached = Vec::new();
+            for (index, step) in self.steps.iter().enumerate().skip(way.position) {
+                let calls = way.calls.get(index).copied().unwrap_or_default();
+                let wanted = step.exchange.wanted();
+                let fits = differences.get(index).is_some_and(Differences::is_empty);
+                if fits && wanted.admits_one_more_than(calls) {
+                    reached.push((wanted.is_enough(calls), index));
+                }
+                // What comes later waits until this has come often enough.
+                if !wanted.is_enough(calls) {
+                    break;
+                }
+            }
+            reached.sort_unstable();
+            for (_, index) in reached {
+                let mut way = way.clone();
+                way.position = index;
+                if let Some(calls) = way.calls.get_mut(index) {
+                    *calls += 1;
+                }
+                // What counts from here on is the last step alone.
+                let last = |way: &Way| {
+                    let calls = way.calls.get(way.position).copied().unwrap_or_default();
+                    let step = self.steps.get(way.position);
+                    (way.position, step.map(|step| step.exchange.wanted().so_far(calls)))
+                };
+                if !next.iter().any(|other| last(other) == last(&way)) {
+                    next.push(way);
+                }
+            }
+        }
+        let first = next.first()?;
+        let position = first.position;
+        self.position = position;
+        for (step, calls) in self.steps.iter_mut().zip(&first.calls) {
+            step.calls = *calls;
+        }
+        self.ways = next;
+        Some(position)
+    }
+
+    /// What is wrong with a request that no step is for.
+    fn mismatch(&self, request: &RecordedRequest, differences: Vec<Differences>) -> String {
         let mut candidates = Vec::new();
         let first = if self.in_any_order { 0 } else { self.position };
         let mut used_up = None;
-        for (index, step) in self.steps.iter_mut().enumerate().skip(first) {
-            let differences = step.exchange.differences(request);
-            let fits = differences.is_empty();
+        for (index, (step, differences)) in
+            self.steps.iter().zip(differences).enumerate().skip(first)
+        {
             if !step.admits_another() {
-                if fits {
+                if differences.is_empty() {
                     used_up.get_or_insert(index);
                 }
                 continue;
             }
-            if fits {
-                step.calls += 1;
-                self.position = index;
-                return Ok(step.exchange.answer().clone());
-            }
             candidates.push((index, differences));
-            // What comes later waits until this has come often enough.
             if !self.in_any_order && !step.is_done() {
                 break;
             }
         }
         let next = candidates.iter().min_by_key(|(_, differences)| differences.weight());
-        Err(self.problem(request, next, used_up))
+        self.problem(request, next, used_up)
     }
 
     fn problem(

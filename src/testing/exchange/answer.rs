@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::response;
 use crate::backend::{BackendError, BackendErrorKind, ExecuteResult};
@@ -16,6 +16,8 @@ type Function = dyn Fn(&RecordedRequest) -> ExecuteResult + Send + Sync;
 pub(in crate::testing) struct Answer {
     reply: Reply,
     headers: HeaderMap,
+    /// Whether the body is JSON, which a header says unless another was added.
+    is_json: bool,
     pub(in crate::testing) delay: Duration,
 }
 
@@ -31,14 +33,15 @@ impl Default for Answer {
         Self {
             reply: Reply::Response(StatusCode::OK, Bytes::new()),
             headers: HeaderMap::new(),
+            is_json: false,
             delay: Duration::ZERO,
         }
     }
 }
 
 impl Answer {
-    pub(super) fn respond(&mut self, status: StatusCode, body: Bytes) {
-        self.headers.clear();
+    pub(super) fn respond(&mut self, status: StatusCode, body: Bytes, is_json: bool) {
+        self.is_json = is_json;
         self.reply = Reply::Response(status, body);
     }
 
@@ -47,7 +50,7 @@ impl Answer {
     }
 
     pub(super) fn call(&mut self, function: Arc<Function>) {
-        self.headers.clear();
+        self.is_json = false;
         self.reply = Reply::Function(function);
     }
 
@@ -57,7 +60,14 @@ impl Answer {
 
     pub(in crate::testing) fn to(&self, request: &RecordedRequest) -> ExecuteResult {
         match &self.reply {
-            Reply::Response(status, body) => response(*status, &self.headers, body.clone()),
+            Reply::Response(status, body) => {
+                let mut headers = self.headers.clone();
+                if self.is_json && !headers.contains_key(header::CONTENT_TYPE) {
+                    let json = HeaderValue::from_static("application/json");
+                    headers.insert(header::CONTENT_TYPE, json);
+                }
+                response(*status, &headers, body.clone())
+            }
             Reply::Failure(kind) => Err(BackendError::new(*kind, "the script says so")),
             Reply::Function(function) => function(request).map(|mut response| {
                 response.headers_mut().extend(self.headers.clone());

@@ -19,8 +19,31 @@ pub struct Times {
 impl Times {
     pub(super) const ONCE: Self = Self { least: 1, most: 1 };
 
+    #[track_caller]
+    #[allow(clippy::panic, reason = "a mistake in a test")]
+    fn between(least: usize, most: usize) -> Self {
+        match least <= most {
+            true => Self { least, most },
+            false => panic!("no number is at least {least} and at most {most}"),
+        }
+    }
+
+    #[track_caller]
+    #[allow(clippy::panic, reason = "a mistake in a test")]
+    fn before(least: usize, end: usize) -> Self {
+        match end.checked_sub(1) {
+            Some(most) if least <= most => Self { least, most },
+            _ => panic!("no number is at least {least} and less than {end}"),
+        }
+    }
+
     pub(in crate::testing) fn is_enough(self, calls: usize) -> bool {
         calls >= self.least
+    }
+
+    /// So many calls, as far as it makes a difference how many they are.
+    pub(in crate::testing) fn so_far(self, calls: usize) -> usize {
+        if self.most == usize::MAX { calls.min(self.least) } else { calls }
     }
 
     pub(in crate::testing) fn admits_one_more_than(self, calls: usize) -> bool {
@@ -34,33 +57,47 @@ impl From<usize> for Times {
     }
 }
 
+/// # Panics
+///
+/// If the range is empty.
 impl From<RangeInclusive<usize>> for Times {
+    #[track_caller]
     fn from(range: RangeInclusive<usize>) -> Self {
-        Self { least: *range.start(), most: *range.end() }
+        Self::between(*range.start(), *range.end())
     }
 }
 
+/// # Panics
+///
+/// If the range is empty.
 impl From<Range<usize>> for Times {
+    #[track_caller]
     fn from(range: Range<usize>) -> Self {
-        Self { least: range.start, most: range.end.saturating_sub(1) }
+        Self::before(range.start, range.end)
     }
 }
 
 impl From<RangeFrom<usize>> for Times {
+    #[track_caller]
     fn from(range: RangeFrom<usize>) -> Self {
         Self { least: range.start, most: usize::MAX }
     }
 }
 
 impl From<RangeToInclusive<usize>> for Times {
+    #[track_caller]
     fn from(range: RangeToInclusive<usize>) -> Self {
         Self { least: 0, most: range.end }
     }
 }
 
+/// # Panics
+///
+/// If the range is empty.
 impl From<RangeTo<usize>> for Times {
+    #[track_caller]
     fn from(range: RangeTo<usize>) -> Self {
-        Self { least: 0, most: range.end.saturating_sub(1) }
+        Self::before(0, range.end)
     }
 }
 
@@ -74,6 +111,7 @@ impl fmt::Display for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { least, most } = *self;
         match (least, most) {
+            (0, 0) => f.write_str("never"),
             (0, usize::MAX) => f.write_str("any number of times"),
             (1, usize::MAX) => f.write_str("at least 1 time"),
             (least, usize::MAX) => write!(f, "at least {least} times"),

@@ -98,3 +98,36 @@ fn only_one_is_only_one() {
         "there were 2 requests and not one:\n  GET /version/\n  GET /version/"
     );
 }
+
+#[test]
+fn the_status_is_that_of_the_request_also_after_taking() {
+    use std::sync::{Arc, Mutex};
+    let slot: Arc<Mutex<Option<Ask>>> = Arc::default();
+    let own = Arc::clone(&slot);
+    let sent = Capture::new(from_fn(move |request: http::Request<bytes::Bytes>| {
+        if request.uri().path() == "/slow/" {
+            // What is under way is taken, and another request comes.
+            own.lock().unwrap().take().unwrap()();
+        }
+        let status = if request.uri().path() == "/slow/" { 201 } else { 404 };
+        Ok(http::Response::builder().status(status).body(bytes::Bytes::new()).unwrap())
+    }));
+    let ask: Ask = {
+        let sent = sent.clone();
+        Box::new(move || {
+            assert_eq!(sent.take().len(), 1);
+            execute(&sent, "/quick/");
+        })
+    };
+    *slot.lock().unwrap() = Some(ask);
+    execute(&sent, "/slow/");
+    assert_eq!(sent.only().status(), Some(StatusCode::NOT_FOUND));
+}
+
+type Ask = Box<dyn FnOnce() + Send>;
+
+fn execute<B: keystone_client::blocking::HttpBackend>(sent: &Capture<B>, path: &str) {
+    let uri = format!("https://k.test{path}");
+    let request = http::Request::builder().uri(uri).body(bytes::Bytes::new()).unwrap();
+    keystone_client::blocking::HttpBackend::execute(sent, request).unwrap();
+}

@@ -236,3 +236,142 @@ fn an_error_that_the_program_swallows_fails_the_test_all_the_same() {
     let _ = client.version().send();
     assert!(message_of(|| drop(client)).starts_with("GET /nope/ is not the next request"));
 }
+
+#[test]
+fn in_any_order_the_stricter_that_is_missing_answers() {
+    let overlapping = [
+        (Exchange::get("/x/*/").at_least_once(), Exchange::get("/x/1/"), ["/x/1/", "/x/2/"]),
+        (
+            Exchange::get("/x/").with_any_query(),
+            Exchange::get("/x/").with_query("a", "1"),
+            ["/x/?a=1", "/x/?a=2"],
+        ),
+    ];
+    for (loose, strict, targets) in overlapping {
+        for is_backwards in [false, true] {
+            let mut targets = targets;
+            if is_backwards {
+                targets.reverse();
+            }
+            let loose = loose.clone().reply(StatusCode::OK, "loose");
+            let strict = strict.clone().reply(StatusCode::OK, "strict");
+            let script = script([loose, strict]).in_any_order();
+            for target in targets {
+                let body = get(&script, target).unwrap().into_body();
+                let is_strict = target.ends_with('1') || target.ends_with("1/");
+                assert_eq!(body, if is_strict { "strict" } else { "loose" }, "{target}");
+            }
+            script.verify();
+        }
+    }
+}
+
+#[test]
+fn in_order_what_may_come_more_often_starves_nothing() {
+    let once = || Exchange::get("/a/").reply(StatusCode::OK, "once");
+    for (first, least, most) in [
+        (Exchange::get("/a/").optional(), 1, 2),
+        (Exchange::get("/a/").at_least_once(), 2, 5),
+        (Exchange::get("/a/").times(1..=2), 2, 3),
+        (Exchange::get("/*/").any_times(), 1, 5),
+    ] {
+        for number in least..=most {
+            let script = script([first.clone(), once()]);
+            for _ in 0..number {
+                get(&script, "/a/").unwrap();
+            }
+            script.verify();
+        }
+        let script = script([first, once()]);
+        for _ in 1..least {
+            get(&script, "/a/").unwrap();
+        }
+        assert_eq!(message_of(|| script.verify()), "1 request did not come:\n  GET /a/");
+    }
+    let script = script([Exchange::get("/a/").optional(), once()]);
+    get(&script, "/a/").unwrap();
+    assert!(script.remaining().is_empty());
+    get(&script, "/a/").unwrap();
+    get(&script, "/a/").unwrap_err();
+    message_of(|| script.verify());
+}
+
+#[test]
+fn a_query_may_stand_behind_the_path() {
+    let script = script([Exchange::get("/v/?a=1&b=x+y")]);
+    assert_eq!(script.remaining(), ["GET /v/?a=1&b=x y"]);
+    get(&script, "/v/?b=x%20y&a=1").unwrap();
+}
+
+#[test]
+fn headers_may_be_added_before_the_answer() {
+    let header = |exchange: Exchange| {
+        exchange.reply_header(http::header::ETAG, http::HeaderValue::from_static("1"))
+    };
+    let script = script([
+        header(Exchange::get("/a/")).reply(StatusCode::OK, ""),
+        header(Exchange::get("/a/")).reply_json(StatusCode::OK, &json!(1)),
+        header(Exchange::get("/a/")).reply_with(|_| Ok(Response::new(Bytes::new()))),
+        Exchange::get("/a/").reply_json(StatusCode::OK, &json!(1)).reply(StatusCode::OK, ""),
+    ]);
+    for content_type in [None, Some("application/json"), None] {
+        let answer = get(&script, "/a/").unwrap();
+        assert_eq!(answer.headers()["etag"], "1");
+        let seen = answer.headers().get("content-type").map(|it| it.to_str().unwrap());
+        assert_eq!(seen, content_type);
+    }
+    assert!(get(&script, "/a/").unwrap().headers().is_empty());
+}
+
+#[test]
+fn what_must_not_come_is_said_so() {
+    let script = script([Exchange::get("/a/").times(0)]).in_any_order();
+    assert!(script.remaining().is_empty());
+    get(&script, "/a/").unwrap_err();
+    assert_eq!(
+        message_of(|| script.verify()),
+        "GET /a/ came once more than expected: GET /a/ (expected never, came 0)"
+    );
+}
+
+#[test]
+#[allow(clippy::reversed_empty_ranges, reason = "that is what is tested")]
+fn a_range_without_numbers_is_a_mistake() {
+    for message in [
+        message_of(|| Exchange::get("/a/").times(2..2)),
+        message_of(|| Exchange::get("/a/").times(3..=2)),
+        message_of(|| Exchange::get("/a/").times(..0)),
+    ] {
+        assert!(message.starts_with("no number is at least "), "{message}");
+    }
+}
+
+#[test]
+fn what_was_told_is_not_told_again() {
+    let script = script([Exchange::get("/a/")]);
+    get(&script, "/b/").unwrap_err();
+    let message = message_of(|| script.verify());
+    assert!(message.contains("GET /b/") && message.contains("did not come"), "{message}");
+    get(&script, "/c/").unwrap_err();
+    let message = message_of(|| script.verify());
+    assert!(message.starts_with("GET /c/ is not the next request"), "{message}");
+    assert!(!message.contains("GET /b/") && !message.contains("did not come"), "{message}");
+}
+
+#[test]
+fn requests_are_in_the_order_in_which_they_arrived() {
+    let slot: Arc<Mutex<Option<Scripted>>> = Arc::default();
+    let own = Arc::clone(&slot);
+    let script = script([
+        Exchange::get("/slow/").reply_with(move |_| {
+            let script = own.lock().unwrap().take().unwrap();
+            get(&script, "/quick/").unwrap();
+            Ok(Response::new(Bytes::new()))
+        }),
+        Exchange::get("/quick/"),
+    ]);
+    *slot.lock().unwrap() = Some(script.clone());
+    get(&script, "/slow/").unwrap();
+    let paths: Vec<String> = script.requests().iter().map(|it| it.path().to_owned()).collect();
+    assert_eq!(paths, ["/slow/", "/quick/"]);
+}
