@@ -56,7 +56,7 @@ struct Shared {
 
 enum Place {
     Sandbox(Sandbox),
-    Real(Real),
+    Real(Box<Real>),
 }
 
 /// A request that was sent through a [`Target`].
@@ -91,7 +91,7 @@ impl Target {
             }
             let name = thread::current().name().unwrap_or_default().to_owned();
             println!("on the real server: {name}");
-            let target = Self::new(Place::Real(real), dialect, unique_suffix());
+            let target = Self::new(Place::Real(Box::new(real)), dialect, unique_suffix());
             // In the end it is too late for a login.
             target.admin();
             return Some(target);
