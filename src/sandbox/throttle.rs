@@ -51,17 +51,42 @@ enum Client {
 /// The requests that were let in of late.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Throttle {
-    admitted: HashMap<Client, VecDeque<SystemTime>>,
+    windows: HashMap<Client, Window>,
+    /// Clients that did not come of late are forgotten at this size.
+    clear_at: usize,
+}
+
+/// The requests of one client.
+#[derive(Clone, Debug, Default)]
+struct Window {
+    admitted: VecDeque<SystemTime>,
+    period: Duration,
+}
+
+impl Window {
+    fn forget_expired(&mut self, now: SystemTime) {
+        let age = |then: &SystemTime| now.duration_since(*then).unwrap_or_default();
+        while self.admitted.front().is_some_and(|then| age(then) >= self.period) {
+            self.admitted.pop_front();
+        }
+    }
 }
 
 impl Throttle {
     /// Counts a request; one over the limit is not counted, and the error is how long to wait.
     fn admit(&mut self, client: Client, limit: RateLimit, now: SystemTime) -> Result<(), Duration> {
-        let admitted = self.admitted.entry(client).or_default();
-        let age = |then: &SystemTime| now.duration_since(*then).unwrap_or_default();
-        while admitted.front().is_some_and(|then| age(then) >= limit.period) {
-            admitted.pop_front();
+        if self.windows.len() >= self.clear_at.max(1024) {
+            self.windows.retain(|_, window| {
+                window.forget_expired(now);
+                !window.admitted.is_empty()
+            });
+            self.clear_at = self.windows.len().saturating_mul(2);
         }
+        let window = self.windows.entry(client).or_default();
+        window.period = limit.period;
+        window.forget_expired(now);
+        let admitted = &mut window.admitted;
+        let age = |then: &SystemTime| now.duration_since(*then).unwrap_or_default();
         if admitted.len() < limit.requests {
             admitted.push_back(now);
             return Ok(());
@@ -126,6 +151,18 @@ mod tests {
         let outcomes = [0, 20, 30, 59, 60, 61, 79, 80, 81].map(&mut at);
         let expected = [Ok(()), Ok(()), Err(30), Err(1), Ok(()), Err(19), Err(1), Ok(()), Err(39)];
         assert_eq!(outcomes, expected);
+    }
+
+    #[test]
+    fn clients_who_stay_away_are_forgotten() {
+        let limit = RateLimit { requests: 2, period: Duration::from_secs(60) };
+        let mut throttle = Throttle::default();
+        for number in 0..10_000_u64 {
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(number);
+            let client = Client::Anonymous(number.to_string());
+            throttle.admit(client, limit, now).unwrap();
+        }
+        assert!(throttle.windows.len() < 2048, "{}", throttle.windows.len());
     }
 
     #[test]
