@@ -53,30 +53,35 @@ static SOURCES: &[Source] = &[
     },
 ];
 
+/// The columns of the feed, in the order in which [`Source::cells`] gives their values.
+const COLUMNS: [&str; 9] =
+    ["row", "id", "record_id", "record_type", "timestamp", "summary", "cid", "status", "user"];
+
 impl Source {
-    fn entry(&self, log: &Table, feed: &Table, row: &Row, number: i64) -> Row {
-        let status = match row.named(log, self.status) {
+    /// Where the values of an entry are in the log.
+    fn places(&self, log: &Table) -> [Option<usize>; 5] {
+        [self.timestamp, self.summary, self.cid, self.status, self.user]
+            .map(|name| log.column_index(name))
+    }
+
+    fn cells(&self, places: [Option<usize>; 5], row: &Row, number: i64) -> [Cell; 9] {
+        let [timestamp, summary, cid, status, user] =
+            places.map(|place| place.map_or(Cell::Null, |index| row.cell(index).clone()));
+        let status = match status {
             Cell::Integer(code) => Cell::text(&code.to_string()),
-            status => status.clone(),
+            status => status,
         };
-        let cells = [
-            ("row", Cell::Integer(number)),
-            ("id", Cell::text(&format!("{}{}", self.mark, row.id()))),
-            ("record_id", Cell::Integer(row.id())),
-            ("record_type", Cell::text(self.record_type)),
-            ("timestamp", row.named(log, self.timestamp).clone()),
-            ("summary", row.named(log, self.summary).clone()),
-            ("cid", row.named(log, self.cid).clone()),
-            ("status", status),
-            ("user", row.named(log, self.user).clone()),
-        ];
-        let mut entry = Row::new(vec![Cell::Null; feed.columns.len()]);
-        for (name, cell) in cells {
-            if let Some(index) = feed.column_index(name) {
-                entry.set(index, cell);
-            }
-        }
-        entry
+        [
+            Cell::Integer(number),
+            Cell::text(&format!("{}{}", self.mark, row.id())),
+            Cell::Integer(row.id()),
+            Cell::text(self.record_type),
+            timestamp,
+            summary,
+            cid,
+            status,
+            user,
+        ]
     }
 }
 
@@ -86,14 +91,22 @@ impl Server {
         let Some(feed) = self.schema.table(Resource::Feed) else {
             return;
         };
+        let columns = COLUMNS.map(|name| feed.column_index(name));
         let mut entries = Vec::new();
         for source in SOURCES {
             let Some(log) = self.schema.table(source.resource) else {
                 continue;
             };
+            let places = source.places(log);
             for row in self.store.range(source.resource, i64::MIN..=i64::MAX) {
                 let number = i64::try_from(entries.len()).unwrap_or(i64::MAX - 1) + 1;
-                entries.push(source.entry(log, feed, row, number));
+                let mut cells = vec![Cell::Null; feed.columns.len()];
+                for (index, cell) in columns.into_iter().zip(source.cells(places, row, number)) {
+                    if let Some(place) = index.and_then(|index| cells.get_mut(index)) {
+                        *place = cell;
+                    }
+                }
+                entries.push(Row::new(cells));
             }
         }
         for entry in entries {
@@ -103,10 +116,6 @@ impl Server {
 
     /// Forgets the rows of the feed.
     pub(crate) fn clear_feed(&mut self) {
-        let rows = self.store.range(Resource::Feed, i64::MIN..=i64::MAX);
-        let ids: Vec<i64> = rows.map(Row::id).collect();
-        for id in ids {
-            self.store.remove(Resource::Feed, id);
-        }
+        self.store.reset(Resource::Feed);
     }
 }

@@ -10,6 +10,9 @@ use crate::sandbox::cell::{Cell, NULL};
 use crate::sandbox::id_map::IdMap;
 use crate::sandbox::schema::{Kind, Resource, Schema, Table};
 
+/// The highest id of a row. One more has to be a number, too, as the id that comes next.
+pub(crate) const LAST_ID: i64 = i64::MAX - 1;
+
 /// One row: the cells in the order of the table's columns.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
@@ -31,6 +34,10 @@ impl Row {
 
     pub(crate) fn id(&self) -> i64 {
         self.cell(0).as_integer().unwrap_or_default()
+    }
+
+    pub(crate) fn cells(&self) -> &[Cell] {
+        &self.cells
     }
 
     pub(crate) fn cell(&self, index: usize) -> &Cell {
@@ -184,6 +191,12 @@ impl Store {
             .copied()
     }
 
+    /// Whether there is an id left for one more row.
+    pub(crate) fn has_room(&self, resource: Resource) -> bool {
+        self.rows(resource).is_none_or(|rows| rows.next_id <= LAST_ID)
+    }
+
+    /// The id for one more row. Once there is no [room](Self::has_room), it is that of another one.
     pub(crate) fn next_id(&mut self, resource: Resource) -> i64 {
         let Some(rows) = self.rows_mut(resource) else {
             return 0;
@@ -204,6 +217,16 @@ impl Store {
         rows.next_id = rows.next_id.max(id.saturating_add(1));
         let before = rows.replace(id, Some(row));
         self.note(resource, id, before);
+    }
+
+    /// Forgets all rows of a table, also those that a transaction has changed.
+    pub(crate) fn reset(&mut self, resource: Resource) {
+        let Some(table) = self.schema.table(resource) else {
+            return;
+        };
+        for (_, rows) in self.tables.iter_mut().filter(|(known, _)| *known == resource) {
+            *rows = Arc::new(Rows::new(table));
+        }
     }
 
     pub(crate) fn remove(&mut self, resource: Resource, id: i64) {
@@ -230,6 +253,11 @@ impl Store {
         };
         self.journal.get_or_insert_with(Vec::new);
         mark
+    }
+
+    /// Whether changes can be taken back.
+    pub(crate) fn is_in_transaction(&self) -> bool {
+        self.journal.is_some()
     }
 
     /// Keeps what was done since the mark, unless a transaction around it is rolled back.
