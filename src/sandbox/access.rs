@@ -39,6 +39,11 @@ impl Caller {
         Some(caller)
     }
 
+    /// The same user, for whom the change log names another one or nobody.
+    pub(crate) fn named(self, actor: Option<i64>) -> Self {
+        Self { actor, ..self }
+    }
+
     /// The same user with the memberships of now. What else is known of him is what was known when the
     /// request came.
     pub(crate) fn anew(&self, store: &Store) -> Self {

@@ -10,6 +10,7 @@ use crate::sandbox::era::{LoginAnswer, Scheme};
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::Json;
 use crate::sandbox::reply::{Body, Failure, Reply};
+use crate::sandbox::routes::Endpoint;
 use crate::sandbox::schema::{Column, Kind, Resource};
 use crate::sandbox::server::Server;
 use crate::sandbox::sessions::{self, CookieOptions, Spoilt};
@@ -51,6 +52,7 @@ impl Server {
     /// Finds out who sends a request, and checks it against forgery.
     pub(crate) fn identify(
         &self,
+        endpoint: Endpoint,
         incoming: &Incoming,
         spoilt: &mut Spoilt,
     ) -> Result<Identity, Failure> {
@@ -58,9 +60,9 @@ impl Server {
             Scheme::Bearer => self.identify_by_access_token(incoming),
             Scheme::Token => match self.identify_by_api_token(incoming)? {
                 Some(caller) => Ok(Identity { caller: Some(caller), session: None }),
-                None => self.identify_by_session(incoming, spoilt),
+                None => self.identify_by_session(endpoint, incoming, spoilt),
             },
-            Scheme::Basic => match self.identify_by_session(incoming, spoilt)? {
+            Scheme::Basic => match self.identify_by_session(endpoint, incoming, spoilt)? {
                 found @ Identity { caller: Some(_), .. } => Ok(found),
                 nobody => Ok(Identity { caller: self.identify_by_password(incoming)?, ..nobody }),
             },
@@ -109,7 +111,10 @@ impl Server {
                     return Err(unauthenticated_detail("Invalid token."));
                 };
                 if access::is_active(&self.store, user) == Some(true) {
-                    return Ok(Caller::new(&self.store, user, false));
+                    // The change log names whoever the session belongs to, if there is one.
+                    let caller = Caller::new(&self.store, user, false);
+                    let actor = self.session_user(incoming);
+                    return Ok(caller.map(|caller| caller.named(actor)));
                 }
                 "User inactive or deleted."
             }
@@ -119,6 +124,7 @@ impl Server {
 
     fn identify_by_session(
         &self,
+        endpoint: Endpoint,
         incoming: &Incoming,
         spoilt: &mut Spoilt,
     ) -> Result<Identity, Failure> {
@@ -141,7 +147,10 @@ impl Server {
         // The token may be in the body, which is read before it is compared.
         let compares = checked.as_ref().err().is_none_or(|reason| reason.starts_with("CSRF token"));
         if incoming.method == Method::POST && compares {
-            incoming.input_at_path()?;
+            match endpoint {
+                Endpoint::Batch => incoming.input_without_lines()?,
+                _ => incoming.input()?,
+            };
         }
         if let Err(reason) = checked {
             spoilt.csrf = reason.starts_with("CSRF cookie has");
@@ -233,11 +242,12 @@ impl Server {
         (fits && access::is_active(&self.store, user)?).then_some(user)
     }
 
+    /// Logs a user in. The result is the answer, and who that user is.
     pub(crate) fn log_in(
         &mut self,
         incoming: &Incoming,
         session: Option<&str>,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<(Reply, i64), Failure> {
         let [username, password] = self.texts(incoming, CREDENTIALS)?;
         let Some(user) = self.check_credentials(&username, &password) else {
             return Err(Failure::non_field(match self.schema.era.login {
@@ -254,7 +264,10 @@ impl Server {
         }
         let lifetime = self.config.session_lifetime;
         let key = match kept {
-            Some(key) => key,
+            Some(key) => {
+                self.sessions.renew(&key, now, lifetime);
+                key
+            }
             None => {
                 let digest = self.user_text(user, "password").unwrap_or_default().to_owned();
                 self.sessions.open(&mut self.random, user, &digest, now, lifetime)
@@ -273,7 +286,7 @@ impl Server {
         };
         self.config.cookies.set_csrf(&mut reply, &mut self.random, now);
         self.config.cookies.set_session(&mut reply, &key, now, lifetime);
-        Ok(reply)
+        Ok((reply, user))
     }
 
     /// The token of a user, who has one from now on.
@@ -281,7 +294,7 @@ impl Server {
         if let Some((_, token)) = self.api_tokens.iter().find(|(name, _)| name == username) {
             return token.clone();
         }
-        let token = format!("{:032x}{:08x}", fastrand::u128(..), fastrand::u32(..));
+        let token = format!("{:032x}{:08x}", self.random.u128(..), self.random.u32(..));
         self.api_tokens.push((username.to_owned(), token.clone()));
         token
     }

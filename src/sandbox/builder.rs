@@ -169,7 +169,8 @@ impl SandboxBuilder {
     /// what becomes of what refers to a record that is deleted.
     ///
     /// Not modelled are `allocations/jobs`, memberships in the bodies of teams and users,
-    /// allocations and attachments in the bodies of requests, and details of who may do what. The
+    /// allocations and attachments in the bodies of requests, and details of who may do what; nor
+    /// that before 0.9.0 `stats` took no filters, and that those of 0.8.2 were not single objects. The
     /// rules of validation between are those of 0.10.9, and before 0.5.0 those of 0.3.26, beside what
     /// the columns themselves say; so are the messages.
     ///
@@ -460,6 +461,7 @@ impl SandboxBuilder {
             sessions: Sessions::default(),
             tokens: Tokens::default(),
             throttle: Throttle::default(),
+            logged_bytes: 0,
             api_tokens: self.api_tokens,
         };
         if let Some(table) = schema.table(Resource::Users) {

@@ -70,6 +70,10 @@ pub(crate) struct Era {
     pub(crate) version_is_page: bool,
     pub(crate) specification_is_public: bool,
     pub(crate) health: HealthReport,
+    /// A request that cannot be written to the log is answered with a server error.
+    pub(crate) fragile_log: bool,
+    /// Records are looked up before it is refused to change them.
+    pub(crate) looks_up_first: bool,
     /// Requests can bear an id.
     pub(crate) correlates: bool,
     /// The default limits on requests: of a user, without login, and the seconds they are for.
@@ -113,6 +117,8 @@ impl Era {
             version_is_page: !since([0, 6, 11]),
             specification_is_public: since([0, 8, 2]),
             health: if since([0, 10, 0]) { HealthReport::List } else { HealthReport::ByName },
+            fragile_log: scheme == Scheme::Bearer,
+            looks_up_first: release.has_teams(),
             correlates: since([0, 6, 3]),
             rates: match () {
                 () if since([0, 5, 14]) => (300, 120, 60),

@@ -11,6 +11,7 @@ use crate::sandbox::cell::Cell;
 use crate::sandbox::id_map::IdMap;
 use crate::sandbox::json::{Json, Name};
 use crate::sandbox::random;
+use crate::sandbox::reply::Failure;
 use crate::sandbox::restored::Restored;
 use crate::sandbox::schema::{Column, Default, Kind, Resource, Table};
 use crate::sandbox::store::{Row, Store};
@@ -77,6 +78,8 @@ pub(crate) struct History {
     entries: IdMap<Entry>,
     /// The ids of entries by what they are about.
     of_record: HashMap<Resource, IdMap<Vec<i64>>>,
+    /// The entries since the outermost transaction began.
+    journal: Vec<i64>,
 }
 
 impl History {
@@ -137,14 +140,18 @@ impl History {
             ("remote_addr", stamp.origin.map_or(Cell::Null, |it| text(&it.remote_address))),
             ("timestamp", Cell::Moment(stamp.moment)),
             ("actor", stamp.actor.map_or(Cell::Null, Cell::Integer)),
+            ("actor_email", stamp.actor.map_or(Cell::Null, |actor| email_of(store, actor))),
         ];
         store.put(Resource::AuditLog, row_of(log, cells));
         let resource = table.resource;
         let changes = Changes::Noted(changes.into());
-        self.keep(id, Entry { resource, record, changes });
+        self.keep(store, id, Entry { resource, record, changes });
     }
 
-    fn keep(&mut self, id: i64, entry: Entry) {
+    fn keep(&mut self, store: &Store, id: i64, entry: Entry) {
+        if store.is_in_transaction() {
+            self.journal.push(id);
+        }
         let of_table = self.of_record.entry(entry.resource).or_default();
         if let Some(ids) = of_table.entry(entry.record, Vec::new) {
             let place = ids.partition_point(|&earlier| earlier < id);
@@ -154,15 +161,26 @@ impl History {
     }
 
     /// Writes an entry as the API shows it: one of a record, or one of the log itself.
-    pub(crate) fn restore(&mut self, store: &mut Store, entry: Restored) -> i64 {
+    pub(crate) fn restore(&mut self, store: &mut Store, entry: Restored) -> Result<i64, Failure> {
         let Restored { id, table, record, words, mut cells, changes } = entry;
         let Some((log, history)) = store.schema.table(Resource::AuditLog).zip(table.history) else {
-            return 0;
+            return Ok(0);
         };
-        let id = id.unwrap_or_else(|| store.next_id(Resource::AuditLog));
+        let id = match id {
+            Some(id) if store.get(Resource::AuditLog, id).is_some() => {
+                let text = format!("{} with this id already exists.", log.label);
+                return Err(Failure::field("id", text));
+            }
+            Some(id) => id,
+            None if store.has_room(Resource::AuditLog) => store.next_id(Resource::AuditLog),
+            None => return Err(Failure::ServerError),
+        };
         let shown = store.get(table.resource, record).map(|row| in_words(store, table, row));
         let words = words.or(shown).unwrap_or_default();
+        let actor = cells.iter().find(|(name, _)| *name == "actor");
+        let actor = actor.and_then(|(_, cell)| cell.as_integer());
         cells.extend([
+            ("actor_email", actor.map_or(Cell::Null, |actor| email_of(store, actor))),
             ("id", Cell::Integer(id)),
             ("record_name", Cell::text(history.name)),
             ("object_pk", Cell::text(&record.to_string())),
@@ -173,8 +191,8 @@ impl History {
         ]);
         store.put(Resource::AuditLog, row_of(log, cells));
         let changes = Changes::Given(Arc::new(changes));
-        self.keep(id, Entry { resource: table.resource, record, changes });
-        id
+        self.keep(store, id, Entry { resource: table.resource, record, changes });
+        Ok(id)
     }
 
     /// The ids of the entries about a record, newest first.
@@ -199,21 +217,33 @@ impl History {
         }
     }
 
-    /// The id of the last entry.
-    pub(crate) fn last(&self) -> i64 {
-        self.entries.last().unwrap_or_default()
+    /// How many entries the transactions that run have written.
+    pub(crate) fn mark(&self) -> usize {
+        self.journal.len()
     }
 
-    /// Takes back all entries after one. Their rows go with the transaction.
-    pub(crate) fn truncate(&mut self, last: i64) {
-        while let Some(id) = self.entries.last().filter(|&id| id > last) {
-            let Some(Entry { resource, record, .. }) = self.entries.remove(id) else { return };
+    /// Takes back the entries since a mark. Their rows go with the transaction.
+    pub(crate) fn roll_back(&mut self, mark: usize) {
+        for id in self.journal.split_off(mark.min(self.journal.len())) {
+            let Some(Entry { resource, record, .. }) = self.entries.remove(id) else { continue };
             let of_table = self.of_record.get_mut(&resource);
             if let Some(ids) = of_table.and_then(|ids| ids.get_mut(record)) {
-                ids.retain(|&id| id <= last);
+                ids.retain(|&other| other != id);
             }
         }
     }
+
+    /// Keeps what the outermost transaction has written.
+    pub(crate) fn settle(&mut self) {
+        self.journal.clear();
+    }
+}
+
+/// The address that a user has now.
+fn email_of(store: &Store, user: i64) -> Cell {
+    let users = store.schema.table(Resource::Users);
+    let found = users.zip(store.get(Resource::Users, user));
+    found.map_or(Cell::Null, |(users, row)| row.named(users, "email").clone())
 }
 
 fn row_of(table: &Table, cells: impl IntoIterator<Item = (&'static str, Cell)>) -> Row {
@@ -226,7 +256,7 @@ fn row_of(table: &Table, cells: impl IntoIterator<Item = (&'static str, Cell)>) 
     row
 }
 
-/// A record in words, as its table says it.
+/// A record in words, as its table says it. Values may have a greatest length, as in `{title|100}`.
 fn in_words(store: &Store, table: &Table, row: &Row) -> String {
     let mut rest = table.history.map_or("", |history| history.text);
     let mut words = String::new();
@@ -234,11 +264,21 @@ fn in_words(store: &Store, table: &Table, row: &Row) -> String {
         rest.split_once('{').and_then(|(before, after)| Some((before, after.split_once('}')?)))
     {
         words.push_str(before);
-        words.push_str(&value_in_words(store, table, row, path));
+        let (path, length) = path.split_once('|').unwrap_or((path, ""));
+        let value = value_in_words(store, table, row, path);
+        words.push_str(&truncated(value, length.parse().unwrap_or(usize::MAX)));
         rest = after;
     }
     words.push_str(rest);
     words
+}
+
+/// A text of at most so many characters, the last of which stands for what is left out.
+fn truncated(text: String, length: usize) -> String {
+    if text.chars().nth(length).is_none() {
+        return text;
+    }
+    text.chars().take(length.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// The value that a path of columns leads to; a record where it ends at one.

@@ -186,11 +186,6 @@ impl Incoming {
         self.input()
     }
 
-    /// The body as the endpoint at its path reads it.
-    pub(crate) fn input_at_path(&self) -> Result<Input, Failure> {
-        if self.path == "/batch/" { self.input_without_lines() } else { self.input() }
-    }
-
     pub(crate) fn is_parsed(&self) -> bool {
         self.parsed.get()
     }

@@ -18,6 +18,10 @@ impl InsertError {
         Self { message: format!("there is no user `{name}`") }
     }
 
+    pub(crate) fn named_twice(name: &str) -> Self {
+        Self { message: format!("the user `{name}` is named twice") }
+    }
+
     pub(crate) fn without_owner(name: &str) -> Self {
         Self { message: format!("the research group `{name}` needs just one owner") }
     }

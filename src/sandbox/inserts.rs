@@ -99,6 +99,9 @@ impl Sandbox {
         for (username, role) in members {
             let user = server.user_named(username);
             let user = user.ok_or_else(|| InsertError::unknown_user(username))?;
+            if users.iter().any(|(other, _)| *other == user) {
+                return Err(InsertError::named_twice(username));
+            }
             users.push((user, role));
         }
         let with = |role: &MembershipRole| -> Vec<i64> {

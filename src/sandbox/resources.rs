@@ -12,7 +12,7 @@ use crate::sandbox::schema::{BodyRule, Condition, Methods, Resource, Table};
 use crate::sandbox::server::Server;
 use crate::sandbox::store::Row;
 use crate::sandbox::validate::Mode;
-use crate::sandbox::{Dialect, routes, values};
+use crate::sandbox::{ordering, routes, values};
 
 impl Server {
     /// Whether a caller may use a method at all, before any record is looked up.
@@ -57,22 +57,20 @@ impl Server {
     ) -> (bool, BodyRule) {
         let access = &table.access;
         let for_staff = |conditions: &[Condition]| matches!(conditions, [Condition::Staff]);
-        match (&incoming.method, self.schema.dialect) {
+        match (&incoming.method, self.schema.era.looks_up_first) {
             (&Method::GET | &Method::HEAD | &Method::OPTIONS, _) => {
                 (!for_staff(access.list), BodyRule::None)
             }
-            (&Method::POST, Dialect::Session) if at_list && table.methods == Methods::All => {
+            (&Method::POST, true) if at_list && table.methods == Methods::All => {
                 (access.create, access.create_body)
             }
             // The rest is settled once it is clear whether there is such a record and method.
-            (_, Dialect::Session) => (true, access.update_body),
-            (&Method::POST, Dialect::Jwt) => (access.create, access.create_body),
+            (_, true) => (true, access.update_body),
+            (&Method::POST, false) => (access.create, access.create_body),
             // The same permission stands before creating and changing.
-            (_, Dialect::Jwt) if access.create && for_staff(access.update) => {
-                (true, access.create_body)
-            }
-            (&Method::DELETE, Dialect::Jwt) => (!for_staff(access.delete), BodyRule::None),
-            (_, Dialect::Jwt) => (!for_staff(access.update), access.update_body),
+            (_, false) if access.create && for_staff(access.update) => (true, access.create_body),
+            (&Method::DELETE, false) => (!for_staff(access.delete), BodyRule::None),
+            (_, false) => (!for_staff(access.update), access.update_body),
         }
     }
 
@@ -157,8 +155,10 @@ impl Server {
         incoming: &Incoming,
     ) -> Result<i64, Failure> {
         let access = &table.access;
-        // The filters of a list hold for single records, too.
+        // The filters of a list hold for single records, too, and its order is read.
         let query = Query::new(&self.store, table, incoming)?;
+        let order = self.schema.era.order.and_then(|name| incoming.parameter(name));
+        ordering::parse(table, order.unwrap_or_default())?;
         // Steps of a batch name their paths as they are.
         let text = if incoming.depth == 0 { routes::decoded(text) } else { text.to_owned() };
         let number = values::python_integer(&text).ok_or_else(Failure::not_found)?;

@@ -4,6 +4,7 @@ use crate::sandbox::cell::Cell;
 use crate::sandbox::json::Json;
 use crate::sandbox::reply::Failure;
 use crate::sandbox::schema::{Schema, Table};
+use crate::sandbox::store::LAST_ID;
 use crate::sandbox::tables::ACTION;
 use crate::sandbox::values;
 
@@ -59,8 +60,12 @@ impl Restored {
             .map_err(|messages| Failure::Fields(vec![("timestamp".into(), messages)]))?;
         let whole = |name| integer(json, name).map_or(Cell::Null, Cell::Integer);
         let words = |name| text(json, name).map_or(Cell::Null, Cell::text);
+        let id = integer(json, "id");
+        if id.is_some_and(|id| !(1..=LAST_ID).contains(&id)) {
+            return Err(Failure::field("id", "A valid integer is required."));
+        }
         Ok(Self {
-            id: integer(json, "id"),
+            id,
             table,
             record,
             words: text(json, "object_repr").map(str::to_owned),

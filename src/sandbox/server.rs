@@ -14,7 +14,7 @@ use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::Json;
 use crate::sandbox::reply::{Body, Failure, Reply};
 use crate::sandbox::routes::{self, Endpoint, Route};
-use crate::sandbox::schema::Schema;
+use crate::sandbox::schema::{Resource, Schema};
 use crate::sandbox::sessions::{self, CookieOptions, Sessions, Spoilt};
 use crate::sandbox::store::Store;
 use crate::sandbox::throttle::{RateLimits, Throttle};
@@ -53,6 +53,8 @@ pub(crate) struct Server {
     pub(crate) sessions: Sessions,
     pub(crate) tokens: Tokens,
     pub(crate) throttle: Throttle,
+    /// The size of the request log.
+    pub(crate) logged_bytes: usize,
     /// Names of users and their API tokens.
     pub(crate) api_tokens: Vec<(String, String)>,
 }
@@ -95,14 +97,17 @@ impl Server {
         trial: bool,
         write: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let logged = self.history.last();
+        let logged = self.history.mark();
         let mark = self.store.begin();
         let result = write(self);
         if result.is_ok() && !trial {
             self.store.commit(mark);
         } else {
             self.store.roll_back(mark);
-            self.history.truncate(logged);
+            self.history.roll_back(logged);
+        }
+        if !self.store.is_in_transaction() {
+            self.history.settle();
         }
         result
     }
@@ -113,7 +118,9 @@ impl Server {
         let mut reply = self.reply(incoming, &mut user);
         // What logs requests reads the body as text, unless it was read before.
         let unreadable = || std::str::from_utf8(&incoming.body).is_err() && !incoming.is_parsed();
-        if self.schema.dialect == Dialect::Jwt && unreadable() {
+        // Nor can it name a user who is gone by then.
+        let is_gone = |user| !self.store.exists(Resource::Users, user);
+        if self.schema.era.fragile_log && (unreadable() || user.is_some_and(is_gone)) {
             return self.with_common_headers(Reply::server_error());
         }
         self.share(incoming, &mut reply);
@@ -298,10 +305,10 @@ impl Server {
         let identity = if endpoint.ignores_credentials() {
             Identity::default()
         } else {
-            self.identify(incoming, spoilt)?
+            self.identify(endpoint, incoming, spoilt)?
         };
         *user = identity.caller.as_ref().map(|caller| caller.user);
-        self.dispatch(endpoint, id, allow, incoming, identity)
+        self.dispatch(endpoint, id, allow, incoming, identity, user)
     }
 
     /// Answers a step of a batch as the user who sent the batch.
@@ -325,14 +332,16 @@ impl Server {
         negotiate(endpoint, incoming)?;
         // Earlier steps may have changed to which teams the user belongs.
         let identity = Identity { caller: Some(caller.anew(&self.store)), session: None };
-        let mut reply = self.dispatch(endpoint, id.as_deref(), allow, incoming, identity)?;
+        let mut reply =
+            self.dispatch(endpoint, id.as_deref(), allow, incoming, identity, &mut None)?;
         if !endpoint.shows_in_batches() {
             reply.body = Body::Empty;
         }
         Ok(reply)
     }
 
-    /// The part of the way behind the login, where it is known who is asking.
+    /// The part of the way behind the login, where it is known who is asking. Logging in and out
+    /// changes who that is.
     fn dispatch(
         &mut self,
         endpoint: Endpoint,
@@ -340,6 +349,7 @@ impl Server {
         allow: &'static str,
         incoming: &Incoming,
         identity: Identity,
+        user: &mut Option<i64>,
     ) -> Result<Reply, Failure> {
         if identity.caller.is_none() && !endpoint.is_public(&self.schema.era) {
             return Err(Failure::Unauthenticated(Json::object([(
@@ -377,8 +387,13 @@ impl Server {
             (Endpoint::Login | Endpoint::Logout, _) if incoming.depth > 0 => {
                 Err(Failure::ServerError)
             }
-            (Endpoint::Login, _) => self.log_in(incoming, identity.session.as_deref()),
+            (Endpoint::Login, _) => {
+                let (reply, logged_in) = self.log_in(incoming, identity.session.as_deref())?;
+                *user = Some(logged_in);
+                Ok(reply)
+            }
             (Endpoint::Logout, caller) => {
+                *user = None;
                 Ok(self.log_out(identity.session.as_deref(), caller.as_ref()))
             }
             (Endpoint::Whoami, Some(caller)) => self.whoami(&caller),

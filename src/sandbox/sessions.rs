@@ -52,6 +52,13 @@ impl Sessions {
         key
     }
 
+    /// Begins the lifetime of a session anew.
+    pub(crate) fn renew(&mut self, key: &str, now: SystemTime, lifetime: Duration) {
+        if let Some(session) = self.by_key.get_mut(key) {
+            session.expires = now.checked_add(lifetime).unwrap_or(now);
+        }
+    }
+
     pub(crate) fn find(&self, key: &str, now: SystemTime) -> Option<&Session> {
         self.by_key.get(key).filter(|session| session.expires > now)
     }
@@ -158,7 +165,9 @@ fn check_origin(incoming: &Incoming, trusted: &[String]) -> Result<(), String> {
             "Referer checking failed - Referer is insecure while host is secure.".to_owned()
         );
     }
-    let is_trusted = || trusted.iter().any(|it| it.strip_prefix("https://") == Some(authority));
+    // Of trusted origins only the host counts here.
+    let host = |origin: &String| origin.split_once("://").is_some_and(|(_, it)| it == authority);
+    let is_trusted = || trusted.iter().any(host);
     if authority == incoming.host || is_trusted() {
         return Ok(());
     }
@@ -166,7 +175,7 @@ fn check_origin(incoming: &Incoming, trusted: &[String]) -> Result<(), String> {
 }
 
 fn check_token(incoming: &Incoming) -> Result<(), String> {
-    let Some(cookie) = incoming.cookie("csrftoken").filter(|cookie| !cookie.is_empty()) else {
+    let Some(cookie) = incoming.cookie("csrftoken") else {
         return Err("CSRF cookie not set.".to_owned());
     };
     check_format(&cookie).map_err(|problem| format!("CSRF cookie {problem}."))?;

@@ -9,7 +9,7 @@ use crate::sandbox::Database;
 use crate::sandbox::cell::Cell;
 use crate::sandbox::json::Json;
 use crate::sandbox::schema::{Choices, Column, Kind, Resource};
-use crate::sandbox::store::Store;
+use crate::sandbox::store::{LAST_ID, Store};
 use crate::sandbox::validate::one;
 
 /// Longer numbers are refused without being read.
@@ -22,7 +22,7 @@ pub(crate) const NO_FILE: &str =
 /// Reads a value that is not null.
 pub(crate) fn read(store: &Store, column: &Column, value: &Json) -> Result<Cell, Vec<String>> {
     match column.kind {
-        Kind::Id => integer(value, 1, i64::MAX).map(Cell::Integer),
+        Kind::Id => integer(value, 1, LAST_ID).map(Cell::Integer),
         Kind::Text { max, trim } => text(column, value, max, trim).map(|it| Cell::text(&it)),
         Kind::Username { max } => username(column, value, max),
         Kind::Email { max } => email(column, value, max),
@@ -173,18 +173,12 @@ fn integer(value: &Json, min: i64, max: i64) -> Result<i64, Vec<String>> {
         return Err(one("String value too large."));
     }
     let invalid = || one("A valid integer is required.");
-    let text = text.trim();
-    let text = match text.split_once('.') {
-        Some((whole, zeros)) if zeros.chars().all(|digit| digit == '0') => whole,
-        _ => text,
-    };
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(invalid());
-    }
+    let text = text.trim_end_matches(is_blank);
+    let text = text.trim_end_matches('0').strip_suffix('.').unwrap_or(text);
+    let digits = python_integer(text).ok_or_else(invalid)?;
     // Digits that do not fit are beyond any limit.
-    let limit = if text.starts_with('-') { i128::MIN } else { i128::MAX };
-    let number = text.parse::<i128>().unwrap_or(limit);
+    let limit = if digits.starts_with('-') { i128::MIN } else { i128::MAX };
+    let number = digits.parse::<i128>().unwrap_or(limit);
     if number < i128::from(min) {
         return Err(vec![format!("Ensure this value is greater than or equal to {min}.")]);
     }
@@ -304,6 +298,9 @@ pub(crate) fn moment(value: &Json) -> Result<i64, Vec<String>> {
     })
 }
 
+/// Python reads no integer with more digits.
+const MAX_DIGITS: usize = 4300;
+
 /// The zeros of a few scripts whose digits Python reads as well.
 const ZEROS: &[char] = &['0', '٠', '۰', '०', '０'];
 
@@ -318,12 +315,16 @@ pub(crate) fn python_integer(text: &str) -> Option<String> {
     if digits.starts_with('_') || digits.ends_with('_') || digits.contains("__") {
         return None;
     }
-    let plain = |digit: char| {
-        let values = ZEROS.iter().map(|&zero| u32::from(digit).wrapping_sub(u32::from(zero)));
-        values.into_iter().find(|&value| value < 10).and_then(|value| char::from_digit(value, 10))
-    };
-    let digits = digits.chars().filter(|&it| it != '_').map(plain).collect::<Option<String>>()?;
-    (!digits.is_empty()).then(|| format!("{sign}{digits}"))
+    let digits = digits.chars().filter(|&it| it != '_').map(plain_digit);
+    let digits = digits.collect::<Option<String>>()?;
+    let length = digits.len();
+    (1..=MAX_DIGITS).contains(&length).then(|| format!("{sign}{digits}"))
+}
+
+/// A digit of any of these scripts as one of ASCII.
+pub(crate) fn plain_digit(digit: char) -> Option<char> {
+    let values = ZEROS.iter().map(|&zero| u32::from(digit).wrapping_sub(u32::from(zero)));
+    values.into_iter().find(|&value| value < 10).and_then(|value| char::from_digit(value, 10))
 }
 
 fn reference(store: &Store, to: Resource, value: &Json) -> Result<i64, Vec<String>> {
@@ -336,10 +337,7 @@ fn reference(store: &Store, to: Resource, value: &Json) -> Result<i64, Vec<Strin
         Json::Null => None,
         #[allow(clippy::cast_possible_truncation, reason = "the fraction is cut off on purpose")]
         Json::Float(number) => Some(*number as i64),
-        Json::Text(text) => match text.trim().parse::<i128>() {
-            Ok(id) => i64::try_from(id).ok(),
-            Err(_) => return Err(wrong_type()),
-        },
+        Json::Text(text) => python_integer(text).ok_or_else(wrong_type)?.parse().ok(),
         _ => return Err(wrong_type()),
     };
     id.filter(|&id| store.exists(to, id)).ok_or_else(|| {

@@ -35,10 +35,19 @@ pub(crate) struct Pen<'a> {
 
 impl Pen<'_> {
     /// Writes an entry of the change log.
-    fn note(&mut self, table: &Table, before: Option<&Row>, after: Option<&Row>) {
+    fn note(
+        &mut self,
+        table: &Table,
+        before: Option<&Row>,
+        after: Option<&Row>,
+    ) -> Result<(), Failure> {
+        if table.history.is_some() && !self.store.has_room(Resource::AuditLog) {
+            return Err(Failure::ServerError);
+        }
         let actor = self.caller.and_then(|caller| caller.actor);
         let stamp = Stamp { moment: self.now, actor, origin: self.origin };
         self.history.note(self.store, table, stamp, before, after);
+        Ok(())
     }
 
     fn target(&self, table: &'static Table, row: Option<i64>, mode: Mode) -> Target<'_> {
@@ -77,6 +86,9 @@ impl Pen<'_> {
         self.seal(table, &mut row);
         self.shelve(table, None, &mut row, mode);
         if row.id() == 0 {
+            if !self.store.has_room(table.resource) {
+                return Err(Failure::ServerError);
+            }
             let id = self.store.next_id(table.resource);
             row.set(0, Cell::Integer(id));
         } else if self.store.get(table.resource, row.id()).is_some() {
@@ -89,11 +101,11 @@ impl Pen<'_> {
             _ => None,
         };
         if entries.is_none() {
-            self.note(table, None, Some(&row));
+            self.note(table, None, Some(&row))?;
         }
         self.store.put(table.resource, row);
         for entry in entries.into_iter().flatten() {
-            self.history.restore(self.store, entry);
+            self.history.restore(self.store, entry)?;
         }
         Ok(id)
     }
@@ -104,7 +116,7 @@ impl Pen<'_> {
             return Err(Failure::non_field("No data provided"));
         };
         let entry = Restored::of_log(self.store.schema, json)?;
-        Ok(self.history.restore(self.store, entry))
+        self.history.restore(self.store, entry)
     }
 
     /// Changes a row.
@@ -128,7 +140,7 @@ impl Pen<'_> {
         self.fill(table, &mut row, given, mode);
         rules::check(self.store, table, Some(&before), &row, self.caller)?;
         self.seal_changed(table, &before, &mut row);
-        self.note(table, Some(&before), Some(&row));
+        self.note(table, Some(&before), Some(&row))?;
         // The log names a new file as it was sent, not as it is stored.
         self.shelve(table, Some(&before), &mut row, mode);
         self.store.put(table.resource, row);
@@ -154,7 +166,7 @@ impl Pen<'_> {
                 }
             }
         }
-        self.note(table, Some(&row), None);
+        self.note(table, Some(&row), None)?;
         self.store.remove(table.resource, id);
         Ok(())
     }
@@ -344,29 +356,50 @@ pub(crate) fn slug(name: &str) -> String {
     for character in name.chars().flat_map(plain) {
         match character {
             'a'..='z' | '0'..='9' | '_' => slug.push(character),
-            ' ' | '-' | '\t' | '\n' if !slug.ends_with('-') => slug.push('-'),
+            '-' if !slug.ends_with('-') => slug.push('-'),
+            blank if blank.is_whitespace() && !slug.ends_with('-') => slug.push('-'),
             _ => {}
         }
     }
     slug.trim_matches(['-', '_']).to_owned()
 }
 
-/// Letters without their accents, in lower case.
+/// Letters without their accents, in lower case. The server takes characters apart as Unicode says
+/// (NFKD); here this is done for the letters of European languages and Vietnamese, and for the most
+/// common signs. What cannot be taken apart, such as `đ` and `ß`, is dropped by both.
 fn plain(character: char) -> impl Iterator<Item = char> {
     const ACCENTED: &[(&str, &str)] = &[
-        ("àáâãäåāă", "a"),
-        ("çćč", "c"),
-        ("ďđ", "d"),
-        ("èéêëēěę", "e"),
-        ("ìíîïī", "i"),
-        ("ñńň", "n"),
-        ("òóôõöō", "o"),
-        ("řŕ", "r"),
-        ("śšş", "s"),
-        ("ťţ", "t"),
-        ("ùúûüūů", "u"),
-        ("ýÿ", "y"),
-        ("źžż", "z"),
+        ("àáâãäåāăąǎạảấầẩẫậắằẳẵặªₐ", "a"),
+        ("çćĉċč", "c"),
+        ("ď", "d"),
+        ("èéêëēĕėęěẹẻẽếềểễệ", "e"),
+        ("ĝğġģǧ", "g"),
+        ("ĥ", "h"),
+        ("ìíîïĩīĭįǐỉị", "i"),
+        ("ĵǰ", "j"),
+        ("ķǩ", "k"),
+        ("ĺļľŀ", "l"),
+        ("ñńņňŉǹ", "n"),
+        ("òóôõöōŏőơǒọỏốồổỗộớờởỡợº", "o"),
+        ("ŕŗř", "r"),
+        ("śŝşšșſ", "s"),
+        ("ţťț", "t"),
+        ("ùúûüũūŭůűųưǔụủứừửữự", "u"),
+        ("ŵẁẃẅ", "w"),
+        ("ýÿŷỳỵỷỹ", "y"),
+        ("źżž", "z"),
+        ("ĳ", "ij"),
+        ("ﬀ", "ff"),
+        ("ﬁ", "fi"),
+        ("ﬂ", "fl"),
+        ("⁰₀", "0"),
+        ("¹₁", "1"),
+        ("²₂", "2"),
+        ("³₃", "3"),
+        ("¼", "14"),
+        ("½", "12"),
+        ("¾", "34"),
+        ("™", "tm"),
         ("№", "no"),
     ];
     let lower: String = character.to_lowercase().collect();
@@ -388,6 +421,8 @@ mod tests {
             ("team  1!", "team-1"),
             ("Équipe «Δelta» №7", "equipe-elta-no7"),
             ("☃☃", ""),
+            ("Đorđe ﬁnds 10 m² in Ŵolfsburg", "ore-finds-10-m2-in-wolfsburg"),
+            ("İstanbul\u{a0}Ağ", "istanbul-ag"),
             (" -Rec_Team- ", "rec_team"),
         ];
         for (name, expected) in cases {
