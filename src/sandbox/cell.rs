@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 use rust_decimal::Decimal;
 
+use crate::sandbox::Database;
 use crate::sandbox::json::Json;
 
 /// A stored value. Kept small: a sandbox may hold a hundred thousand rows.
@@ -67,8 +68,13 @@ impl Cell {
         matches!(self, Self::Boolean(true))
     }
 
-    /// The order of the database: nothing comes first, text goes by its bytes.
-    pub(crate) fn compare(&self, other: &Self) -> Ordering {
+    /// The order of a database: nothing comes first in one and last in the other, text goes by its
+    /// bytes.
+    pub(crate) fn compare(&self, other: &Self, database: Database) -> Ordering {
+        let null = match database {
+            Database::Sqlite => Ordering::Less,
+            Database::Postgres => Ordering::Greater,
+        };
         match (self, other) {
             (Self::Boolean(left), Self::Boolean(right)) => left.cmp(right),
             (Self::Integer(left), Self::Integer(right))
@@ -77,8 +83,8 @@ impl Cell {
             (Self::Text(left), Self::Text(right)) => left.cmp(right),
             (Self::Date(left), Self::Date(right)) => left.cmp(right),
             (Self::Null, Self::Null) => Ordering::Equal,
-            (Self::Null, _) => Ordering::Less,
-            (_, Self::Null) => Ordering::Greater,
+            (Self::Null, _) => null,
+            (_, Self::Null) => null.reverse(),
             _ => Ordering::Equal,
         }
     }

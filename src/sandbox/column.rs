@@ -128,6 +128,8 @@ pub(crate) enum Default {
 pub(crate) struct Column {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
+    /// How the server calls the column where that is not its name in words.
+    pub(crate) title: Option<&'static str>,
     pub(crate) null: bool,
     pub(crate) blank: bool,
     pub(crate) required: bool,
@@ -138,6 +140,8 @@ pub(crate) struct Column {
     /// PUT without the column sets the default again.
     pub(crate) default_on_put: bool,
     pub(crate) filterable: bool,
+    /// Filters look at the whole of a text, and not into it.
+    pub(crate) whole: bool,
     /// Changes are written to the change log.
     pub(crate) logged: bool,
     /// A reference that has to be the caller.
@@ -159,6 +163,7 @@ impl Column {
         Self {
             name,
             kind,
+            title: None,
             null: false,
             blank: false,
             required: false,
@@ -168,13 +173,14 @@ impl Column {
             default: Default::Null,
             default_on_put: false,
             filterable: true,
+            whole: false,
             logged: true,
             own: Own::Free,
         }
     }
 
     pub(crate) const fn id() -> Self {
-        Self::new("id", Kind::Id).read_only()
+        Self::new("id", Kind::Id).titled("ID").read_only()
     }
 
     pub(crate) const fn text(name: &'static str, max: usize) -> Self {
@@ -221,16 +227,9 @@ impl Column {
         column
     }
 
-    /// How the server calls the column where that is not its name in words.
-    pub(crate) fn title(&self) -> Option<&'static str> {
-        Some(match self.name {
-            "id" => "ID",
-            "is_superuser" => "Superuser status",
-            "is_staff" => "Staff status",
-            "is_ldap_user" => "LDAP User",
-            "date" => "Publication Date",
-            _ => return None,
-        })
+    pub(crate) const fn titled(mut self, title: &'static str) -> Self {
+        self.title = Some(title);
+        self
     }
 
     pub(crate) const fn null(mut self) -> Self {
@@ -290,6 +289,11 @@ impl Column {
 
     pub(crate) const fn not_filterable(mut self) -> Self {
         self.filterable = false;
+        self
+    }
+
+    pub(crate) const fn whole(mut self) -> Self {
+        self.whole = true;
         self
     }
 

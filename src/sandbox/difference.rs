@@ -195,9 +195,11 @@ impl Resolution {
                         None => continue,
                     }
                 }
-                Output::Children { resource, column, of, by, private, .. } => {
+                Output::Children { source, resource, column, of, by, private, .. } => {
                     match self.within(self.present(resource), of) {
-                        Some(of) => Output::Children { name, resource, column, of, by, private },
+                        Some(of) => {
+                            Output::Children { name, source, resource, column, of, by, private }
+                        }
                         None => continue,
                     }
                 }
@@ -268,4 +270,19 @@ impl Resolution {
 
 fn leak<T>(items: Vec<T>) -> &'static [T] {
     items.leak()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr;
+
+    use super::schema;
+    use crate::sandbox::release::Release;
+
+    #[test]
+    fn unknown_versions_share_the_schema_of_a_known_one() {
+        let of = |version| schema(Release::meant(Some(version), None));
+        assert!(ptr::eq(of("77.7"), of("no version")));
+        assert!(ptr::eq(of("0.8.90"), of("0.8.91-rc1")));
+    }
 }

@@ -78,7 +78,8 @@ pub(crate) fn read(
             Value::Moment(moment(text).ok_or_else(|| invalid("Enter a valid date/time."))?)
         }
         Kind::Reference { to, .. } => {
-            let id = text.parse().ok().filter(|&id| store.exists(to, id));
+            let id = values::python_integer(text).and_then(|digits| digits.parse().ok());
+            let id = id.filter(|&id| store.exists(to, id));
             Value::Integer(i128::from(id.ok_or_else(|| {
                 invalid("Select a valid choice. That choice is not one of the available choices.")
             })?))
@@ -116,7 +117,8 @@ fn not_a_number() -> Invalid {
 }
 
 fn number(text: &str) -> Result<Decimal, Invalid> {
-    let clean = text.replace('_', "");
+    let plain = |it| values::plain_digit(it).unwrap_or(it);
+    let clean: String = text.chars().filter(|&it| it != '_').map(plain).collect();
     let (mantissa, exponent) = match clean.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => {
             (mantissa, exponent.parse::<i32>().map_err(|_| not_a_number())?)

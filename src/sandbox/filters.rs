@@ -137,7 +137,7 @@ fn find(
     let number = matches!(kind, Kind::Id | Kind::Integer { .. } | Kind::Decimal { .. });
     let day = matches!(kind, Kind::Date | Kind::Moment);
     let time = matches!(kind, Kind::Moment);
-    let text = matches!(
+    let is_text = matches!(
         kind,
         Kind::Text { .. }
             | Kind::Username { .. }
@@ -145,6 +145,7 @@ fn find(
             | Kind::Password { .. }
             | Kind::Code(_)
     );
+    let text = is_text && !column.whole;
     let lookup = match lookup {
         "" => Lookup::Equal,
         "in" => Lookup::In,

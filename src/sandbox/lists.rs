@@ -13,6 +13,7 @@ use crate::sandbox::ordering;
 use crate::sandbox::reply::{Failure, Reply};
 use crate::sandbox::schema::{Condition, Search, Table};
 use crate::sandbox::store::{Row, Store};
+use crate::sandbox::values;
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
@@ -45,6 +46,7 @@ impl<'a> Query<'a> {
             }
             Search::Columns(columns) => (search_terms(words)?, columns),
         };
+        let terms = terms.into_iter().map(|term| in_lower_case(store, &term)).collect();
         Ok(Self { store, table, filters, terms, searched })
     }
 
@@ -85,7 +87,7 @@ impl<'a> Query<'a> {
         }
         match row.named(table, last) {
             Cell::Integer(number) => number.to_string(),
-            cell => cell.as_text().unwrap_or_default().to_lowercase(),
+            cell => in_lower_case(self.store, cell.as_text().unwrap_or_default()),
         }
     }
 
@@ -211,12 +213,11 @@ fn narrows_to_caller(scope: &[Condition]) -> bool {
 
 /// A whole number that is not negative; one that is too large becomes the largest.
 fn number(text: Option<&str>) -> Option<usize> {
-    let text = text?.trim();
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
+    let digits = values::python_integer(text?)?;
+    match digits.strip_prefix('-') {
+        Some(digits) => digits.bytes().all(|byte| byte == b'0').then_some(0),
+        None => Some(digits.parse().unwrap_or(usize::MAX)),
     }
-    Some(digits.parse().unwrap_or(usize::MAX))
 }
 
 /// The URL of another page: all parameters again, sorted by name.
@@ -237,7 +238,15 @@ fn link(incoming: &Incoming, limit: usize, offset: usize) -> String {
     format!("{}?{}", incoming.absolute(&incoming.path), query.finish())
 }
 
-/// The terms of a search: split at blanks and commas unless quoted, in lower case.
+/// A text without the differences of case that a search passes over.
+fn in_lower_case(store: &Store, text: &str) -> String {
+    match store.database {
+        Database::Sqlite => text.to_ascii_lowercase(),
+        Database::Postgres => text.to_lowercase(),
+    }
+}
+
+/// The terms of a search: split at blanks and commas unless quoted.
 pub(crate) fn search_terms(text: &str) -> Result<Vec<String>, Failure> {
     if text.contains('\0') {
         return Err(Failure::Messages(vec!["Null characters are not allowed.".to_owned()]));
@@ -258,5 +267,5 @@ pub(crate) fn search_terms(text: &str) -> Result<Vec<String>, Failure> {
     }
     terms.push(term);
     terms.retain(|term| !term.trim().is_empty());
-    Ok(terms.into_iter().map(|term| term.to_lowercase()).collect())
+    Ok(terms)
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use http::Method;
 
+use crate::sandbox::Database;
 use crate::sandbox::access::Caller;
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::json::{Json, Name};
@@ -13,7 +14,6 @@ use crate::sandbox::routes::{Endpoint, HealthForm, SpecificationForm};
 use crate::sandbox::schema::{Column, Kind, Methods, Output, Resource, Table, Writable};
 use crate::sandbox::server::Server;
 use crate::sandbox::tables::HISTORY_ENTRY;
-use crate::sandbox::{Database, Dialect};
 
 /// Whose columns are described: those of a record, or those of one within another.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -116,10 +116,11 @@ impl Server {
         format!("{} {} Choices", words(table.model), column.join(" "))
     }
 
-    /// Whether a list offers a form for new records. In the session dialect it does so to all.
+    /// Whether a list offers a form for new records. Where permissions are settled late, it does so to
+    /// all.
     fn offers_creation(&self, table: &'static Table, caller: &Caller, incoming: &Incoming) -> bool {
         let post = incoming.without_body(Method::POST);
-        self.schema.dialect == Dialect::Session || self.permit(table, caller, &post, true).is_ok()
+        self.schema.era.looks_up_first || self.permit(table, caller, &post, true).is_ok()
     }
 
     fn may_replace(
@@ -253,7 +254,7 @@ impl Server {
             Kind::Reference { .. } | Kind::References { .. } | Kind::Json => "field",
         };
         let (name, described) = field(column.name, kind, demanded && !read_only, read_only);
-        let described = match column.title() {
+        let described = match column.title {
             Some(title) => with_label(described, title),
             None => described,
         };

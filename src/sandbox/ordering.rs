@@ -1,6 +1,7 @@
 //! The order of a list.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use crate::sandbox::cell::Cell;
 use crate::sandbox::reply::Failure;
@@ -16,6 +17,8 @@ enum Source {
     List(usize),
     /// A column of the rows that refer to this one.
     Children { resource: Resource, column: &'static str, of: &'static str },
+    /// The entries of the change log about this row, the newest first.
+    History(i64),
 }
 
 /// A part of an order.
@@ -67,6 +70,12 @@ fn source(table: &Table, name: &str) -> Option<Source> {
         Output::ChildIds { name: known, resource, column, of } if known == name => {
             Some(Source::Children { resource, column, of })
         }
+        Output::Children { source, resource, column, .. } if source == name => {
+            Some(Source::Children { resource, column, of: "id" })
+        }
+        Output::History if name == "history" => {
+            table.history.map(|history| Source::History(history.content_type))
+        }
         _ => None,
     })
 }
@@ -76,19 +85,37 @@ pub(crate) fn sort<'a>(store: &Store, rows: Vec<&'a Row>, keys: &[Key]) -> Vec<&
     let mut entries: Vec<(&Row, Vec<Cell>)> =
         rows.into_iter().map(|row| (row, Vec::new())).collect();
     for key in keys {
+        let joined_with = |cells: &dyn Fn(&Row) -> Vec<Cell>| {
+            entries.iter().flat_map(|entry| joined(entry, cells(entry.0))).collect()
+        };
         entries = match key.source {
-            Source::Column(_) => entries,
-            source => entries.into_iter().flat_map(|entry| joined(store, source, entry)).collect(),
+            Source::Column(_) => continue,
+            Source::List(index) => joined_with(&|row| {
+                row.cell(index).as_ids().iter().copied().map(Cell::Integer).collect()
+            }),
+            Source::Children { resource, column, of } => {
+                joined_with(&|row| children(store, row, resource, column, of))
+            }
+            Source::History(content_type) => {
+                let moments = logged(store, content_type);
+                joined_with(&|row| moments.get(&row.id()).cloned().unwrap_or_default())
+            }
         };
     }
     entries.sort_by(|(left, left_joined), (right, right_joined)| {
         let mut joined = left_joined.iter().zip(right_joined);
         let orders = keys.iter().map(|key| {
             let order = match key.source {
-                Source::Column(index) => left.cell(index).compare(right.cell(index)),
-                _ => joined.next().map_or(Ordering::Equal, |(left, right)| left.compare(right)),
+                Source::Column(index) => {
+                    left.cell(index).compare(right.cell(index), store.database)
+                }
+                _ => joined
+                    .next()
+                    .map_or(Ordering::Equal, |(left, right)| left.compare(right, store.database)),
             };
-            if key.descending { order.reverse() } else { order }
+            // The log is in order when its newest entry comes first.
+            let descending = key.descending != matches!(key.source, Source::History(_));
+            if descending { order.reverse() } else { order }
         });
         orders.fold(Ordering::Equal, Ordering::then)
     });
@@ -97,26 +124,34 @@ pub(crate) fn sort<'a>(store: &Store, rows: Vec<&'a Row>, keys: &[Key]) -> Vec<&
 
 /// A row with each of the values it is joined with; one without value stays as it is.
 fn joined<'a>(
-    store: &Store,
-    source: Source,
-    (row, values): (&'a Row, Vec<Cell>),
+    (row, values): &(&'a Row, Vec<Cell>),
+    mut cells: Vec<Cell>,
 ) -> Vec<(&'a Row, Vec<Cell>)> {
-    let mut cells: Vec<Cell> = match source {
-        Source::Column(index) => vec![row.cell(index).clone()],
-        Source::List(index) => {
-            row.cell(index).as_ids().iter().copied().map(Cell::Integer).collect()
-        }
-        Source::Children { resource, column, of } => children(store, row, resource, column, of),
-    };
     if cells.is_empty() {
         cells.push(Cell::Null);
     }
     let with = |cell| {
         let mut values = values.clone();
         values.push(cell);
-        (row, values)
+        (*row, values)
     };
     cells.into_iter().map(with).collect()
+}
+
+/// The times of the entries of the change log about the records of one model.
+fn logged(store: &Store, content_type: i64) -> HashMap<i64, Vec<Cell>> {
+    let mut moments: HashMap<i64, Vec<Cell>> = HashMap::new();
+    let Some(log) = store.schema.table(Resource::AuditLog) else {
+        return moments;
+    };
+    for row in store.range(Resource::AuditLog, i64::MIN..=i64::MAX) {
+        let record = row.named(log, "object_id").as_integer();
+        if row.named(log, "content_type").as_integer() == Some(content_type) {
+            let of_record = moments.entry(record.unwrap_or_default()).or_default();
+            of_record.push(row.named(log, "timestamp").clone());
+        }
+    }
+    moments
 }
 
 fn children(store: &Store, row: &Row, resource: Resource, column: &str, of: &str) -> Vec<Cell> {

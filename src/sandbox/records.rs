@@ -49,7 +49,7 @@ impl Writer<'_> {
                     let items = rows.into_iter().map(|(table, row)| self.write(table, row, of));
                     members.push((Name::Borrowed(name), Json::List(items.collect())));
                 }
-                Output::Children { name, resource, column, of, by, private } => {
+                Output::Children { name, resource, column, of, by, private, .. } => {
                     let mut children = self.children(row, resource, column);
                     if let (Some(flag), false) = (private, self.staff) {
                         children.retain(|(table, child)| !child.named(table, flag).is_true());
@@ -111,7 +111,7 @@ impl Writer<'_> {
             return rows;
         }
         rows.sort_by(|(table, left), (_, right)| {
-            left.named(table, by).compare(right.named(table, by))
+            left.named(table, by).compare(right.named(table, by), self.store.database)
         });
         rows
     }
@@ -131,13 +131,18 @@ impl Writer<'_> {
     fn sort(&self, rows: &mut [(&'static Table, &Row)], by: Sorting) {
         let key = |table: &'static Table, row: &Row| match by {
             Sorting::By(column) => row.named(table, column).clone(),
-            Sorting::RelatedWhenRead(..) if !self.sorted => row.cell(0).clone(),
+            Sorting::WhenRead(_) | Sorting::RelatedWhenRead(..) if !self.sorted => {
+                row.cell(0).clone()
+            }
+            Sorting::WhenRead(column) => row.named(table, column).clone(),
             Sorting::RelatedWhenRead(column, name) => {
                 let related = access::related(self.store, table, row, column);
                 related.map_or(Cell::Null, |(table, row)| row.named(table, name).clone())
             }
         };
-        rows.sort_by(|(table, left), (_, right)| key(table, left).compare(&key(table, right)));
+        rows.sort_by(|(table, left), (_, right)| {
+            key(table, left).compare(&key(table, right), self.store.database)
+        });
     }
 
     /// The entries of the change log about a record, newest first.

@@ -115,7 +115,6 @@ static FIXED: &[(&str, Option<Dialect>, Endpoint)] = &[
     ("/health/", None, Endpoint::Health(HealthForm::Status)),
     ("/health/json/", None, Endpoint::Health(HealthForm::Json)),
     ("/health/prom/", None, Endpoint::Health(HealthForm::Prometheus)),
-    ("/metrics/", JWT, Endpoint::Metrics),
     ("/config/", SESSION, Endpoint::Config),
     ("/openapi/json/", SESSION, Endpoint::Specification(SpecificationForm::Json)),
     ("/openapi/yaml/", SESSION, Endpoint::Specification(SpecificationForm::Yaml)),

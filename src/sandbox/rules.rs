@@ -1,7 +1,7 @@
 //! Checks over several columns, made once each of them is fine.
 
 use crate::sandbox::Database;
-use crate::sandbox::access::Caller;
+use crate::sandbox::access::{self, Caller};
 use crate::sandbox::cell::Cell;
 use crate::sandbox::json::Name;
 use crate::sandbox::reply::Failure;
@@ -63,6 +63,13 @@ fn check_rule(
             let bound = caller.is_some_and(|caller| !caller.staff);
             let concerned = !create_only || before.is_none();
             if bound && concerned && *row.named(table, column) == Cell::Boolean(value) {
+                return Err(Failure::field(column, message));
+            }
+        }
+        Rule::StaffOnlyUnlessTrue { column, flag, message } => {
+            let bound = caller.is_some_and(|caller| !caller.staff);
+            let named = access::related(store, table, row, column);
+            if bound && named.is_some_and(|(table, row)| !row.named(table, flag).is_true()) {
                 return Err(Failure::field(column, message));
             }
         }

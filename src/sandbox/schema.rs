@@ -25,6 +25,8 @@ pub(crate) enum Output {
     /// The records that refer to this one.
     Children {
         name: &'static str,
+        /// What orders call it.
+        source: &'static str,
         resource: Resource,
         column: &'static str,
         of: &'static [Output],
@@ -71,6 +73,8 @@ impl Output {
 pub(crate) enum Sorting {
     /// By a column of theirs.
     By(&'static str),
+    /// The same; in the answer to a write by id.
+    WhenRead(&'static str),
     /// By a column of the record that a reference leads to; in the answer to a write by id.
     RelatedWhenRead(&'static str, &'static str),
 }
@@ -87,6 +91,8 @@ pub(crate) enum Computation {
 pub(crate) enum Rule {
     /// Only staff may give a flag this value.
     StaffOnlyValue { column: &'static str, value: bool, create_only: bool, message: &'static str },
+    /// Only staff may name a record whose flag is false.
+    StaffOnlyUnlessTrue { column: &'static str, flag: &'static str, message: &'static str },
     /// No two rows may agree in all the columns.
     UniqueTogether { columns: &'static [&'static str], message: &'static str },
     /// The value derived from another column may not repeat.

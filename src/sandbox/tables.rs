@@ -47,7 +47,7 @@ static WITH_TEAMS: Blueprint = Blueprint {
         &logs::AUDIT,
         &logs::APPS,
         &logs::TRACED_REQUESTS,
-        &logs::TIMED_TASKS,
+        &logs::TASKS,
         &logs::FEED,
     ],
     belonging: Belonging::Rows(Resource::Memberships),

@@ -92,6 +92,7 @@ pub(super) static REQUESTS: Table = Table {
         Output::History,
         Output::Children {
             name: "_allocations",
+            source: "allocation_set",
             resource: Resource::Allocations,
             column: "request",
             of: summaries::ALLOCATION,
@@ -100,6 +101,7 @@ pub(super) static REQUESTS: Table = Table {
         },
         Output::Children {
             name: "_attachments",
+            source: "attachment_set",
             resource: Resource::Attachments,
             column: "request",
             of: summaries::ATTACHMENT,
@@ -108,10 +110,11 @@ pub(super) static REQUESTS: Table = Table {
         },
         Output::Children {
             name: "_comments",
+            source: "comments",
             resource: Resource::Comments,
             column: "request",
             of: summaries::COMMENT,
-            by: Sorting::By("id"),
+            by: Sorting::WhenRead("created"),
             private: Some("private"),
         },
         Output::Column("title"),
@@ -151,7 +154,7 @@ pub(super) static REQUESTS: Table = Table {
     history: Some(History {
         name: "allocations | AllocationRequest",
         content_type: 19,
-        text: "Allocation Request #{id} - '{title}' for {team}",
+        text: "Allocation Request #{id} - '{title|100}' for {team}",
         relations: &[
             ("comments", "allocations.Comment.None"),
             ("allocation_set", "allocations.ResourceAllocation.None"),

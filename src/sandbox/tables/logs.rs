@@ -29,10 +29,11 @@ pub(super) static AUDIT: Table = Table {
         Column::long_text("changes_text").write_only(),
         Column::code("action", ACTION).write_only(),
         Column::text("cid", 255).null(),
-        Column::text("remote_addr", 40).null(),
+        Column::text("remote_addr", 40).null().whole(),
         Column::new("remote_port", Kind::Integer { min: 0, max: 65_535 }).null(),
         Column::moment("timestamp"),
         Column::reference("actor", Resource::Users, OnDelete::SetNull).null(),
+        Column::text("actor_email", 254).null().write_only(),
     ],
     record: &[
         Output::Column("id"),
@@ -217,8 +218,7 @@ pub(super) static FEED: Table = Table {
     ..LOG
 };
 
-/// The task log of the session dialect, which says when a task began and can be searched.
-pub(super) static TIMED_TASKS: Table = Table {
+pub(super) static TASKS: Table = Table {
     columns: &[
         Column::id(),
         Column::text("task_id", 255).required().unique(),
@@ -249,30 +249,5 @@ pub(super) static TIMED_TASKS: Table = Table {
     resource: Resource::TaskLog,
     name: "tasks",
     model: "TaskResult",
-    ..LOG
-};
-
-pub(super) static TASKS: Table = Table {
-    resource: Resource::TaskLog,
-    name: "tasks",
-    model: "TaskResult",
-    columns: &[
-        Column::id(),
-        Column::text("task_id", 255).required().unique(),
-        Column::text("periodic_task_name", 255).null(),
-        Column::text("task_name", 255).null(),
-        Column::raw_text("task_args").null().default(Default::Null),
-        Column::raw_text("task_kwargs").null().default(Default::Null),
-        Column::code("status", TASK_STATUS).default(Default::Text("PENDING")),
-        Column::text("worker", 100).null(),
-        Column::text("content_type", 128).default(Default::Text("application/json")),
-        Column::text("content_encoding", 64).default(Default::Text("utf-8")),
-        Column::raw_text("result").null().default(Default::Null),
-        Column::moment("date_created").default(Default::Now),
-        Column::moment("date_done").default(Default::Now),
-        Column::raw_text("traceback").null().default(Default::Null),
-        Column::raw_text("meta").null().default(Default::Null),
-    ],
-    order: Some(("date_done", true)),
     ..LOG
 };

@@ -24,8 +24,10 @@ const PROFILE_IMAGE: Column =
     Column::long_text("profile_image").null().read_only().not_filterable().not_logged();
 
 /// Of the servers with research groups, from the last of them.
-pub(super) static BEFORE_TEAMS: &[Difference] =
-    &[since([0, 4, 1], Resource::Users, What::AlsoOnTop("role", PROFILE_IMAGE))];
+pub(super) static BEFORE_TEAMS: &[Difference] = &[
+    since([0, 4, 1], Resource::Users, What::AlsoOnTop("role", PROFILE_IMAGE)),
+    since([0, 0, 0], Resource::TaskLog, What::Lacks(&["date_started"])),
+];
 
 /// Of the servers with teams, from the present one.
 #[rustfmt::skip]
@@ -106,7 +108,7 @@ pub(super) static WITH_TEAMS: &[Difference] = &[
     until([0, 6, 13], Resource::Grants, What::WholeWithin),
     until([0, 6, 6], Resource::Grants, What::HidesOthers),
     until([0, 8, 1], Resource::Publications, What::Instead("abstract", Column::long_text("abstract").required())),
-    until([0, 5, 14], Resource::Publications, What::Instead("published", Column::date("date").required())),
+    until([0, 5, 14], Resource::Publications, What::Instead("published", Column::date("date").titled("Publication Date").required())),
     until([0, 5, 14], Resource::Publications, What::Lacks(&["submitted", "volume", "issue"])),
     until([0, 5, 14], Resource::Publications, What::Instead("journal", Column::text("journal", 100).required())),
     between([0, 5, 15], [0, 7, 1], Resource::Publications, What::Also("journal", Column::boolean("preparation", false))),

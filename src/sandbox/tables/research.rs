@@ -64,7 +64,7 @@ pub(super) static GRANTS: Table = Table {
     history: Some(History {
         name: "research_products | Grant",
         content_type: 31,
-        text: "Grant #{id} - {title}",
+        text: "Grant #{id} - {title|100}",
         relations: &[],
     }),
     fragile_create: false,
@@ -119,7 +119,7 @@ pub(super) static PUBLICATIONS: Table = Table {
     history: Some(History {
         name: "research_products | Publication",
         content_type: 32,
-        text: "Publication #{id} - {title}",
+        text: "Publication #{id} - {title|100}",
         relations: &[],
     }),
     fragile_create: false,

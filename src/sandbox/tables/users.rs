@@ -15,7 +15,7 @@ pub(super) static USERS: Table = Table {
     methods: Methods::All,
     columns: &[
         Column::id(),
-        Column::boolean("is_superuser", false),
+        Column::boolean("is_superuser", false).titled("Superuser status"),
         Column::new("username", Kind::Username { max: 150 }).required().unique(),
         Column::new("password", Kind::Password { max: 128 }).required().write_only(),
         Column::text("first_name", 150).null().blank(),
@@ -24,8 +24,8 @@ pub(super) static USERS: Table = Table {
         Column::text("department", 1000).null().blank(),
         Column::text("role", 1000).null().blank(),
         Column::boolean("is_active", true).staff_only(),
-        Column::boolean("is_staff", false).staff_only(),
-        Column::boolean("is_ldap_user", false).staff_only(),
+        Column::boolean("is_staff", false).titled("Staff status").staff_only(),
+        Column::boolean("is_ldap_user", false).titled("LDAP User").staff_only(),
         Column::moment("date_joined").default(Default::Now),
         Column::moment("last_login").null().not_logged(),
         Column::references("groups", Resource::PermissionGroups),
@@ -37,6 +37,7 @@ pub(super) static USERS: Table = Table {
         Output::Computed("abbreviation", Computation::Abbreviation),
         Output::Children {
             name: "_membership",
+            source: "membership",
             resource: Resource::Memberships,
             column: "user",
             of: summaries::TEAM_ROLE,
@@ -110,6 +111,7 @@ pub(super) static TEAMS: Table = Table {
         Output::Column("is_active"),
         Output::Children {
             name: "_membership",
+            source: "membership",
             resource: Resource::Memberships,
             column: "team",
             of: summaries::USER_ROLE,
@@ -126,16 +128,16 @@ pub(super) static TEAMS: Table = Table {
         },
     ],
     rules: &[
-        Rule::UniqueSlug {
-            column: "slug",
-            of: "name",
-            message: "A team with this name already exists.",
-        },
         Rule::StaffOnlyValue {
             column: "is_active",
             value: false,
             create_only: true,
             message: "This field cannot be set to False on new records by non-staff users.",
+        },
+        Rule::UniqueSlug {
+            column: "slug",
+            of: "name",
+            message: "A team with this name already exists.",
         },
     ],
     access: Access {
@@ -182,10 +184,17 @@ pub(super) static MEMBERSHIPS: Table = Table {
         Output::Column("user"),
         Output::Column("team"),
     ],
-    rules: &[Rule::UniqueTogether {
-        columns: &["user", "team"],
-        message: "The fields user, team must make a unique set.",
-    }],
+    rules: &[
+        Rule::UniqueTogether {
+            columns: &["user", "team"],
+            message: "The fields user, team must make a unique set.",
+        },
+        Rule::StaffOnlyUnlessTrue {
+            column: "team",
+            flag: "is_active",
+            message: "Non-staff cannot create a membership for an inactive team.",
+        },
+    ],
     access: Access {
         list: MEMBERSHIP_ACTIVE,
         visible: MEMBERSHIP_ACTIVE,
