@@ -11,7 +11,7 @@ use super::client::{Client, admin, body};
 const FORBIDDEN: &str = "You do not have permission to perform this action.";
 
 /// A server with a team of one owner, and someone without team.
-fn sandbox() -> Sandbox {
+pub fn sandbox() -> Sandbox {
     let sandbox = Sandbox::builder()
         .staff("admin", "admin-password")
         .user("owner", "p")
@@ -277,7 +277,7 @@ fn forms_are_offered_to_all_in_one_dialect() {
     lone.expect(403, "OPTIONS", "/logs/feed/", None);
 }
 
-fn jwt() -> (Sandbox, Client, Client) {
+pub fn jwt() -> (Sandbox, Client, Client) {
     let sandbox = Sandbox::builder()
         .dialect(Dialect::Jwt)
         .staff("admin", "admin-password")
