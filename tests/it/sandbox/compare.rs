@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 /// What may differ without being a mistake of the sandbox.
@@ -15,7 +18,6 @@ pub enum Leeway {
     Durations,
     Order,
     Page,
-    History,
     Prose,
     Figures,
     StandIns,
@@ -26,28 +28,27 @@ impl Leeway {
     pub const ALL: &[(Self, &str)] = &[
         (
             Self::Times,
-            "times of what happened in the replay itself: both have to be moments, a login, a write \
-             or the end of a cookie",
+            "times of what happened in the replay itself: a write, a login, the end of a cookie. Both \
+             have to be written in the same form and lie within two seconds of each other and of \
+             the time of the recording; all other times have to be equal",
         ),
         (Self::NewIds, "ids of records that the request made: both have to be integers"),
         (Self::EntryIds, "ids of entries of the change log about the replayed write"),
         (
             Self::Secrets,
-            "session ids, CSRF tokens, JSON Web Tokens, generated correlation ids and digests of \
-             passwords: both have to be of the same form",
+            "session ids, CSRF tokens, generated correlation ids and digests of passwords: both have \
+             to be of the same form; JSON Web Tokens: what they claim has to agree but for their id \
+             and the moment",
         ),
         (Self::FileNames, "the seven made-up characters in the names of stored files"),
         (Self::Durations, "how long a health check took: both have to be numbers"),
         (Self::Order, "the order of a list for which none was asked: sorted by id, both are equal"),
         (
             Self::Page,
-            "pages of lists that are longer than what the recordings show: compared are the records \
-             that both pages have and the link back; `count` and `next` are not",
-        ),
-        (
-            Self::History,
-            "entries of `_history` that are older than what the recordings show: compared is the \
-             newest one if the request wrote it",
+            "pages of lists that are longer than what the recordings show: the count may be lower but \
+             not higher, `next` has to be there if and only if the count asks for it, and is compared \
+             where both lists go on; a first page has to be equal, and a later one is compared by the \
+             records that both pages have, without any other between them",
         ),
         (
             Self::Prose,
@@ -67,12 +68,16 @@ impl Leeway {
     ];
 }
 
+/// How far a time of the replay may be from that of the recording.
+pub const TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
+
 /// The comparison of one answer.
-#[derive(Default)]
 pub struct Comparison {
     pub leeways: BTreeSet<Leeway>,
     /// Whether the request made a record.
     pub creates: bool,
+    /// The time of the recording, which is that of the replay.
+    pub at: Timestamp,
 }
 
 impl Comparison {
@@ -134,9 +139,9 @@ impl Comparison {
                 (ids && self.creates && new).then_some(Leeway::NewIds)
             }
             (Value::String(left), Value::String(right)) => {
-                if is_moment(left) && is_moment(right) {
+                if self.are_of_now(left, right) {
                     Some(Leeway::Times)
-                } else if is_token(left) && is_token(right)
+                } else if same_claims(left, right)
                     || in_history && at.contains("/changes/password/")
                     || at.ends_with("/cid") && is_uuid(left) && is_uuid(right)
                 {
@@ -154,12 +159,36 @@ impl Comparison {
     }
 }
 
-/// A moment as the API writes it, or as the change log does.
-fn is_moment(text: &str) -> bool {
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let written = text.contains('T') && text.ends_with('Z');
-    let logged = text.contains(' ') && text.bytes().all(|it| b"0123456789-:. ".contains(&it));
-    text.len() >= 19 && (written || logged) && [14, 20].contains(&digits)
+impl Comparison {
+    /// Whether two moments are those of the recording and of its replay.
+    pub fn near(&self, recorded: Timestamp, given: Timestamp) -> bool {
+        let close = |left: Timestamp, right| left.duration_since(right).abs() <= TOLERANCE;
+        close(recorded, given) && close(self.at, given)
+    }
+
+    fn are_of_now(&self, recorded: &str, given: &str) -> bool {
+        let both = moment(recorded).zip(moment(given));
+        both.is_some_and(|(left, right)| left.0 == right.0 && self.near(left.1, right.1))
+    }
+}
+
+/// The moment in a text and the form in which it is written: that of the API, or of the change log.
+pub fn moment(text: &str) -> Option<(&'static str, Timestamp)> {
+    const FORMS: &[&str] =
+        &["0000-00-00T00:00:00Z", "0000-00-00T00:00:00.000000Z", "0000-00-00 00:00:00", LOGGED];
+    const LOGGED: &str = "0000-00-00 00:00:00.000000";
+    let plain = |it: char| if it.is_ascii_digit() { '0' } else { it };
+    let shape: String = text.chars().map(plain).collect();
+    let form = FORMS.iter().copied().find(|form| *form == shape)?;
+    let text = text.trim_end_matches('Z').replace(' ', "T");
+    Some((form, format!("{text}Z").parse().ok()?))
+}
+
+/// What a JSON Web Token says.
+pub fn claims(token: &str) -> Option<Value> {
+    let mut parts = token.strip_prefix("eyJ")?.split('.');
+    let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -180,6 +209,21 @@ fn same_file(left: &str, right: &str) -> bool {
     plain_path(left).is_some() && plain_path(left) == plain_path(right)
 }
 
-fn is_token(text: &str) -> bool {
-    text.starts_with("eyJ") && text.split('.').count() == 3
+/// Whether two tokens differ in their ids and the moment alone.
+fn same_claims(recorded: &str, given: &str) -> bool {
+    let Some((mut left, mut right)) = claims(recorded).zip(claims(given)) else {
+        return false;
+    };
+    for name in ["iat", "exp"] {
+        let both = left[name].take().as_i64().zip(right[name].take().as_i64());
+        if both
+            .is_none_or(|(left, right)| left.abs_diff(right) > TOLERANCE.as_secs().unsigned_abs())
+        {
+            return false;
+        }
+    }
+    for claims in [&mut left, &mut right] {
+        claims["jti"].take();
+    }
+    left == right
 }

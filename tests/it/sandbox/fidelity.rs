@@ -22,7 +22,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("stats-publications-staff", UNSEEN),
     ("stats-publications-member", UNSEEN),
     ("page-last", FAR),
-    ("page-links-keep-and-sort-params", FAR),
     ("filter-boolean", "one of the clusters was deleted without being recorded"),
     (
         "auth-access-without-user-id",

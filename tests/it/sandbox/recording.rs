@@ -2,11 +2,15 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
+use jiff::Timestamp;
 use keystone_client::sandbox::Dialect;
 use serde_json::Value;
+
+use super::compare::{claims, moment};
 
 /// One exchange with a real server.
 pub struct Recording {
@@ -23,6 +27,36 @@ pub struct Recording {
     pub answer: Value,
     /// Whether only the beginning of the answer was kept.
     pub cut: bool,
+    /// When it was made: no earlier than the newest moment that it or an earlier one shows.
+    pub at: Timestamp,
+    /// The same of the one before it: what shows a later moment happened since.
+    pub before: Timestamp,
+}
+
+/// When the recordings began. They took less than a minute; later moments in them are made up.
+fn beginning(dialect: Dialect) -> Timestamp {
+    let text = match dialect {
+        Dialect::Session => "2026-11-23T00:43:00Z",
+        _ => "2026-11-23T00:34:30Z",
+    };
+    text.parse().unwrap()
+}
+
+/// The moments that an exchange shows, also as the times at which tokens were handed out.
+fn moments(value: &Value) -> Vec<Timestamp> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(moments).collect(),
+        Value::Object(members) => members.values().flat_map(moments).collect(),
+        Value::String(text) => match (moment(text), claims(text.trim_start_matches("Bearer "))) {
+            (Some((_, moment)), _) => vec![moment],
+            (None, Some(claims)) => {
+                let issued = claims["iat"].as_i64();
+                issued.and_then(|it| Timestamp::from_second(it).ok()).into_iter().collect()
+            }
+            (None, None) => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
 }
 
 /// All recordings of a dialect in the order in which they were made.
@@ -33,13 +67,21 @@ pub fn load(dialect: Dialect) -> Vec<Recording> {
     };
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recordings").join(version);
     let order = fs::read_to_string(folder.join("ORDER.txt")).unwrap();
-    order
-        .lines()
-        .map(|name| {
-            let text = fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
-            Recording::read(name, &serde_json::from_str(&text).unwrap())
-        })
-        .collect()
+    let mut before = beginning(dialect);
+    let latest = before + Duration::from_secs(60);
+    let read = |name| {
+        let text = fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
+        let json: Value = serde_json::from_str(&text).unwrap();
+        let mut shown = moments(&json["response"]["body"]);
+        shown.extend(moments(&json["request"]));
+        shown.retain(|it| *it <= latest);
+        let shown = shown.into_iter();
+        let at = shown.max().unwrap_or_default().max(before);
+        let recording = Recording::read(name, &json, before, at);
+        before = at;
+        recording
+    };
+    order.lines().map(read).collect()
 }
 
 fn pairs(value: &Value) -> Vec<(String, String)> {
@@ -83,7 +125,7 @@ fn multipart(parts: &[Value]) -> Vec<u8> {
 }
 
 impl Recording {
-    fn read(name: &str, json: &Value) -> Self {
+    fn read(name: &str, json: &Value, before: Timestamp, at: Timestamp) -> Self {
         let (request, response) = (&json["request"], &json["response"]);
         let (query, raw_query) = match &request["query"] {
             Value::String(raw) => {
@@ -111,6 +153,8 @@ impl Recording {
             answer_headers: pairs(&response["headers"]).into_iter().map(lower).collect(),
             answer: response["body"].clone(),
             cut: response["body_truncated"] == true,
+            at,
+            before,
         }
     }
 
@@ -185,6 +229,8 @@ impl Recording {
             answer_headers: Vec::new(),
             answer: told["body"].clone(),
             cut: false,
+            at: self.at,
+            before: self.before,
         }
     }
 

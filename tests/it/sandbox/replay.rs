@@ -8,16 +8,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{Request, Response};
+use jiff::Timestamp;
 use keystone_client::sandbox::{Dialect, Sandbox};
 use serde_json::{Value, json};
 
-use super::compare::Leeway;
+use super::compare::{Leeway, TOLERANCE};
 use super::recording::Recording;
 use super::verdict;
 use super::world::World;
-
-/// When the recordings were made: some answers depend on the day.
-const RECORDED: &str = "2026-11-23T00:43:00Z";
 
 /// A login of the session dialect.
 #[derive(Clone)]
@@ -29,6 +27,9 @@ struct Login {
 struct Replay<'a> {
     sandbox: &'a Sandbox,
     dialect: Dialect,
+    world: &'a World,
+    position: usize,
+    recording: &'a Recording,
     logins: RefCell<BTreeMap<String, Login>>,
 }
 
@@ -55,16 +56,23 @@ fn send(sandbox: &Sandbox, request: http::request::Builder, body: &Value) -> Res
     sandbox.handle(request.body(Bytes::from(body)).unwrap())
 }
 
-fn username(sandbox: &Sandbox, api_token: &str, id: i64) -> String {
-    let request = Request::get(format!("/users/users/{id}/"))
-        .header("host", "keystone.test")
-        .header("authorization", format!("Token {api_token}"));
-    let response = sandbox.handle(request.body(Bytes::new()).unwrap());
-    let user: Value = serde_json::from_slice(response.body()).unwrap();
-    user["username"].as_str().unwrap_or_default().to_owned()
-}
-
 impl Replay<'_> {
+    /// Lets the time come at which a user is known to have logged in. The log has a request of then.
+    fn await_login(&self, user: i64) {
+        let logs = self.recording.path.starts_with("/logs/");
+        if let (Some(moment), false) = (self.world.last_login(user, self.position), logs) {
+            self.sandbox.advance_to(moment.into());
+        }
+    }
+
+    /// Lets the time come at which a token was handed out, which is also that of a login.
+    fn await_issue(&self, user: i64, issued: i64) {
+        let issued = Timestamp::from_second(issued).unwrap();
+        let login = self.world.last_login(user, self.position);
+        let login = login.filter(|login| login.duration_since(issued).abs() <= TOLERANCE);
+        self.sandbox.advance_to(login.unwrap_or(issued).into());
+    }
+
     fn login(&self, who: &str) -> Login {
         if let Some(login) = self.logins.borrow().get(who) {
             return login.clone();
@@ -72,7 +80,8 @@ impl Replay<'_> {
         if who == "stale" || who == "wrong" {
             return Login { session: "s".repeat(32), csrf: "w".repeat(32) };
         }
-        let name = username(self.sandbox, "inspector", user_id(who));
+        self.await_login(user_id(who));
+        let name = self.world.username(user_id(who), self.position);
         let body = json!({"username": name, "password": "password"});
         let response = send(self.sandbox, Request::post("/authentication/login/"), &body);
         assert_eq!(response.status(), 200, "login of {who} ({name})");
@@ -133,12 +142,16 @@ impl Replay<'_> {
             return part.to_owned();
         };
         if name.contains("unknown-user") {
+            let username = self.world.username(user, self.position);
             let stranger =
-                json!({"id": user, "username": "stranger", "password": "placeholder-Passw0rd"});
+                json!({"id": user, "username": username, "password": "placeholder-Passw0rd"});
             self.sandbox.insert("users/users", stranger).unwrap();
         }
         let kind = claims["token_type"].as_str().unwrap();
         let name = name.to_owned();
+        if !expires(&name) {
+            self.await_issue(user, claims["iat"].as_i64().unwrap());
+        }
         format!("{}{}", self.token(&name, user, kind), &part[token.len()..])
     }
 
@@ -146,16 +159,13 @@ impl Replay<'_> {
         let request = |path: &str| Request::post(format!("/authentication/{path}/"));
         let password =
             if user == 1 { "placeholder-admin-password" } else { "placeholder-Passw0rd" };
-        let list = self.username_jwt(user);
-        let body = json!({"username": list, "password": password});
+        let username = self.world.username(user, self.position);
+        let body = json!({"username": username, "password": password});
         let response = send(self.sandbox, request("new"), &body);
         let pair: Value = serde_json::from_slice(response.body()).unwrap();
         let token = pair[kind].as_str().unwrap_or_default().to_owned();
         if name.contains("blacklisted") || name.contains("blacklist-twice") {
             send(self.sandbox, request("blacklist"), &json!({"refresh": token}));
-        }
-        if name.ends_with("-expired") && !name.contains("after-access") {
-            self.sandbox.advance(Duration::from_secs(90_000));
         }
         let deletes = name.contains("deleted-user") || name.contains("unknown-user");
         if deletes || name.contains("inactive-user") {
@@ -183,18 +193,10 @@ impl Replay<'_> {
         }
     }
 
-    fn username_jwt(&self, user: i64) -> String {
-        let admin = json!({"username": "inspector", "password": "inspector-password"});
-        let response = send(self.sandbox, Request::post("/authentication/new/"), &admin);
-        let pair: Value = serde_json::from_slice(response.body()).unwrap();
-        let request = Request::get(format!("/users/users/{user}/"))
-            .header("authorization", format!("Bearer {}", pair["access"].as_str().unwrap()));
-        let response = self.sandbox.handle(request.body(Bytes::new()).unwrap());
-        let user: Value = serde_json::from_slice(response.body()).unwrap();
-        user["username"].as_str().unwrap_or_default().to_owned()
-    }
-
     fn remove(&self, user: i64, delete: bool) {
+        let inspector = json!({"id": 90_000, "username": "inspector",
+            "password": "inspector-password", "is_staff": true});
+        self.sandbox.insert("users/users", inspector).unwrap();
         let admin = json!({"username": "inspector", "password": "inspector-password"});
         let response = send(self.sandbox, Request::post("/authentication/new/"), &admin);
         let pair: Value = serde_json::from_slice(response.body()).unwrap();
@@ -236,6 +238,24 @@ fn limited_period(recording: &Recording) -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// When a sandbox starts: early enough for the logins and for tokens to expire.
+fn begin(dialect: Dialect, recording: &Recording) -> Timestamp {
+    let lead = match dialect {
+        Dialect::Jwt if expires(&recording.name) => EXPIRY,
+        _ if recording.name.starts_with("throttled-") => Duration::ZERO,
+        _ => Duration::from_secs(60),
+    };
+    recording.at - lead
+}
+
+/// Whether the token in a recording is to have expired.
+fn expires(recording: &str) -> bool {
+    recording.ends_with("-expired") && !recording.contains("after-access")
+}
+
+/// After this long the tokens of the JWT dialect are of no use.
+const EXPIRY: Duration = Duration::from_secs(90_000);
+
 /// Replays one recording in a sandbox of its own: the leeways it took, or the first difference.
 pub fn replay(
     world: &World,
@@ -247,8 +267,8 @@ pub fn replay(
     let mut builder = Sandbox::builder()
         .dialect(dialect)
         .version("0.0.0")
-        .start_at(RECORDED.parse::<jiff::Timestamp>().unwrap().into())
-        .api_token("inspector", "inspector")
+        .start_at(begin(dialect, recording).into())
+        .freeze_clock()
         .api_token("user109", "token-of-110")
         .api_token("inactive1", "token-of-inactive1")
         .https(recording.https)
@@ -262,18 +282,25 @@ pub fn replay(
     if recording.name == "unknown-host-server-error" {
         builder = builder.allowed_host("keystone.test");
     }
+    if recording.name == "auth-refresh-after-access-expired" {
+        builder = builder.access_token_lifetime(Duration::from_secs(5));
+    }
     for (name, message) in failing_checks(&recording.name) {
         builder = builder.failing_check(*name, *message);
     }
     let sandbox = builder.build();
-    let inspector = json!({"id": 90_000, "username": "inspector", "password": "inspector-password",
-        "is_staff": true, "_history": []});
-    sandbox.insert("users/users", inspector).unwrap();
     if recording.name == "token-inactive-user" {
         let inactive = json!({"id": 90_001, "username": "inactive1", "is_active": false});
         sandbox.insert("users/users", inactive).unwrap();
     }
-    let replay = Replay { sandbox: &sandbox, dialect, logins: RefCell::default() };
+    let replay = Replay {
+        sandbox: &sandbox,
+        dialect,
+        world,
+        position,
+        recording,
+        logins: RefCell::default(),
+    };
     let request = match dialect {
         // Who asks logs in first: what is logged of that is not among what is then placed.
         Dialect::Session => {
@@ -288,6 +315,7 @@ pub fn replay(
             recording.request(|text| replay.fill(&recording.name, text))
         }
     };
+    sandbox.advance_to(recording.at.into());
     let uses_up_limit = period.is_some() && recording.status == 429;
     for _ in (0..USER_LIMIT).filter(|_| uses_up_limit) {
         sandbox.handle(request.clone());

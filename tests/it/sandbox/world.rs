@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use keystone_client::sandbox::{Dialect, Sandbox};
 use serde_json::{Map, Value, json};
 
+use super::compare::moment;
 use super::recording::Recording;
 use super::replay::user_id;
 use room::Room;
@@ -86,7 +88,8 @@ struct Sight {
 pub struct World {
     dialect: Dialect,
     sights: BTreeMap<Key, Vec<Sight>>,
-    /// The positions where records were deleted.
+    /// The positions where records were made, and where they were deleted.
+    made: BTreeMap<Key, usize>,
     gone: BTreeMap<Key, usize>,
 }
 
@@ -125,7 +128,8 @@ fn ids(value: Option<&Value>) -> Vec<i64> {
 
 impl World {
     pub fn new(dialect: Dialect, recordings: &[Recording]) -> Self {
-        let mut world = Self { dialect, sights: BTreeMap::new(), gone: BTreeMap::new() };
+        let mut world =
+            Self { dialect, sights: BTreeMap::new(), made: BTreeMap::new(), gone: BTreeMap::new() };
         for (position, recording) in recordings.iter().enumerate() {
             world.learn(position, recording);
             for step in recording.steps().iter().filter(|_| !recording.is_dry_run()) {
@@ -139,6 +143,9 @@ impl World {
         let found = target(&recording.path);
         if let (204, Some((resource, Some(id)))) = (recording.status, &found) {
             self.gone.insert((resource.clone(), *id), position);
+        }
+        if let Some(key) = created(recording) {
+            self.made.entry(key).or_insert(position);
         }
         if !(200..300).contains(&recording.status) {
             return;
@@ -244,6 +251,22 @@ impl World {
         Some(key)
     }
 
+    /// When a user has last logged in, as it was seen up to a recording.
+    pub fn last_login(&self, user: i64, position: usize) -> Option<Timestamp> {
+        let sights = self.sights(&("users/users".to_owned(), user)).iter().rev();
+        let mut sights = sights.filter(|sight| sight.at <= position);
+        sights.find_map(|sight| Some(moment(sight.record.get("last_login")?.as_str()?)?.1))
+    }
+
+    /// The name of a user at a recording.
+    pub fn username(&self, user: i64, position: usize) -> String {
+        let sights = self.sights(&("users/users".to_owned(), user));
+        let name = |sight: &Sight| Some(sight.record.get("username")?.as_str()?.to_owned());
+        let earlier = sights.iter().rev().filter(|it| it.at <= position).find_map(name);
+        let found = earlier.or_else(|| sights.iter().find_map(name));
+        found.unwrap_or_else(|| format!("someone-{user}"))
+    }
+
     fn sights(&self, key: &Key) -> &[Sight] {
         self.sights.get(key).map_or(&[], Vec::as_slice)
     }
@@ -322,14 +345,21 @@ impl World {
         }
         let groups = if session { "users/teams" } else { "users/researchgroups" };
         for id in [1, 2] {
-            if room.is_known(&(groups.to_owned(), id)) {
+            let key = (groups.to_owned(), id);
+            if if session { room.is_there(&key) } else { room.is_known(&key) } {
                 room.place(groups, id);
             }
         }
         if let Some(resources) = surveyed(&recording.path) {
             let keys = self.sights.keys().filter(|key| resources.contains(&key.0.as_str()));
             // An entry of a log was there before it was seen.
-            let logged = |key: &Key| key.0.starts_with("logs/");
+            let logged = |key: &Key| {
+                let timed = |sight: &Sight| {
+                    let logged = sight.record.get("timestamp").and_then(Value::as_str);
+                    logged.and_then(moment).is_none_or(|(_, logged)| logged <= recording.at)
+                };
+                key.0.starts_with("logs/") && self.sights(key).iter().all(timed)
+            };
             let keys = keys.filter(|key| logged(key) || room.is_known(key));
             for (resource, id) in keys.cloned().collect::<Vec<_>>() {
                 room.place(&resource, id);
@@ -376,26 +406,23 @@ impl World {
                 }
             }
         }
-        if let (Some(id), false) = (id, recording.status == 404) {
+        // What is not found may be there, and hidden.
+        let hidden = |id| room.is_known(&(resource.to_owned(), id));
+        if let Some(id) = id.filter(|&id| recording.status != 404 || hidden(id)) {
             room.place(resource, id);
         }
         let known = |room: &Room<'_>, key: &Key| key.0 == resource && room.is_known(key);
         let keys: Vec<Key> = match (recording.method.as_str(), id, recording.status) {
-            // What the list shows, and for a filter something to leave out.
+            // What the list shows, and all that it has to leave out.
             ("GET", None, 200) => {
                 let shown = records(&recording.answer);
                 let shown = shown.iter().filter_map(|record| record.get("id")?.as_i64());
-                let mut keys: Vec<Key> = shown.map(|id| (resource.to_owned(), id)).collect();
-                let selects = recording.query.iter().any(|(name, value)| {
-                    !value.is_empty() && (name == "_search" || !name.starts_with('_'))
-                });
-                let complete =
-                    recording.answer.get("count").is_none_or(|it| *it == shown_count(recording));
-                let step = recording.name.contains(", step ");
-                if step && !complete || selects && complete && !recording.name.contains("ignored") {
-                    keys.extend(self.sights.keys().filter(|key| known(room, key)).cloned());
-                }
-                keys
+                let shown = shown.map(|id| (resource.to_owned(), id));
+                // Where each test made its own data, and in logs, what is seen later came later.
+                let later = self.dialect == Dialect::Session && !resource.starts_with("logs/");
+                let there = |key: &Key| if later { room.is_there(key) } else { room.is_known(key) };
+                let there = |key: &&Key| key.0 == resource && there(key);
+                shown.chain(self.sights.keys().filter(there).cloned()).collect()
             }
             // What it may collide with.
             ("POST", None, 201) if resource != "allocations/attachments" => Vec::new(),
@@ -441,10 +468,6 @@ fn created(recording: &Recording) -> Option<Key> {
     let (resource, _) = target(&recording.path)?;
     let id = recording.answer["id"].as_i64().filter(|_| recording.status == 201)?;
     Some((resource, id))
-}
-
-fn shown_count(recording: &Recording) -> Value {
-    json!(records(&recording.answer).len())
 }
 
 fn records(answer: &Value) -> Vec<&Map<String, Value>> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use keystone_client::sandbox::{Dialect, Sandbox};
 use serde_json::{Map, Value, json};
 
+use super::super::compare::moment;
 use super::super::recording::Recording;
 use super::{Key, Sight, World, ids, references};
 
@@ -44,8 +45,25 @@ pub struct Room<'a> {
 impl Room<'_> {
     /// Whether a record exists at the position.
     pub fn is_known(&self, key: &Key) -> bool {
-        let seen = self.world.sights(key).iter().any(|sight| sight.at < self.limit);
-        seen && !self.world.is_gone(key, self.position)
+        self.world.sights(key).iter().any(|sight| sight.at < self.limit) && !self.is_gone(key)
+    }
+
+    /// Whether a record exists at the position, also if it was seen later only.
+    pub fn is_there(&self, key: &Key) -> bool {
+        let made = self.world.made.get(key).is_none_or(|&made| made < self.position);
+        made && !self.is_gone(key)
+    }
+
+    /// Whether a record was deleted, or one that it refers to.
+    fn is_gone(&self, key: &Key) -> bool {
+        let gone = |to: &str, id| self.world.is_gone(&(to.to_owned(), id), self.position);
+        let lost = |sight: &Sight| {
+            references(&key.0).iter().any(|(column, to)| match sight.record.get(*column) {
+                Some(Value::Number(id)) => gone(to, id.as_i64().unwrap()),
+                _ => false,
+            })
+        };
+        gone(&key.0, key.1) || self.world.sights(key).iter().any(lost)
     }
 
     /// What is known of a record: older sights are completed by newer ones.
@@ -72,25 +90,20 @@ impl Room<'_> {
     fn settle_history(&self, key: &Key, record: &mut Map<String, Value>) {
         let seen = |sight: &&Sight| sight.record.contains_key("_history");
         let mut sights = self.world.sights(key).iter().filter(seen);
-        let is_target = self.target.as_ref() == Some(key);
         let history = |sight: &Sight| sight.record.get("_history").cloned().unwrap_or_default();
         let earlier = sights.clone().rfind(|it| it.at < self.limit.max(self.position));
         let now = sights.find(|sight| sight.at == self.position);
-        let writes = matches!(self.recording.method.as_str(), "PUT" | "PATCH");
         let mut entries = match (now, earlier) {
-            (Some(now), _) if is_target && writes => {
-                let mut entries = history(now);
-                let entries_of = entries.as_array_mut().unwrap();
-                let written = entries_of.first().is_some_and(|entry| self.has_written(entry));
-                if written {
-                    undo(&entries_of.remove(0), record);
-                }
-                entries
-            }
             (Some(now), _) => history(now),
             (None, Some(earlier)) => history(earlier),
             (None, None) => json!([]),
         };
+        let reads = matches!(self.recording.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+        // What was logged since the recording before is the work of this one.
+        let entries_of = entries.as_array_mut().unwrap();
+        while entries_of.first().is_some_and(|entry| !reads && self.is_new(entry)) {
+            undo(&entries_of.remove(0), record);
+        }
         // Its author may be gone by now.
         for entry in entries.as_array_mut().into_iter().flatten() {
             entry.as_object_mut().unwrap().remove("_actor");
@@ -98,21 +111,9 @@ impl Room<'_> {
         record.insert("_history".to_owned(), entries);
     }
 
-    /// Whether an entry is the work of the recorded write: it changes what was sent.
-    fn has_written(&self, entry: &Value) -> bool {
-        let changes = entry["changes"].as_object();
-        entry["action"] == "update"
-            && changes.is_some_and(|changes| {
-                changes.iter().all(|(name, texts)| {
-                    self.recording.sent(name).is_some_and(|sent| {
-                        let sent = sent.as_str().map_or(sent.to_string(), str::to_owned);
-                        let text = texts[1].as_str().unwrap_or_default().to_lowercase();
-                        sent.trim().to_lowercase() == text
-                            || name == "password"
-                            || sent == "null" && text == "none"
-                    }) || ["is_active", "file"].contains(&name.as_str())
-                })
-            })
+    fn is_new(&self, entry: &Value) -> bool {
+        let (_, logged) = moment(entry["timestamp"].as_str().unwrap()).unwrap();
+        logged > self.recording.before
     }
 
     pub fn place(&mut self, resource: &str, id: i64) {
@@ -136,14 +137,18 @@ impl Room<'_> {
             }
         }
         if let Err(error) = self.sandbox.insert(resource, Value::Object(record)) {
-            eprintln!("cannot place {resource} {id}: {error}");
+            println!("PANIC {}: cannot place {resource} {id}: {error}", self.recording.name);
         }
         self.place_attachments(&key);
-        let mut sights = self.world.sights(&key).iter();
-        let sight = sights.rfind(|it| it.at <= self.position && it.children.is_some());
-        for (resource, id) in sight.and_then(|it| it.children.clone()).unwrap_or_default() {
-            if !self.world.is_gone(&(resource.clone(), id), self.position) {
-                self.place(&resource, id);
+        let parents = |sight: &&Sight| sight.children.is_some();
+        let sights = self.world.sights(&key).iter().filter(parents);
+        let earlier = sights.clone().rfind(|sight| sight.at <= self.position);
+        let later = sights.clone().find(|sight| sight.at > self.position);
+        let children = earlier.or(later).and_then(|sight| sight.children.clone());
+        for key in children.unwrap_or_default() {
+            let there = if earlier.is_some() { !self.is_gone(&key) } else { self.is_there(&key) };
+            if there {
+                self.place(&key.0, key.1);
             }
         }
     }
