@@ -24,6 +24,7 @@ mod snapshot;
 mod stats;
 mod throttle;
 mod tls;
+mod unrecorded;
 mod verdict;
 mod versions;
 mod world;
