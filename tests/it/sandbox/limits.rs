@@ -97,6 +97,7 @@ fn the_request_log_keeps_a_bounded_number_of_bytes() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the test measures real time")]
 fn the_feed_is_made_quickly() {
     let sandbox = Sandbox::new();
     let request = |number: i64| json!({"method": "GET", "endpoint": format!("/{number}/"), "response_code": 200, "user": 1});
