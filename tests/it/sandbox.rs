@@ -11,6 +11,7 @@ mod compare;
 mod details;
 mod differences;
 mod disorder;
+mod exceptions;
 mod faults;
 mod fidelity;
 mod limits;

@@ -11,6 +11,7 @@ use keystone_client::sandbox::Dialect;
 use serde_json::Value;
 
 use super::compare::{claims, moment};
+use super::exceptions::Exception;
 
 /// One exchange with a real server.
 pub struct Recording {
@@ -266,7 +267,7 @@ impl Recording {
         }
         let json = self.header("content-type").is_some_and(|it| it.starts_with("application/json"));
         match &self.body {
-            Value::Null if self.name == "clusters-create-null-body" => b"null".to_vec(),
+            Value::Null if Exception::NullBody.holds(&self.name) => b"null".to_vec(),
             Value::Null => Vec::new(),
             Value::String(text) if !json => text.clone().into_bytes(),
             Value::String(text) if text.is_empty() || self.is_malformed() => {
@@ -278,7 +279,7 @@ impl Recording {
 
     /// Whether a text in place of a JSON body is the body itself.
     fn is_malformed(&self) -> bool {
-        self.name.contains("malformed")
+        Exception::TextAsJson.holds(&self.name)
     }
 
     /// The request, with placeholders filled in by a function.

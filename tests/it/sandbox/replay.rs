@@ -13,6 +13,7 @@ use keystone_client::sandbox::{Dialect, Sandbox};
 use serde_json::{Value, json};
 
 use super::compare::{Leeway, TOLERANCE};
+use super::exceptions::Exception;
 use super::recording::Recording;
 use super::verdict;
 use super::world::World;
@@ -141,18 +142,17 @@ impl Replay<'_> {
         let Some(user) = claims["user_id"].as_i64() else {
             return part.to_owned();
         };
-        if name.contains("unknown-user") {
+        if Exception::StrangeOwner.holds(name) {
             let username = self.world.username(user, self.position);
             let stranger =
                 json!({"id": user, "username": username, "password": "placeholder-Passw0rd"});
             self.sandbox.insert("users/users", stranger).unwrap();
         }
         let kind = claims["token_type"].as_str().unwrap();
-        let name = name.to_owned();
-        if !expires(&name) {
+        if !Exception::ExpiredToken.holds(name) {
             self.await_issue(user, claims["iat"].as_i64().unwrap());
         }
-        format!("{}{}", self.token(&name, user, kind), &part[token.len()..])
+        format!("{}{}", self.token(name, user, kind), &part[token.len()..])
     }
 
     fn token(&self, name: &str, user: i64, kind: &str) -> String {
@@ -164,11 +164,11 @@ impl Replay<'_> {
         let response = send(self.sandbox, request("new"), &body);
         let pair: Value = serde_json::from_slice(response.body()).unwrap();
         let token = pair[kind].as_str().unwrap_or_default().to_owned();
-        if name.contains("blacklisted") || name.contains("blacklist-twice") {
+        if Exception::BlacklistedToken.holds(name) {
             send(self.sandbox, request("blacklist"), &json!({"refresh": token}));
         }
-        let deletes = name.contains("deleted-user") || name.contains("unknown-user");
-        if deletes || name.contains("inactive-user") {
+        let deletes = Exception::DeletedOwner.holds(name) || Exception::StrangeOwner.holds(name);
+        if deletes || Exception::DeactivatedOwner.holds(name) {
             self.remove(user, deletes);
         }
         token
@@ -176,7 +176,7 @@ impl Replay<'_> {
 
     /// Does what has happened right before the recording.
     fn prepare(&self, recording: &Recording) {
-        if recording.name == "whoami-after-own-password-change" {
+        if Exception::PasswordChangedBefore.holds(&recording.name) {
             let login = self.login("pwchange");
             let cookies = format!("csrftoken={}; sessionid={}", login.csrf, login.session);
             let request = Request::patch(format!("/users/users/{}/", user_id("pwchange")))
@@ -185,7 +185,7 @@ impl Replay<'_> {
             let changed = send(self.sandbox, request, &json!({"password": "another-password"}));
             assert_eq!(changed.status(), 200);
         }
-        if recording.name == verdict::PROTECTED {
+        if Exception::ProtectedUser.holds(&recording.name) {
             let user = 105;
             let request = json!({"title": "A title", "description": "A description", "team": 1,
                 "submitter": user});
@@ -214,18 +214,20 @@ impl Replay<'_> {
 
 /// What did not work when the health of a server was recorded.
 fn failing_checks(recording: &str) -> &'static [(&'static str, &'static str)] {
-    match recording {
-        "health-unhealthy" | "health-json-unhealthy" | "health-prom-unhealthy" => &[
+    if Exception::FewServices.holds(recording) {
+        return &[
             ("SMTP", "Unavailable: Connection refused error"),
             ("Celery", "Unavailable: Celery workers unavailable"),
-        ],
-        "health-failing" | "health-json" | "health-prometheus" => &[
+        ];
+    }
+    if Exception::NoServices.holds(recording) {
+        return &[
             ("CeleryHealthCheckCelery", "unavailable: Unknown error"),
             ("CeleryPingHealthCheck", "unavailable: Unknown error"),
             ("RedisHealthCheck", "unavailable: Unable to connect to Redis: Connection Error"),
-        ],
-        _ => &[],
+        ];
     }
+    &[]
 }
 
 /// The limits that were in force when refusals were recorded.
@@ -241,16 +243,11 @@ fn limited_period(recording: &Recording) -> Duration {
 /// When a sandbox starts: early enough for the logins and for tokens to expire.
 fn begin(dialect: Dialect, recording: &Recording) -> Timestamp {
     let lead = match dialect {
-        Dialect::Jwt if expires(&recording.name) => EXPIRY,
-        _ if recording.name.starts_with("throttled-") => Duration::ZERO,
+        Dialect::Jwt if Exception::ExpiredToken.holds(&recording.name) => EXPIRY,
+        _ if Exception::LimitedRate.holds(&recording.name) => Duration::ZERO,
         _ => Duration::from_secs(60),
     };
     recording.at - lead
-}
-
-/// Whether the token in a recording is to have expired.
-fn expires(recording: &str) -> bool {
-    recording.ends_with("-expired") && !recording.contains("after-access")
 }
 
 /// After this long the tokens of the JWT dialect are of no use.
@@ -263,7 +260,8 @@ pub fn replay(
     position: usize,
     recording: &Recording,
 ) -> Result<BTreeSet<Leeway>, String> {
-    let period = recording.name.starts_with("throttled-").then(|| limited_period(recording));
+    let is = |exception: Exception| exception.holds(&recording.name);
+    let period = is(Exception::LimitedRate).then(|| limited_period(recording));
     let mut builder = Sandbox::builder()
         .dialect(dialect)
         .version("0.0.0")
@@ -272,24 +270,24 @@ pub fn replay(
         .api_token("user109", "token-of-110")
         .api_token("inactive1", "token-of-inactive1")
         .https(recording.https)
-        .secure_cookies(recording.name.contains("secure-cookies"))
+        .secure_cookies(is(Exception::SecureCookies))
         .trusted_origin("http://localhost:4200");
     if let Some(period) = period {
         builder = builder
             .user_rate_limit(USER_LIMIT, period)
             .anonymous_rate_limit(ANONYMOUS_LIMIT, period);
     }
-    if recording.name == "unknown-host-server-error" {
+    if is(Exception::UnknownHost) {
         builder = builder.allowed_host("keystone.test");
     }
-    if recording.name == "auth-refresh-after-access-expired" {
+    if is(Exception::ShortAccess) {
         builder = builder.access_token_lifetime(Duration::from_secs(5));
     }
     for (name, message) in failing_checks(&recording.name) {
         builder = builder.failing_check(*name, *message);
     }
     let sandbox = builder.build();
-    if recording.name == "token-inactive-user" {
+    if is(Exception::InactiveOwnerOfToken) {
         let inactive = json!({"id": 90_001, "username": "inactive1", "is_active": false});
         sandbox.insert("users/users", inactive).unwrap();
     }

@@ -8,14 +8,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::compare::{Comparison, Leeway, TOLERANCE};
+use super::exceptions::Exception;
 use super::recording::Recording;
 
 /// What an answer must not have if the recorded one has not.
 const MEANINGFUL: &[&str] =
     &["content-type", "allow", "location", "www-authenticate", "retry-after", "set-cookie"];
-
-/// No recording shows what protects the user.
-pub const PROTECTED: &str = "users-delete-protected-server-error";
 
 /// The leeways that were taken, or the first difference.
 pub fn judge(
@@ -27,7 +25,7 @@ pub fn judge(
         at: recording.at,
         leeways: BTreeSet::new(),
     };
-    if recording.name == PROTECTED {
+    if Exception::ProtectedUser.holds(&recording.name) {
         comparison.excuse(Leeway::StandIns);
     }
     let found = difference(&mut comparison, recording, response);

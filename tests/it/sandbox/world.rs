@@ -7,6 +7,7 @@ use keystone_client::sandbox::{Dialect, Sandbox};
 use serde_json::{Map, Value, json};
 
 use super::compare::moment;
+use super::exceptions::Exception;
 use super::recording::Recording;
 use super::replay::user_id;
 use room::Room;
@@ -293,10 +294,8 @@ impl World {
             limit: if reads || batch { position + 1 } else { position },
             target: resource.clone().and_then(|(resource, id)| Some((resource, id?))),
             later_groups: resource.as_ref().is_none_or(|(it, _)| it != "users/researchgroups")
-                && !recording.name.contains("outsider"),
-            active: recording.name.ends_with("access-inactive-user")
-                || recording.name.contains("deleted-user")
-                || recording.name.ends_with("inactive-user-succeeds"),
+                && !Exception::EarlierGroups.holds(&recording.name),
+            active: Exception::ActiveUsers.holds(&recording.name),
             placed,
         }
     }
@@ -346,7 +345,7 @@ impl World {
         let groups = if session { "users/teams" } else { "users/researchgroups" };
         for id in [1, 2] {
             let key = (groups.to_owned(), id);
-            if if session { room.is_there(&key) } else { room.is_known(&key) } {
+            if room.is_there_in_session(&key) {
                 room.place(groups, id);
             }
         }
@@ -418,9 +417,11 @@ impl World {
                 let shown = records(&recording.answer);
                 let shown = shown.iter().filter_map(|record| record.get("id")?.as_i64());
                 let shown = shown.map(|id| (resource.to_owned(), id));
-                // Where each test made its own data, and in logs, what is seen later came later.
-                let later = self.dialect == Dialect::Session && !resource.starts_with("logs/");
-                let there = |key: &Key| if later { room.is_there(key) } else { room.is_known(key) };
+                // What is seen later in logs came later.
+                let logs = resource.starts_with("logs/");
+                let there = |key: &Key| {
+                    if logs { room.is_known(key) } else { room.is_there_in_session(key) }
+                };
                 let there = |key: &&Key| key.0 == resource && there(key);
                 shown.chain(self.sights.keys().filter(there).cloned()).collect()
             }

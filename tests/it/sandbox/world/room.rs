@@ -54,6 +54,14 @@ impl Room<'_> {
         made && !self.is_gone(key)
     }
 
+    /// The same, where the data did not grow with the recordings.
+    pub fn is_there_in_session(&self, key: &Key) -> bool {
+        match self.world.dialect {
+            Dialect::Session => self.is_there(key),
+            _ => self.is_known(key),
+        }
+    }
+
     /// Whether a record was deleted, or one that it refers to.
     fn is_gone(&self, key: &Key) -> bool {
         let gone = |to: &str, id| self.world.is_gone(&(to.to_owned(), id), self.position);
@@ -137,7 +145,7 @@ impl Room<'_> {
             }
         }
         if let Err(error) = self.sandbox.insert(resource, Value::Object(record)) {
-            println!("PANIC {}: cannot place {resource} {id}: {error}", self.recording.name);
+            panic!("{}: cannot place {resource} {id}: {error}", self.recording.name);
         }
         self.place_attachments(&key);
         let parents = |sight: &&Sight| sight.children.is_some();
