@@ -79,7 +79,7 @@ fn headers(
         }
         for (recorded, given) in recorded.iter().zip(given) {
             let (left, right) = (plain_cookie(recorded), plain_cookie(given));
-            let ends = [recorded, given].map(|cookie| end_of(cookie));
+            let ends = [recorded, given].map(end_of);
             let [Some(recorded_end), Some(given_end)] = ends else {
                 return Some(format!("{name}: recorded {recorded}, given {given}"));
             };
@@ -229,8 +229,9 @@ fn sort(comparison: &mut Comparison, recorded: &mut Value, given: &mut Value) {
     }
 }
 
-/// A recorded page of a longer list shows too little of the data to rebuild the list: what is
-/// compared is then only each record that is in both.
+/// A recorded page of a longer list shows too little of the data to rebuild the list, of which the
+/// sandbox then has a part. The first page is the same all the same; of later ones what is compared is
+/// each record that is in both.
 fn trim_page(
     comparison: &mut Comparison,
     recording: &Recording,
@@ -247,19 +248,14 @@ fn trim_page(
     let count = |page: &Value| page["count"].as_u64().unwrap();
     let (longer, shorter) = (count(recorded), count(given));
     if shorter > longer {
-        let ids: Vec<_> = given["results"].as_array().unwrap().iter().map(|it| &it["id"]).collect();
-        return Some(format!("/count: recorded {longer}, given {shorter}: {ids:?}"));
+        return Some(format!("/count: recorded {longer}, given {shorter}"));
     }
     if given["next"].is_null() != (shorter <= offset + limit) {
         return Some(format!("/next: given {} of {shorter}", given["next"]));
     }
-    let fills = shorter > offset + limit;
     let records = |page: &Value| page["results"].as_array().unwrap().clone();
-    let (left, mut right) = (records(recorded), records(given));
-    if offset == 0 && !by_other_than_id(recording) {
-        // The first records of the list, and what else is known follows on them.
-        right.truncate(left.len());
-    } else {
+    let (mut left, mut right) = (records(recorded), records(given));
+    if offset > 0 || !by_id(recording) {
         let ids = |page: &[Value]| -> Vec<i64> {
             page.iter().filter_map(|record| record["id"].as_i64()).collect()
         };
@@ -267,32 +263,23 @@ fn trim_page(
         let range = shown.iter().min().zip(shown.iter().max());
         let within = |id: &i64| range.is_some_and(|(first, last)| (first..=last).contains(&id));
         let strange = found.iter().find(|id| within(id) && !shown.contains(id));
-        if let Some(id) = strange.filter(|_| !by_other_than_id(recording)) {
+        if let Some(id) = strange.filter(|_| by_id(recording)) {
             return Some(format!("the page has record {id}"));
         }
-        let common = |page: Vec<Value>| -> Vec<Value> {
-            let both = |id: &Value| {
-                shown.contains(&id.as_i64().unwrap_or_default())
-                    && found.contains(&id.as_i64().unwrap_or_default())
-            };
-            page.into_iter().filter(|record| both(&record["id"])).collect()
+        let in_both = |record: &Value| {
+            record["id"].as_i64().is_some_and(|id| shown.contains(&id) && found.contains(&id))
         };
-        if !shown.is_empty() && !shown.iter().any(|id| found.contains(id)) {
+        left.retain(in_both);
+        right.retain(in_both);
+        if left.is_empty() && !shown.is_empty() {
             return Some("the pages have no record in common".to_owned());
         }
-        let page = |page: &Value, records| {
-            json!({"previous": page["previous"],
-            "next": if fills { page["next"].clone() } else { Value::Null },
-            "results": common(records)})
-        };
-        (*recorded, *given) = (page(recorded, left), page(given, right));
-        return None;
     }
-    let page = |page: &Value, records| {
-        json!({"previous": page["previous"],
-        "next": if fills { page["next"].clone() } else { Value::Null }, "results": records})
-    };
-    (*recorded, *given) = (page(recorded, left), page(given, right));
+    let goes_on = shorter > offset + limit;
+    for (page, records) in [(recorded, left), (given, right)] {
+        let next = if goes_on { page["next"].take() } else { Value::Null };
+        *page = json!({"previous": page["previous"], "next": next, "results": records});
+    }
     None
 }
 
@@ -301,7 +288,8 @@ fn number(recording: &Recording, name: &str) -> Option<u64> {
     value?.trim().trim_start_matches('+').parse().ok()
 }
 
-fn by_other_than_id(recording: &Recording) -> bool {
+/// Whether a list is in the order of ids, or in the opposite one.
+fn by_id(recording: &Recording) -> bool {
     let order = recording.query.iter().rev().find(|(key, _)| key == "_order");
-    order.is_some_and(|(_, order)| order != "id" && !order.is_empty())
+    order.is_none_or(|(_, order)| matches!(order.as_str(), "" | "id" | "-id"))
 }
