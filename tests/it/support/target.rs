@@ -229,10 +229,16 @@ impl Target {
         response
     }
 
-    /// Remembers what was created.
+    /// Remembers what was created and is still there.
     fn note(&self, sent: &Sent, response: &Response<Bytes>) {
-        if sent.method == Method::POST && matches!(self.0.place, Place::Real(_)) {
-            self.0.made.lock().unwrap().extend(clean::made(sent.path(), response));
+        if !matches!(self.0.place, Place::Real(_)) {
+            return;
+        }
+        let mut made = self.0.made.lock().unwrap();
+        if sent.method == Method::POST {
+            made.extend(clean::made(sent.path(), response));
+        } else if sent.method == Method::DELETE && response.status().is_success() {
+            made.retain(|path| path != sent.path());
         }
     }
 
