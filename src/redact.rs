@@ -1,5 +1,6 @@
 //! What of a request is secret, and what is shown in its place.
 
+#[cfg(any(feature = "sandbox", feature = "testing"))]
 use std::borrow::Cow;
 
 use bytes::Bytes;
@@ -76,6 +77,7 @@ pub(crate) fn is_secret_header_name(name: &str) -> bool {
 
 /// Further names of secrets, which are known of one kind of record: those of its write-only fields.
 /// A request has them among its extensions, for doubles of servers.
+#[cfg(any(feature = "sandbox", feature = "testing"))]
 #[derive(Debug, Clone)]
 pub(crate) struct SecretNames(pub(crate) Cow<'static, [&'static str]>);
 

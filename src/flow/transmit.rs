@@ -11,6 +11,7 @@ use crate::backend::{ExecuteResult, RequestTimeout};
 use crate::batch::StoppedJob;
 use crate::error::{Error, ErrorKind};
 use crate::observe::EventKind;
+#[cfg(any(feature = "sandbox", feature = "testing"))]
 use crate::redact::SecretNames;
 use crate::request::{Cost, Origin, RequestParts, Response};
 use crate::retry::{Attempt, Failure, RetryPolicy, SHORTEST_ATTEMPT, retry_after};
@@ -267,6 +268,7 @@ impl Core {
             .extension(RequestTimeout(timeout))
             .body(body)
             .map_err(|error| invalid(error.to_string()))?;
+        #[cfg(any(feature = "sandbox", feature = "testing"))]
         if !parts.secrets.is_empty() {
             request.extensions_mut().insert(SecretNames(parts.secrets.clone()));
         }
