@@ -47,8 +47,8 @@ impl Leeway {
             Self::Page,
             "pages of lists that are longer than what the recordings show: the count may be lower but \
              not higher, `next` has to be there if and only if the count asks for it, and is compared \
-             where both lists go on; a first page has to be equal, and a later one is compared by the \
-             records that both pages have, without any other between them",
+             where both lists go on; a first page in the order of ids has to be equal, and others are \
+             compared by the records that both pages have",
         ),
         (
             Self::Prose,
