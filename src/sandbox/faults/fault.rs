@@ -19,9 +19,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 type Alter = dyn Fn(Response<Bytes>) -> Response<Bytes> + Send + Sync;
 
-/// Something that goes wrong with one exchange; see [`FaultRule`](super::FaultRule) for when.
+/// Something that goes wrong with one exchange; see [`FaultRule`](crate::sandbox::FaultRule) for when.
 ///
-/// Through a socket ([`Sandbox::serve`](super::Sandbox::serve)) a fault happens to the bytes. In memory the
+/// Through a socket ([`Sandbox::serve`](crate::sandbox::Sandbox::serve)) a fault happens to the bytes. In memory the
 /// client gets the [`BackendError`](crate::backend::BackendError) that a transport would report of it, or
 /// the altered response; waiting moves the clock of the sandbox and takes no time.
 ///
@@ -133,7 +133,7 @@ impl Fault {
     }
 
     /// Answers `429 Too Many Requests` with `Retry-After` in whole seconds, as a limiting proxy does.
-    /// The server's own limits are set when it is [built](super::SandboxBuilder::user_rate_limit).
+    /// The server's own limits are set when it is [built](crate::sandbox::SandboxBuilder::user_rate_limit).
     pub fn too_many_requests(retry_after: Duration) -> Self {
         Self::status(StatusCode::TOO_MANY_REQUESTS)
             .with_header(header::RETRY_AFTER, HeaderValue::from(retry_after.as_secs()))

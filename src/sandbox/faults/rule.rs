@@ -12,7 +12,7 @@ use crate::sandbox::lock;
 
 type Condition = dyn Fn(&Request<Bytes>) -> bool + Send + Sync;
 
-/// A [`Fault`] and the requests that meet it; given to [`Sandbox::inject`](super::Sandbox::inject).
+/// A [`Fault`] and the requests that meet it; given to [`Sandbox::inject`](crate::sandbox::Sandbox::inject).
 ///
 /// Without conditions every request meets it. Conditions on the request ([`method`](Self::method),
 /// [`path`](Self::path), [`when`](Self::when)) say which requests the rule is about; of those

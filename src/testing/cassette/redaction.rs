@@ -17,7 +17,7 @@ type Decide = dyn Fn(&str, &str) -> bool + Send + Sync;
 /// kept if they are of letters, digits and `_`; of paths, the words of the API and numbers.
 ///
 /// Secrets are always left out: what has a name such as `password`, `api_key` or `token`, also below
-/// it; credentials and cookies; the [write-only](crate::resource) fields of a custom resource; and
+/// it; credentials and cookies; the [write-only](crate::resource!) fields of a custom resource; and
 /// whatever has the value of one of these anywhere else in the recording, if it is at least four
 /// letters long.
 ///
