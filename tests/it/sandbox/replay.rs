@@ -288,7 +288,8 @@ pub fn replay(
     }
     let sandbox = builder.build();
     if is(Exception::InactiveOwnerOfToken) {
-        let inactive = json!({"id": 90_001, "username": "inactive1", "is_active": false});
+        let inactive =
+            json!({"id": 90_001, "username": "inactive1", "is_active": false, "_history": []});
         sandbox.insert("users/users", inactive).unwrap();
     }
     let replay = Replay {

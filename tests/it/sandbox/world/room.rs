@@ -42,6 +42,8 @@ pub struct Room<'a> {
     pub placed: BTreeSet<Key>,
 }
 
+const AUDIT: &str = "logs/audit";
+
 impl Room<'_> {
     /// Whether a record exists at the position.
     pub fn is_known(&self, key: &Key) -> bool {
@@ -144,8 +146,12 @@ impl Room<'_> {
                 self.place("users/users", actor);
             }
         }
+        let logged = self.take_logged(&mut record);
         if let Err(error) = self.sandbox.insert(resource, Value::Object(record)) {
             panic!("{}: cannot place {resource} {id}: {error}", self.recording.name);
+        }
+        for entry in logged {
+            self.place(AUDIT, entry);
         }
         self.place_attachments(&key);
         let parents = |sight: &&Sight| sight.children.is_some();
@@ -159,6 +165,22 @@ impl Room<'_> {
                 self.place(&key.0, key.1);
             }
         }
+    }
+
+    /// Takes the entries out of a history that recordings show in the audit log too, where they say more,
+    /// and returns their ids.
+    fn take_logged(&self, record: &mut Map<String, Value>) -> Vec<i64> {
+        let Some(Value::Array(history)) = record.get_mut("_history") else {
+            return Vec::new();
+        };
+        let mut logged = Vec::new();
+        history.retain(|entry| {
+            let id = entry["id"].as_i64().unwrap();
+            let is_known = !self.world.sights(&(AUDIT.to_owned(), id)).is_empty();
+            logged.extend(is_known.then_some(id));
+            !is_known
+        });
+        logged
     }
 
     /// Requests show their attachments without ids.
