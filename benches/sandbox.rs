@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion};
 use keystone_client::jiff::civil::date;
-use keystone_client::resources::{NewGrant, Team};
+use keystone_client::resources::{Cluster, NewGrant, Team};
 use keystone_client::rust_decimal::Decimal;
 use keystone_client::sandbox::{Population, Sandbox};
 use keystone_client::serde_json::json;
@@ -38,12 +38,16 @@ fn round_trips(criterion: &mut Criterion) {
     let (client, async_client) = clients(&sandbox);
     let team: Id<Team> = Id::new(3);
     let mut group = criterion.benchmark_group("round trip");
-    group.bench_function("retrieve, blocking", |bencher| {
+    group.bench_function("retrieve a team, blocking", |bencher| {
         bencher.iter(|| client.retrieve_team(team).send().expect("there is one"));
     });
-    group.bench_function("retrieve, async", |bencher| {
+    group.bench_function("retrieve a team, async", |bencher| {
         let retrieve = async || async_client.retrieve_team(team).await.expect("there is one");
         bencher.iter(|| pollster::block_on(retrieve()));
+    });
+    let cluster: Id<Cluster> = Id::new(3);
+    group.bench_function("retrieve a cluster, blocking", |bencher| {
+        bencher.iter(|| client.retrieve_cluster(cluster).send().expect("there is one"));
     });
     group.bench_function("page of 100, blocking", |bencher| {
         bencher.iter(|| client.grants().list().page(100, 0).send().expect("there is one"));

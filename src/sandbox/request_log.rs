@@ -10,8 +10,8 @@ use crate::sandbox::schema::Resource;
 use crate::sandbox::server::Server;
 use crate::sandbox::store::Row;
 
-/// Older entries than so many are forgotten, so that a server that runs for long does not grow for ever. The real
-/// one forgets them by their age.
+/// Older entries than so many are forgotten, so that a server that runs for long does not grow for
+/// ever. The real one forgets them by their age.
 const MAX_ENTRIES: usize = 100_000;
 
 /// The bytes of all entries together.

@@ -1,6 +1,6 @@
 //! The rows, kept by id, with what is needed to find them quickly.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -62,8 +62,9 @@ struct Rows {
     next_id: i64,
     /// For each unique text column: value to id.
     unique: Vec<(usize, Arc<HashMap<Box<str>, i64>>)>,
-    /// For each column with references: target to referring rows, whose ids ascend.
-    referrers: Vec<(usize, IdMap<Vec<i64>>)>,
+    /// For each column with references: target to referring rows, ascending. Logs grow at one end and
+    /// are forgotten at the other. whose ids ascend.
+    referrers: Vec<(usize, IdMap<VecDeque<i64>>)>,
 }
 
 /// A change that can be taken back.
@@ -337,14 +338,14 @@ impl Rows {
     }
 }
 
-fn learn(index: &mut IdMap<Vec<i64>>, target: i64, id: i64) {
-    let Some(ids) = index.entry(target, Vec::new) else { return };
+fn learn(index: &mut IdMap<VecDeque<i64>>, target: i64, id: i64) {
+    let Some(ids) = index.entry(target, VecDeque::new) else { return };
     if let Err(place) = ids.binary_search(&id) {
         ids.insert(place, id);
     }
 }
 
-fn forget(index: &mut IdMap<Vec<i64>>, target: i64, id: i64) {
+fn forget(index: &mut IdMap<VecDeque<i64>>, target: i64, id: i64) {
     let Some(ids) = index.get_mut(target) else { return };
     if let Ok(place) = ids.binary_search(&id) {
         ids.remove(place);
