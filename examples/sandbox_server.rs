@@ -32,13 +32,14 @@ Usage: sandbox_server [OPTIONS]
   --help                 show this text";
 
 /// As the text of `--help` says.
-const DEFAULT_STAFF: &str = "admin:admin-password";
+const DEFAULT_STAFF: (&str, &str) = ("admin", "admin-password");
 
 #[derive(Default)]
 struct Options {
     port: u16,
     users: Vec<(String, String)>,
     staff: Vec<(String, String)>,
+    is_default_staff: bool,
     dialect: Option<Dialect>,
     version: Option<String>,
     population: Option<usize>,
@@ -81,7 +82,9 @@ impl Options {
             }
         }
         if options.users.is_empty() && options.staff.is_empty() {
-            options.staff = users(DEFAULT_STAFF)?;
+            let (name, password) = DEFAULT_STAFF;
+            options.staff.push((name.to_owned(), password.to_owned()));
+            options.is_default_staff = true;
         }
         Ok(Some(options))
     }
@@ -141,6 +144,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         for (name, _) in users {
             println!("{kind:>5}: {name}");
         }
+    }
+    if options.is_default_staff {
+        println!("password: {}", DEFAULT_STAFF.1);
     }
     if options.population.is_some() {
         println!("everybody made up has the password {}", Population::PASSWORD);

@@ -36,6 +36,7 @@ mod difference;
 mod exchange;
 mod fixtures;
 mod function;
+mod last_handle;
 mod never;
 mod scripted;
 

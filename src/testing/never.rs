@@ -1,11 +1,11 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use bytes::Bytes;
 
 use super::both_backends;
 use super::clock::VirtualClock;
+use super::last_handle::fail_test;
 use crate::backend::{BackendError, BackendErrorKind, ExecuteResult};
 use crate::recorded::RecordedRequest;
 
@@ -95,15 +95,8 @@ impl Never {
 }
 
 impl Drop for State {
-    #[allow(clippy::panic, reason = "what must not be sent has to fail the test")]
     fn drop(&mut self) {
-        // A second panic would abort the program.
-        if thread::panicking() {
-            return;
-        }
-        if let Some(wrong) = self.report() {
-            panic!("{wrong}");
-        }
+        fail_test(|| self.report());
     }
 }
 

@@ -2,7 +2,6 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +10,7 @@ use super::both_backends;
 use super::clock::VirtualClock;
 use super::difference::Differences;
 use super::exchange::{Answer, Exchange};
+use super::last_handle::fail_test;
 use crate::backend::{BackendError, BackendErrorKind, ExecuteResult, RequestTimeout};
 use crate::recorded::RecordedRequest;
 
@@ -400,16 +400,8 @@ impl State {
 }
 
 impl Drop for State {
-    #[allow(clippy::panic, reason = "a script that was not followed has to fail the test")]
     fn drop(&mut self) {
-        // A second panic would abort the program.
-        if thread::panicking() {
-            return;
-        }
-        let wrong = self.play().report();
-        if let Some(wrong) = wrong {
-            panic!("{wrong}");
-        }
+        fail_test(|| self.play().report());
     }
 }
 

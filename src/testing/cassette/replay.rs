@@ -3,7 +3,6 @@ mod entry;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -16,6 +15,7 @@ use crate::recorded::RecordedRequest;
 use crate::testing::both_backends;
 use crate::testing::clock::later;
 use crate::testing::difference::Differences;
+use crate::testing::last_handle::fail_test;
 
 /// A backend that answers from a cassette, which a [`Recorder`](super::Recorder) has written.
 ///
@@ -348,16 +348,8 @@ impl State {
 }
 
 impl Drop for State {
-    #[allow(clippy::panic, reason = "a recording that was not followed has to fail the test")]
     fn drop(&mut self) {
-        // A second panic would abort the program.
-        if thread::panicking() {
-            return;
-        }
-        let wrong = self.play().report();
-        if let Some(wrong) = wrong {
-            panic!("{wrong}");
-        }
+        fail_test(|| self.play().report());
     }
 }
 
