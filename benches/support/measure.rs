@@ -9,17 +9,34 @@ struct Counting;
 
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
+static TIMES: AtomicUsize = AtomicUsize::new(0);
+
+fn grow(size: usize) {
+    let allocated = ALLOCATED.fetch_add(size, Ordering::Relaxed) + size;
+    MOST.fetch_max(allocated, Ordering::Relaxed);
+    TIMES.fetch_add(1, Ordering::Relaxed);
+}
 
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let allocated = ALLOCATED.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        MOST.fetch_max(allocated, Ordering::Relaxed);
+        grow(layout.size());
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
         unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        grow(layout.size());
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
+        grow(size);
+        unsafe { System.realloc(pointer, layout, size) }
     }
 }
 
@@ -45,17 +62,55 @@ pub fn peak_of(run: impl FnOnce()) -> usize {
     MOST.load(Ordering::Relaxed) - before
 }
 
-/// Nanoseconds of each of two, taken in turns so that both meet the same disturbances; medians.
-pub fn in_turns(turns: usize, mut first: impl FnMut(), mut second: impl FnMut()) -> (f64, f64) {
+/// How often memory is allocated, or grown, meanwhile, by whatever thread.
+#[allow(dead_code, reason = "not every bench needs everything")]
+pub fn allocations_of(run: impl FnOnce()) -> usize {
+    let before = TIMES.load(Ordering::Relaxed);
+    run();
+    TIMES.load(Ordering::Relaxed) - before
+}
+
+/// What two came to that were measured in turns: nanoseconds, and second / first.
+pub struct Turns {
+    pub first: f64,
+    pub second: f64,
+    /// The median of the ratios of all turns, which drifts less than the ratio of the medians.
+    #[allow(dead_code, reason = "not every bench needs everything")]
+    pub ratio: f64,
+}
+
+/// Measures two in turns, so that both meet the same disturbances; each is the first in every other
+/// turn. Medians.
+pub fn turns(turns: usize, mut first: impl FnMut(), mut second: impl FnMut()) -> Turns {
+    let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
+    for turn in 0..turns {
+        if turn % 2 == 0 {
+            firsts.push(time(&mut first));
+            seconds.push(time(&mut second));
+        } else {
+            seconds.push(time(&mut second));
+            firsts.push(time(&mut first));
+        }
+    }
+    let ratios = firsts.iter().zip(&seconds).map(|(first, second)| second / first).collect();
+    Turns { first: median(firsts), second: median(seconds), ratio: median(ratios) }
+}
+
+/// Nanoseconds of each of two; see [`turns`].
+#[allow(dead_code, reason = "not every bench needs everything")]
+pub fn in_turns(count: usize, first: impl FnMut(), second: impl FnMut()) -> (f64, f64) {
+    let Turns { first, second, .. } = turns(count, first, second);
+    (first, second)
+}
+
+fn time(what: &mut dyn FnMut()) -> f64 {
     #[allow(clippy::disallowed_methods, reason = "the clock is what a bench reads")]
-    let time = |what: &mut dyn FnMut()| {
-        let start = Instant::now();
-        what();
-        start.elapsed().as_nanos() as f64
-    };
-    let (mut firsts, mut seconds): (Vec<f64>, Vec<f64>) =
-        (0..turns).map(|_| (time(&mut first), time(&mut second))).unzip();
-    firsts.sort_by(f64::total_cmp);
-    seconds.sort_by(f64::total_cmp);
-    (firsts[firsts.len() / 2], seconds[seconds.len() / 2])
+    let start = Instant::now();
+    what();
+    start.elapsed().as_nanos() as f64
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }

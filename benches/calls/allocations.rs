@@ -1,0 +1,52 @@
+//! How often the calls allocate, and how much memory they hold at the most.
+
+use crate::cases::Case;
+use crate::faces::Face;
+use crate::measure::{allocations_of, peak_of};
+use crate::peer::Peer;
+use crate::wall::sides;
+use crate::{machine, table};
+
+/// Allocations for each time that a case is done: by hand, and ours. All threads are counted.
+pub fn count(face: Face, case: Case, url: &str) -> [f64; 2] {
+    let times = 10 * case.in_a_turn();
+    sides(face, url).map(|mut perform| {
+        perform(case, times);
+        allocations_of(|| perform(case, times)) as f64 / times as f64
+    })
+}
+
+pub fn print() {
+    let peer = Peer::start();
+    println!("{}\n", machine::description());
+    let (mut counts, mut peaks) = (Vec::new(), Vec::new());
+    for face in Face::ALL {
+        for case in Case::ALL {
+            let [by_hand, typed] = count(face, case, &peer.url);
+            counts.push(vec![
+                case.title().to_owned(),
+                face.title().to_owned(),
+                table::grouped(typed - by_hand),
+                table::grouped(by_hand),
+                table::grouped(typed),
+            ]);
+        }
+        for case in [Case::Page1000, Case::Requests100, Case::Walk] {
+            let [by_hand, typed] = sides(face, &peer.url).map(|mut perform| {
+                perform(case, 1);
+                peak_of(|| perform(case, 1)) as f64
+            });
+            peaks.push(vec![
+                case.title().to_owned(),
+                face.title().to_owned(),
+                table::ratio(typed / by_hand),
+                table::grouped(by_hand / 1e3),
+                table::grouped(typed / 1e3),
+            ]);
+        }
+    }
+    println!("Allocations for each time:\n");
+    table::print(&["call", "over", "more", "by hand", "ours"], &counts);
+    println!("Memory at the most, beyond what the client holds at rest:\n");
+    table::print(&["call", "over", "ratio", "by hand, KB", "ours, KB"], &peaks);
+}

@@ -1,0 +1,48 @@
+//! How long the calls take.
+
+use crate::cases::{CALLERS, CALLS_OF_EACH, Case};
+use crate::faces::{Face, Side, assert_alike};
+use crate::measure::{Turns, turns};
+use crate::peer::Peer;
+use crate::{machine, table};
+
+const TURNS: usize = 41;
+
+/// Of all libraries, or of one.
+pub fn print(only: Option<&str>) {
+    let peer = Peer::start();
+    println!("{}; medians of {TURNS} turns\n", machine::description());
+    let mut rows = Vec::new();
+    for face in Face::ALL.into_iter().filter(|face| only.is_none_or(|id| face.id().contains(id))) {
+        assert_alike(face, &peer.url);
+        for case in Case::ALL {
+            eprintln!("{}: {}", face.title(), case.title());
+            let [mut by_hand, mut typed] = sides(face, &peer.url);
+            let times = case.in_a_turn();
+            by_hand(case, times);
+            typed(case, times);
+            let turns = turns(TURNS, || by_hand(case, times), || typed(case, times));
+            rows.push(row(face, case, &turns));
+        }
+    }
+    table::print(&["call", "over", "ratio", "by hand, µs", "ours, µs"], &rows);
+}
+
+pub fn sides(face: Face, url: &str) -> [crate::faces::Perform; 2] {
+    [Side::Hand, Side::Typed].map(|side| face.perform(side, url))
+}
+
+fn row(face: Face, case: Case, turns: &Turns) -> Vec<String> {
+    let calls = match case {
+        Case::InFlight64 => case.in_a_turn() * CALLERS * CALLS_OF_EACH,
+        _ => case.in_a_turn(),
+    };
+    let microseconds = |nanoseconds: f64| table::grouped(nanoseconds / 1e3 / calls as f64);
+    vec![
+        case.title().to_owned(),
+        face.title().to_owned(),
+        table::ratio(turns.ratio),
+        microseconds(turns.first),
+        microseconds(turns.second),
+    ]
+}
