@@ -1,8 +1,10 @@
 //! The address of a Keystone server, and how paths are put behind it.
 
 use std::fmt;
+use std::fmt::Write as _;
 
-use url::{Host, Url};
+use http::uri::{self, Authority, PathAndQuery, Scheme, Uri};
+use url::{Host, Url, form_urlencoded};
 
 /// A base URL in normal form: scheme, lower-case authority, path prefix, trailing slash.
 #[derive(Clone, PartialEq, Eq)]
@@ -10,6 +12,9 @@ pub(crate) struct BaseUrl {
     text: String,
     /// How much of `text` is scheme and authority.
     origin_length: usize,
+    /// The same, read once for all requests.
+    scheme: Scheme,
+    authority: Authority,
     is_confidential: bool,
 }
 
@@ -37,9 +42,16 @@ impl BaseUrl {
         }
         let origin = url.origin().ascii_serialization();
         let path = url.path().trim_end_matches('/');
+        let parsed = origin.parse::<Uri>().map(Uri::into_parts);
+        let parsed = parsed.ok().and_then(|parts| parts.scheme.zip(parts.authority));
+        let Some((scheme, authority)) = parsed else {
+            return Err(format!("`{text}`: its host cannot stand in a request"));
+        };
         Ok(Self {
             text: format!("{origin}{path}/"),
             origin_length: origin.len(),
+            scheme,
+            authority,
             is_confidential: url.scheme() == "https" || is_loopback(&url),
         })
     }
@@ -58,16 +70,36 @@ impl BaseUrl {
         self.text.get(..self.origin_length).unwrap_or(&self.text)
     }
 
-    /// The URL of `path`, which is relative, with `query` behind it if there is one.
-    pub(crate) fn join(&self, path: &str, query: &str) -> Result<String, &'static str> {
-        let mut url = String::with_capacity(self.text.len() + path.len() + query.len() + 1);
-        url.push_str(&self.text);
-        encode_path(path, &mut url)?;
+    /// The path in front of all others, with a slash at both ends.
+    fn prefix(&self) -> &str {
+        self.text.get(self.origin_length..).unwrap_or("/")
+    }
+
+    /// The URL of `path`, which is relative, with `query` behind it if there is one; or what is wrong
+    /// with it.
+    pub(crate) fn join<N, V>(&self, path: &str, query: &[(N, V)]) -> Result<Uri, String>
+    where
+        N: AsRef<str>,
+        V: AsRef<str>,
+    {
+        let prefix = self.prefix();
+        let lengths = query.iter().map(|(name, value)| name.as_ref().len() + value.as_ref().len());
+        let query_length = lengths.map(|length| length + 2).sum::<usize>();
+        let mut target = String::with_capacity(prefix.len() + path.len() + query_length);
+        target.push_str(prefix);
+        encode_path(path, &mut target)?;
         if !query.is_empty() {
-            url.push('?');
-            url.push_str(query);
+            target.push('?');
+            let start = target.len();
+            target =
+                form_urlencoded::Serializer::for_suffix(target, start).extend_pairs(query).finish();
         }
-        Ok(url)
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        let target = PathAndQuery::try_from(target).map_err(|error| error.to_string())?;
+        parts.path_and_query = Some(target);
+        Uri::from_parts(parts).map_err(|error| error.to_string())
     }
 }
 
@@ -95,25 +127,47 @@ fn encode_path(path: &str, url: &mut String) -> Result<(), &'static str> {
     if path.starts_with('/') {
         return Err("a path that begins with two slashes names another server");
     }
-    for segment in path.split('/') {
-        let plain = segment.replace("%2e", ".").replace("%2E", ".");
-        if matches!(plain.as_str(), "." | "..") {
-            return Err("`.` and `..` lead out of the API");
-        }
+    let may_have_dots = path.bytes().any(|byte| matches!(byte, b'.' | b'%'));
+    if may_have_dots && path.split('/').any(is_dot_segment) {
+        return Err("`.` and `..` lead out of the API");
     }
-    let bytes = path.as_bytes();
-    for (index, byte) in path.bytes().enumerate() {
-        let is_escape = byte == b'%'
-            && bytes
-                .get(index + 1..index + 3)
-                .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
-        if byte.is_ascii_alphanumeric() || b"-._~/:@!$&'()*+,;=".contains(&byte) || is_escape {
-            url.push(char::from(byte));
+    let mut rest = path;
+    while let Some(index) = rest.bytes().position(|byte| !stands_for_itself(byte)) {
+        let (plain, other) = rest.split_at(index);
+        url.push_str(plain);
+        let is_escape =
+            other.as_bytes().get(1..3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+        let length = other.chars().next().map_or(0, char::len_utf8);
+        let (letter, behind) = other.split_at(length);
+        if letter == "%" && is_escape {
+            url.push('%');
         } else {
-            url.push_str(&format!("%{byte:02X}"));
+            for byte in letter.bytes() {
+                // Writing to a `String` cannot fail.
+                let _ = write!(url, "%{byte:02X}");
+            }
         }
+        rest = behind;
     }
+    url.push_str(rest);
     Ok(())
+}
+
+fn stands_for_itself(byte: u8) -> bool {
+    matches!(byte,
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'@'
+        | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
+}
+
+/// Whether it is `.` or `..`, however its dots are encoded.
+fn is_dot_segment(segment: &str) -> bool {
+    let after_dot = |text: &'_ str| -> Option<usize> {
+        let dots = [".", "%2e", "%2E"];
+        dots.iter().find(|dot| text.starts_with(**dot)).map(|dot| dot.len())
+    };
+    let Some(first) = after_dot(segment) else { return false };
+    let rest = segment.get(first..).unwrap_or_default();
+    rest.is_empty() || after_dot(rest) == Some(rest.len())
 }
 
 /// An endpoint as people write it, split into a path with its trailing slash and query pairs.
@@ -135,7 +189,7 @@ pub(crate) fn parse_endpoint(
     if path.is_empty() {
         return Err("the endpoint is empty");
     }
-    let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let pairs = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     Ok((format!("{path}/"), pairs))
 }
 
@@ -207,14 +261,26 @@ mod tests {
     #[test]
     fn paths_stay_below_the_base() {
         let base = BaseUrl::parse("https://host/api").unwrap();
-        assert_eq!(base.join("users/teams/1/", "").unwrap(), "https://host/api/users/teams/1/");
-        assert_eq!(
-            base.join("a b/é/%20/%zz/", "x=1").unwrap(),
-            "https://host/api/a%20b/%C3%A9/%20/%25zz/?x=1"
-        );
+        let none: [(&str, &str); 0] = [];
+        let url = base.join("users/teams/1/", &none).unwrap();
+        assert_eq!(url, "https://host/api/users/teams/1/");
+        let url = base.join("a b/é/%20/%zz/%", &[("x", "1 é"), ("y", "")]).unwrap();
+        assert_eq!(url, "https://host/api/a%20b/%C3%A9/%20/%25zz/%25?x=1+%C3%A9&y=");
         assert_eq!(base.origin(), "https://host");
-        for path in ["/evil.example/", "../admin/", "a/../../b/", "%2e%2E/x/", "./x/"] {
-            assert!(base.join(path, "").is_err(), "{path}");
+        for path in ["a...b/", ".../", "..a/", "%2e%2e%2e/", "a./"] {
+            assert!(base.join(path, &none).is_ok(), "{path}");
+        }
+        for path in [
+            "/evil.example/",
+            "../admin/",
+            "a/../../b/",
+            "%2e%2E/x/",
+            ".%2e/",
+            "%2E./",
+            "%2e/",
+            "./x/",
+        ] {
+            assert!(base.join(path, &none).is_err(), "{path}");
         }
     }
 

@@ -253,8 +253,11 @@ impl<T: Send + 'static> Call<T, KeystoneClient> {
     pub fn send(self) -> CallFuture<T> {
         let Self { client, request } = self;
         CallFuture(Box::pin(async move {
-            let request = request?;
-            client.inner.core.send(&client, &request).await
+            // Matched in place: moved out, the request would be in the future twice.
+            match request {
+                Ok(ref request) => client.inner.core.send(&client, request).await,
+                Err(error) => Err(error),
+            }
         }))
     }
 }

@@ -1,6 +1,7 @@
 //! The verbs of resources, written once for both clients.
 
 use std::fmt;
+use std::fmt::Write as _;
 use std::marker::PhantomData;
 
 use http::Method;
@@ -246,7 +247,13 @@ impl<R: Resource, C: Clone> Crud<R, C> {
 }
 
 pub(crate) fn record_path<R: Resource>(id: impl IntoInput<Id<R>>) -> String {
-    format!("{}/{}/", R::PATH, id.into_input())
+    // Room for most keys.
+    let mut path = String::with_capacity(R::PATH.len() + 16);
+    path.push_str(R::PATH);
+    path.push('/');
+    // Writing to a `String` cannot fail.
+    let _ = write!(path, "{}/", id.into_input());
+    path
 }
 
 // Written out because derives would ask for the same traits of `R`.

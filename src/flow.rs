@@ -17,7 +17,6 @@ mod transmit;
 mod version;
 mod writes;
 
-use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,8 +103,9 @@ impl Core {
         // Before files are read, and the server is asked about them.
         self.check_cost(&request.parts)?;
         let mut limit = self.limit_of(effects, &request.parts);
-        let parts = self.with_files_read(effects, &request.parts, &mut limit).await?;
-        let response = self.perform(effects, &parts, limit).await?;
+        let with_files = self.with_files_read(effects, &request.parts, &mut limit).await?;
+        let parts = with_files.as_deref().unwrap_or(&request.parts);
+        let response = self.perform(effects, parts, limit).await?;
         let answer = request.decode(response);
         if let Err(error) = &answer {
             self.learn_of_files(effects, &request.parts, error);
@@ -179,20 +179,33 @@ impl Core {
         }
         let server = self.known_server(effects, parts, &progress).await?;
         let adapted = adapt(parts, server);
-        let response = self.authenticated(effects, &adapted, &mut progress).await?;
+        let adapted = adapted.as_deref().unwrap_or(parts);
+        let response = self.authenticated(effects, adapted, &mut progress).await?;
         if Self::is_about_version(parts) {
             self.learn_version(&response);
         }
         if !Self::hides_its_age(parts, server, &response) {
             return Ok(response);
         }
-        // The server may be of another age than the call was made for. A path that it does not
-        // know was not executed, and a list was only read: the call may be repeated.
+        // Boxed, as it is seldom done and would add to the size of every call.
+        Box::pin(self.perform_at_another_age(effects, parts, response, progress)).await
+    }
+
+    /// What comes of a request when its answer looks like that of a server of another age than it was
+    /// made for. A path that the server does not know was not executed, and a list was only read: the
+    /// request may be repeated.
+    async fn perform_at_another_age<E: Effects>(
+        &self,
+        effects: &E,
+        parts: &RequestParts,
+        response: Response,
+        mut progress: Progress<'_>,
+    ) -> Result<Response, Error> {
         let server = self.ask_version(effects, parts, &progress).await;
         unsupported(parts, server)?;
         match adapt(parts, server) {
-            Cow::Owned(adapted) => self.authenticated(effects, &adapted, &mut progress).await,
-            Cow::Borrowed(_) => Ok(response),
+            Some(adapted) => self.authenticated(effects, &adapted, &mut progress).await,
+            None => Ok(response),
         }
     }
 
@@ -279,7 +292,8 @@ impl Core {
     ) -> Result<Snapshot, Error> {
         let seen = self.auth.snapshot();
         match self.prepare(effects, &seen, progress.limit).await {
-            Ok(()) => Ok(self.auth.snapshot()),
+            Ok(true) => Ok(self.auth.snapshot()),
+            Ok(false) => Ok(seen),
             Err(error) => Err(self.prevented(error, parts, &seen, progress)),
         }
     }

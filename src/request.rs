@@ -165,7 +165,8 @@ impl RequestParts {
 /// ```
 #[must_use = "a request does nothing until a client sends it"]
 pub struct Request<T> {
-    pub(crate) parts: RequestParts,
+    // Boxed, as calls are moved about a lot while they are put together.
+    pub(crate) parts: Box<RequestParts>,
     decode: Decode<T>,
 }
 
@@ -226,7 +227,7 @@ impl<T> Request<T> {
     ) -> Self {
         let idempotent = method.is_idempotent();
         Self {
-            parts: RequestParts {
+            parts: Box::new(RequestParts {
                 operation,
                 method,
                 path: path.into(),
@@ -242,7 +243,7 @@ impl<T> Request<T> {
                 settled: None,
                 answers: Place::Whole,
                 cost: Cost::ONE,
-            },
+            }),
             decode: Decode::Plain(decode),
         }
     }
@@ -405,7 +406,7 @@ impl<T> Request<T> {
     }
 
     pub(crate) fn into_parts(self) -> (RequestParts, Decode<T>) {
-        (self.parts, self.decode)
+        (*self.parts, self.decode)
     }
 
     /// The same request with its answer read differently: `adapt` gets the response and the

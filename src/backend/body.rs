@@ -22,6 +22,10 @@ use super::{BackendError, BackendErrorKind, TransportSettings};
 /// A server may announce any length, so memory is set aside in advance only up to here.
 const LARGEST_RESERVE: usize = 1024 * 1024;
 
+/// How much is read at a time where no less is announced.
+#[cfg(any(feature = "isahc", feature = "ureq", all(feature = "reqwest", feature = "blocking")))]
+const LARGEST_CHUNK: usize = 16 * 1024;
+
 /// Collects a response body up to the size limit, decoded if the adapter has asked for gzip.
 pub(crate) struct BodyBuffer {
     content: Content,
@@ -29,9 +33,13 @@ pub(crate) struct BodyBuffer {
     /// How much is received at most, before decoding.
     most: usize,
     limit: usize,
+    announced: Option<usize>,
 }
 
 enum Content {
+    /// The first chunk as it came, which mostly is the only one.
+    #[cfg_attr(not(feature = "reqwest"), allow(dead_code, reason = "others have no chunks"))]
+    Whole(Bytes),
     Plain(Bounded),
     #[cfg(feature = "gzip")]
     Gzip(Box<flate2::write::MultiGzDecoder<Bounded>>),
@@ -45,36 +53,74 @@ impl BodyBuffer {
         settings: &TransportSettings,
     ) -> Result<Self, BackendError> {
         let limit = settings.max_response_bytes;
-        let bounded = Bounded { bytes: BytesMut::new(), limit };
+        let announced = announced_length(&asked.method, response);
         #[cfg(feature = "gzip")]
         if asked.gzip && is_gzip(response) && !is_bodiless(&asked.method, response) {
+            let bounded = Bounded { bytes: BytesMut::new(), limit };
             let decoder = Box::new(flate2::write::MultiGzDecoder::new(bounded));
             // What cannot be compressed grows by less than this.
             let most = limit.saturating_add(limit / 256).saturating_add(1024);
-            return Ok(Self { content: Content::Gzip(decoder), received: 0, most, limit });
+            let announced = announced.and_then(|length| usize::try_from(length).ok());
+            return Ok(Self {
+                content: Content::Gzip(decoder),
+                received: 0,
+                most,
+                limit,
+                announced,
+            });
         }
-        let announced = announced_length(&asked.method, response);
         if announced.is_some_and(|length| length > limit as u64) {
             return Err(too_large(limit));
         }
-        let mut bounded = bounded;
-        let reserve = announced.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-        bounded.bytes.reserve(reserve.min(LARGEST_RESERVE));
-        Ok(Self { content: Content::Plain(bounded), received: 0, most: limit, limit })
+        let announced = announced.and_then(|length| usize::try_from(length).ok());
+        let content = Content::Plain(Bounded { bytes: BytesMut::new(), limit });
+        Ok(Self { content, received: 0, most: limit, limit, announced })
     }
 
     pub(crate) fn push(&mut self, chunk: &[u8]) -> Result<(), BackendError> {
-        if chunk.len() > self.most - self.received {
-            return Err(too_large(self.limit));
+        self.count(chunk.len())?;
+        if let Content::Whole(first) = &mut self.content {
+            let first = std::mem::take(first);
+            let mut bounded = Bounded { bytes: BytesMut::new(), limit: self.limit };
+            bounded.bytes.reserve(reserve(self.announced).max(first.len()));
+            bounded.push(&first)?;
+            self.content = Content::Plain(bounded);
         }
-        self.received += chunk.len();
         match &mut self.content {
-            Content::Plain(bounded) => bounded.push(chunk),
+            Content::Whole(_) => {}
+            Content::Plain(bounded) => {
+                if bounded.bytes.is_empty() {
+                    bounded.bytes.reserve(reserve(self.announced));
+                }
+                bounded.push(chunk)?;
+            }
             #[cfg(feature = "gzip")]
             Content::Gzip(decoder) => {
-                io::Write::write_all(decoder, chunk).map_err(|error| undecodable(error, self.limit))
+                io::Write::write_all(decoder, chunk)
+                    .map_err(|error| undecodable(error, self.limit))?;
             }
         }
+        Ok(())
+    }
+
+    /// As [`push`](Self::push), without a copy of a body that comes in one piece.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn push_owned(&mut self, chunk: Bytes) -> Result<(), BackendError> {
+        let is_first = matches!(&self.content, Content::Plain(bounded) if bounded.bytes.is_empty());
+        if !is_first {
+            return self.push(&chunk);
+        }
+        self.count(chunk.len())?;
+        self.content = Content::Whole(chunk);
+        Ok(())
+    }
+
+    fn count(&mut self, length: usize) -> Result<(), BackendError> {
+        if length > self.most - self.received {
+            return Err(too_large(self.limit));
+        }
+        self.received += length;
+        Ok(())
     }
 
     /// How many bytes have been received, before decoding.
@@ -83,10 +129,27 @@ impl BodyBuffer {
         self.received
     }
 
+    /// How many bytes are going to be received, where that was announced and is not too much.
+    #[cfg(all(feature = "reqwest", feature = "blocking"))]
+    pub(crate) fn announced(&self) -> Option<usize> {
+        self.announced.filter(|length| *length <= self.most)
+    }
+
+    /// Room for what is read at a time.
+    #[cfg(any(
+        feature = "isahc",
+        feature = "ureq",
+        all(feature = "reqwest", feature = "blocking")
+    ))]
+    pub(crate) fn chunk(&self) -> Vec<u8> {
+        vec![0; self.announced.unwrap_or(LARGEST_CHUNK).clamp(1, LARGEST_CHUNK)]
+    }
+
     /// The body. What `head` says of its encoding is taken out if it is decoded.
     #[cfg_attr(not(feature = "gzip"), allow(unused_variables, reason = "only gzip changes it"))]
     pub(crate) fn finish(self, head: &mut response::Parts) -> Result<Bytes, BackendError> {
         match self.content {
+            Content::Whole(bytes) => Ok(bytes),
             Content::Plain(bounded) => Ok(bounded.bytes.freeze()),
             #[cfg(feature = "gzip")]
             Content::Gzip(decoder) => {
@@ -100,6 +163,10 @@ impl BodyBuffer {
             }
         }
     }
+}
+
+fn reserve(announced: Option<usize>) -> usize {
+    announced.unwrap_or_default().min(LARGEST_RESERVE)
 }
 
 impl fmt::Debug for BodyBuffer {
@@ -163,7 +230,7 @@ pub(crate) fn read_to_end(
     buffer: &mut BodyBuffer,
     failed: impl Fn(io::Error) -> BackendError,
 ) -> Result<(), BackendError> {
-    let mut chunk = vec![0; 16 * 1024];
+    let mut chunk = buffer.chunk();
     loop {
         match reader.read(&mut chunk) {
             Ok(0) => return Ok(()),

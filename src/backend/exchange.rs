@@ -97,18 +97,23 @@ pub(crate) fn prepare(
     if parts.method == Method::HEAD && !body.is_empty() {
         return Err(refuse("a HEAD request cannot carry a body"));
     }
-    for name in [header::TRANSFER_ENCODING, header::EXPECT] {
-        if parts.headers.contains_key(&name) {
+    // One pass, as each look-up would take longer.
+    let mut has_length = false;
+    for (name, value) in &parts.headers {
+        if [header::TRANSFER_ENCODING, header::EXPECT].contains(name) {
             return Err(refuse(format!("the transport sets `{name}` itself")));
         }
-    }
-    for value in parts.headers.get_all(header::CONTENT_LENGTH) {
-        let announced = value.to_str().ok().and_then(|value| value.parse().ok());
-        if announced != Some(body.len()) {
-            return Err(refuse("`content-length` does not match the body"));
+        if name == header::CONTENT_LENGTH {
+            has_length = true;
+            let announced = value.to_str().ok().and_then(|value| value.parse().ok());
+            if announced != Some(body.len()) {
+                return Err(refuse("`content-length` does not match the body"));
+            }
         }
     }
-    parts.headers.remove(header::CONTENT_LENGTH);
+    if has_length {
+        parts.headers.remove(header::CONTENT_LENGTH);
+    }
     // The version of the request is no demand: some libraries would try HTTP/2 in the clear.
     parts.version = Version::HTTP_11;
     // A range is one of the encoded body, of which a part cannot be decoded.

@@ -267,7 +267,7 @@ fn request_body(method: &Method, body: Bytes) -> AsyncBody {
 }
 
 async fn read_to_end(mut body: AsyncBody, buffer: &mut BodyBuffer) -> Result<(), BackendError> {
-    let mut chunk = vec![0; 16 * 1024];
+    let mut chunk = buffer.chunk();
     loop {
         let read = poll_fn(|context| Pin::new(&mut body).poll_read(context, &mut chunk)).await;
         match read {

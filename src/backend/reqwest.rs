@@ -4,12 +4,15 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::mem;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ::reqwest::{Client, ClientBuilder, Request, Url, redirect, retry};
+use ::reqwest::{Client, ClientBuilder, Request, Response, Url, redirect, retry};
 use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header, response};
 use tokio::runtime::Handle;
+use url::ParseError;
 
 use super::body::BodyBuffer;
 use super::exchange::{self, Asked};
@@ -42,6 +45,7 @@ use super::{BackendError, BackendErrorKind, HttpBackend, TransportSettings};
 pub struct ReqwestBackend {
     client: Client,
     settings: TransportSettings,
+    server: FirstServer,
 }
 
 impl ReqwestBackend {
@@ -62,43 +66,59 @@ impl ReqwestBackend {
     /// As for [`new`](Self::new), and if this build cannot do what is set.
     pub fn with_settings(settings: &TransportSettings) -> Result<Self, BackendError> {
         let client = client_builder(settings)?.build().map_err(failed)?;
-        Ok(Self { client, settings: settings.clone() })
+        Ok(Self { client, settings: settings.clone(), server: FirstServer::default() })
+    }
+}
+
+impl ReqwestBackend {
+    async fn read(
+        &self,
+        mut response: Response,
+        asked: &Asked,
+    ) -> Result<http::Response<Bytes>, BackendError> {
+        let headers = mem::take(response.headers_mut());
+        let mut head = head_of(response.status(), response.version(), headers);
+        let mut buffer = BodyBuffer::new(asked, &head, &self.settings)?;
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            buffer.push_owned(chunk)?;
+        }
+        let body = buffer.finish(&mut head)?;
+        Ok(http::Response::from_parts(head, body))
     }
 }
 
 impl HttpBackend for ReqwestBackend {
-    async fn execute(
+    fn execute(
         &self,
         request: http::Request<Bytes>,
-    ) -> Result<http::Response<Bytes>, BackendError> {
-        if Handle::try_current().is_err() {
-            return Err(exchange::refuse(
-                "the reqwest backend needs a Tokio runtime: call it from one, as under \
-                 `#[tokio::main]`, or take `IsahcBackend`, which needs none",
-            ));
+    ) -> impl Future<Output = Result<http::Response<Bytes>, BackendError>> + Send {
+        // Translated out here: what the future has to hold of it, it holds once.
+        let outgoing = outgoing(request, &self.settings, &self.server).map(|outgoing| {
+            let mut request = Request::new(outgoing.method, outgoing.url);
+            if outgoing.timeout.is_some() {
+                *request.timeout_mut() = outgoing.timeout;
+            }
+            *request.headers_mut() = outgoing.headers;
+            *request.body_mut() = outgoing.body.map(Into::into);
+            (request, outgoing.asked)
+        });
+        async move {
+            if Handle::try_current().is_err() {
+                return Err(exchange::refuse(
+                    "the reqwest backend needs a Tokio runtime: call it from one, as under \
+                     `#[tokio::main]`, or take `IsahcBackend`, which needs none",
+                ));
+            }
+            let (request, asked) = outgoing?;
+            let response = self.client.execute(request);
+            let response = match self.settings.response_timeout.map(exchange::bounded) {
+                Some(limit) => Box::pin(tokio::time::timeout(limit, response))
+                    .await
+                    .map_err(|_| exchange::no_response_within(limit))?,
+                None => response.await,
+            };
+            self.read(response.map_err(failed)?, &asked).await
         }
-        let outgoing = outgoing(request, &self.settings)?;
-        let mut request = Request::new(outgoing.method, outgoing.url);
-        *request.timeout_mut() = Some(outgoing.timeout);
-        *request.headers_mut() = outgoing.headers;
-        *request.body_mut() = outgoing.body.map(Into::into);
-
-        let response = self.client.execute(request);
-        let mut response = match self.settings.response_timeout.map(exchange::bounded) {
-            Some(limit) => tokio::time::timeout(limit, response)
-                .await
-                .map_err(|_| exchange::no_response_within(limit))?,
-            None => response.await,
-        }
-        .map_err(failed)?;
-        let headers = mem::take(response.headers_mut());
-        let mut head = head_of(response.status(), response.version(), headers);
-        let mut buffer = BodyBuffer::new(&outgoing.asked, &head, &self.settings)?;
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            buffer.push(&chunk)?;
-        }
-        let body = buffer.finish(&mut head)?;
-        Ok(http::Response::from_parts(head, body))
     }
 
     #[allow(clippy::disallowed_methods, reason = "an adapter is where waiting is done")]
@@ -126,6 +146,7 @@ pub(crate) fn client_builder(settings: &TransportSettings) -> Result<ClientBuild
         .retry(retry::never())
         .referer(false)
         .connect_timeout(exchange::bounded(settings.connect_timeout))
+        .timeout(exchange::bounded(settings.timeout))
         .pool_idle_timeout(settings.idle_timeout);
     let builder = if settings.http2 { builder } else { builder.http1_only() };
     let builder = match settings.proxy.clone() {
@@ -173,22 +194,25 @@ pub(crate) struct Outgoing {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Bytes>,
-    pub(crate) timeout: Duration,
+    /// Where it is another one than that of the client, as it costs something to carry it along.
+    pub(crate) timeout: Option<Duration>,
     pub(crate) asked: Asked,
 }
 
 pub(crate) fn outgoing(
     request: http::Request<Bytes>,
     settings: &TransportSettings,
+    server: &FirstServer,
 ) -> Result<Outgoing, BackendError> {
     let (mut parts, body, asked) = exchange::prepare(request, settings)?;
     if body.is_empty() && exchange::sends_body(&parts.method, &body) {
         // Left to itself, reqwest takes an empty body for none.
         parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0));
     }
+    let timeout = exchange::timeout_of(&parts.extensions, settings);
     Ok(Outgoing {
-        url: url_of(&parts.uri)?,
-        timeout: exchange::timeout_of(&parts.extensions, settings),
+        url: server.url_of(&parts.uri)?,
+        timeout: Some(timeout).filter(|timeout| *timeout != exchange::bounded(settings.timeout)),
         method: parts.method,
         headers: parts.headers,
         body: Some(body).filter(|body| !body.is_empty()),
@@ -196,14 +220,46 @@ pub(crate) fn outgoing(
     })
 }
 
-/// `uri` as reqwest takes it; refused if its parser would send something else.
-fn url_of(uri: &http::Uri) -> Result<Url, BackendError> {
-    let url = Url::parse(&uri.to_string())
-        .map_err(|error| BackendError::new(BackendErrorKind::Request, error))?;
-    if url.path() != uri.path() || url.query() != uri.query() {
-        return Err(exchange::refuse("reqwest would rewrite this path or query"));
+/// The server that was asked first, in both of its forms. There hardly ever is another, and to read
+/// its name anew takes longer than all else that this crate does for a request.
+#[derive(Clone, Default)]
+pub(crate) struct FirstServer(Arc<OnceLock<(Scheme, Authority, Url)>>);
+
+impl FirstServer {
+    /// `uri` as reqwest takes it; refused if its parser would send something else.
+    fn url_of(&self, uri: &http::Uri) -> Result<Url, BackendError> {
+        let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let url = match self.0.get() {
+            // Two slashes begin the name of a server.
+            Some((scheme, authority, url))
+                if uri.scheme() == Some(scheme)
+                    && uri.authority() == Some(authority)
+                    && !target.starts_with("//") =>
+            {
+                url.join(target)
+            }
+            _ => self.parse(uri, target),
+        };
+        let url = url.map_err(|error| BackendError::new(BackendErrorKind::Request, error))?;
+        if url.path() != uri.path() || url.query() != uri.query() {
+            return Err(exchange::refuse("reqwest would rewrite this path or query"));
+        }
+        Ok(url)
     }
-    Ok(url)
+
+    fn parse(&self, uri: &http::Uri, target: &str) -> Result<Url, ParseError> {
+        let (scheme, authority) = (uri.scheme(), uri.authority());
+        let url = Url::parse(&format!(
+            "{}://{}{target}",
+            scheme.map_or("", Scheme::as_str),
+            authority.map_or("", Authority::as_str)
+        ))?;
+        if let Some((scheme, authority)) = scheme.zip(authority) {
+            // Whoever comes second finds the first.
+            let _ = self.0.set((scheme.clone(), authority.clone(), url.join("/")?));
+        }
+        Ok(url)
+    }
 }
 
 pub(crate) fn head_of(status: StatusCode, version: Version, headers: HeaderMap) -> response::Parts {

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use super::HttpBackend;
 use crate::backend::body::{self, BodyBuffer};
 use crate::backend::exchange;
-use crate::backend::reqwest::{client_builder, failed, head_of, outgoing};
+use crate::backend::reqwest::{FirstServer, client_builder, failed, head_of, outgoing};
 use crate::backend::{BackendError, BackendErrorKind, TransportSettings};
 
 /// Sends requests with the blocking client of `reqwest`.
@@ -42,6 +42,7 @@ use crate::backend::{BackendError, BackendErrorKind, TransportSettings};
 pub struct ReqwestBackend {
     client: Client,
     settings: TransportSettings,
+    server: FirstServer,
 }
 
 impl ReqwestBackend {
@@ -63,8 +64,11 @@ impl ReqwestBackend {
     /// As for [`new`](Self::new), and if this build cannot do what is set.
     pub fn with_settings(settings: &TransportSettings) -> Result<Self, BackendError> {
         refuse_inside_runtime()?;
-        let builder = ClientBuilder::from(client_builder(settings)?).timeout(None);
-        Ok(Self { client: builder.build().map_err(failed)?, settings: settings.clone() })
+        // Its calls wait with a time-out of their own, next to that of the client inside.
+        let timeout = exchange::bounded(settings.timeout);
+        let builder = ClientBuilder::from(client_builder(settings)?).timeout(timeout);
+        let client = builder.build().map_err(failed)?;
+        Ok(Self { client, settings: settings.clone(), server: FirstServer::default() })
     }
 
     /// What the request comes to, unless `limit` is up before its head is there.
@@ -100,9 +104,11 @@ impl HttpBackend for ReqwestBackend {
         request: http::Request<Bytes>,
     ) -> Result<http::Response<Bytes>, BackendError> {
         refuse_inside_runtime()?;
-        let outgoing = outgoing(request, &self.settings)?;
+        let outgoing = outgoing(request, &self.settings, &self.server)?;
         let mut request = Request::new(outgoing.method, outgoing.url);
-        *request.timeout_mut() = Some(outgoing.timeout);
+        if outgoing.timeout.is_some() {
+            *request.timeout_mut() = outgoing.timeout;
+        }
         *request.headers_mut() = outgoing.headers;
         *request.body_mut() = outgoing.body.map(Into::into);
 
@@ -114,7 +120,11 @@ impl HttpBackend for ReqwestBackend {
         let headers = mem::take(response.headers_mut());
         let mut head = head_of(response.status(), response.version(), headers);
         let mut buffer = BodyBuffer::new(&outgoing.asked, &head, &self.settings)?;
-        body::read_to_end(&mut response, &mut buffer, read_failed)?;
+        match buffer.announced() {
+            // Bounded by what is announced, and so by the limit.
+            Some(_) => buffer.push_owned(response.bytes().map_err(failed)?)?,
+            None => body::read_to_end(&mut response, &mut buffer, read_failed)?,
+        }
         let body = buffer.finish(&mut head)?;
         Ok(http::Response::from_parts(head, body))
     }

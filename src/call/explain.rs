@@ -38,7 +38,8 @@ impl<T, C: Client> Call<T, C> {
         let request = self.request?;
         let core = self.client.core();
         let credential = core.auth.snapshot().credential;
-        let mut parts = adapt(&request.parts, core.server()).into_owned();
+        let adapted = adapt(&request.parts, core.server());
+        let mut parts = adapted.unwrap_or_else(|| request.parts.clone());
         // Files are not read for this: `curl` is told which.
         let form = match &parts.body {
             Body::Multipart(multipart) => Some(multipart.clone()),

@@ -211,20 +211,23 @@ const PATHS: &[(&str, &[([u32; 3], &str)])] = &[
 const PARAMETERS: &[(&str, [u32; 3], [u32; 3], &str)] =
     &[("_order", [0, 5, 0], [0, 5, 8], "ordering")];
 
-/// The request as this server wants it: with the path and the parameters that it knows.
-pub(crate) fn adapt(parts: &RequestParts, server: Server) -> Cow<'_, RequestParts> {
-    let mut adapted = Cow::Borrowed(parts);
+/// The request as this server wants it, with the path and the parameters that it knows; `None` where
+/// that is the request as it is.
+pub(crate) fn adapt(parts: &RequestParts, server: Server) -> Option<Box<RequestParts>> {
     // The generic calls go where they were told to go.
     if parts.verbatim {
-        return adapted;
+        return None;
     }
+    // Boxed, as it is seldom there and would take its room in every call.
+    let mut adapted = None;
     if let Some(path) = earlier_path(&parts.path, server) {
-        adapted.to_mut().path = path;
+        adapted.get_or_insert_with(|| Box::new(parts.clone())).path = path;
     }
     for &(name, from, until, earlier) in PARAMETERS {
         let is_within = server.earliest >= ServerVersion::new(from) && server.is_at_most(until);
         if is_within && parts.query.iter().any(|(given, _)| given == name) {
-            for (given, _) in &mut adapted.to_mut().query {
+            let adapted = adapted.get_or_insert_with(|| Box::new(parts.clone()));
+            for (given, _) in &mut adapted.query {
                 if given == name {
                     *given = Cow::Borrowed(earlier);
                 }

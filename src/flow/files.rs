@@ -1,6 +1,5 @@
 //! What is done about the files of a request before it is sent.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -37,15 +36,15 @@ impl Destination {
 }
 
 impl Core {
-    /// The request with the files that it sends, if any, in its body. The time for reading them is not
-    /// taken from that of the call.
-    pub(super) async fn with_files_read<'a, E: Effects>(
+    /// The request with the files that it sends in its body; `None` where it sends none. The time for
+    /// reading them is not taken from that of the call.
+    pub(super) async fn with_files_read<E: Effects>(
         &self,
         effects: &E,
-        parts: &'a RequestParts,
+        parts: &RequestParts,
         limit: &mut Limit,
-    ) -> Result<Cow<'a, RequestParts>, Error> {
-        let Body::Multipart(multipart) = &parts.body else { return Ok(Cow::Borrowed(parts)) };
+    ) -> Result<Option<Box<RequestParts>>, Error> {
+        let Body::Multipart(multipart) = &parts.body else { return Ok(None) };
         unsupported(parts, self.server())?;
         let unsent = |error: UploadError| unsent(parts, error);
         multipart.check_size().map_err(unsent)?;
@@ -54,9 +53,9 @@ impl Core {
         let terms = self.check_files(effects, parts, *limit, multipart, &lengths).await?;
         let files = multipart.clone();
         let body = pausing(effects, limit, move || files.encode_within(&terms, &lengths)).await;
-        let mut parts = parts.clone();
+        let mut parts = Box::new(parts.clone());
         parts.body = body.map_err(unsent)?;
-        Ok(Cow::Owned(parts))
+        Ok(Some(parts))
     }
 
     /// Refuses what the server would refuse; on what terms the files are read.

@@ -199,7 +199,7 @@ impl Core {
             Err(error) if error.is_unauthenticated() && !self.renewal.has_sources() => {
                 return Ok(None);
             }
-            outcome => outcome?,
+            outcome => _ = outcome?,
         }
         let request = match &self.auth.snapshot().credential {
             Credential::None | Credential::Ended | Credential::LoggedOut => return Ok(None),

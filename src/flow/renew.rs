@@ -93,23 +93,27 @@ impl Core {
         }
     }
 
-    /// Renews the credential if that has to be done before a request is sent.
+    /// Renews the credential if that has to be done before a request is sent; whether there was
+    /// anything to do.
     pub(super) async fn prepare<E: Effects>(
         &self,
         effects: &E,
         seen: &Snapshot,
         limit: Limit,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         match seen.credential.wants(effects.now().monotonic) {
-            Want::Nothing => Ok(()),
+            Want::Nothing => Ok(false),
             // The server may say otherwise; if not, it says so best itself.
-            Want::Login if !self.renewal.can_log_in() => Ok(()),
+            Want::Login if !self.renewal.can_log_in() => Ok(false),
             // The present token is good for a while yet.
             Want::EarlyRefresh => {
-                let _ = self.renew(effects, seen, limit, true).await;
-                Ok(())
+                let _ = Box::pin(self.renew(effects, seen, limit, true)).await;
+                Ok(true)
             }
-            Want::Refresh | Want::Login => self.renew(effects, seen, limit, false).await.map(drop),
+            // Boxed, as it is seldom done and would add to the size of every call.
+            Want::Refresh | Want::Login => {
+                Box::pin(self.renew(effects, seen, limit, false)).await.map(|_| true)
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::pace::{Sent, Turn};
 use super::{Core, Effects};
 use crate::auth::Credential;
-use crate::backend::{ExecuteResult, RequestTimeout};
+use crate::backend::{ExecuteResult, Now, RequestTimeout};
 use crate::batch::StoppedJob;
 use crate::error::{Error, ErrorKind};
 use crate::observe::EventKind;
@@ -21,6 +21,10 @@ const CORRELATION_HEADER: HeaderName = HeaderName::from_static("x-keystone-cid")
 /// The server answers JSON only and refuses an `Accept` without it; the rest is for the text
 /// endpoints.
 const ACCEPT: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.5");
+
+/// Room for the headers of a call and the few that a transport adds.
+const HEADERS_OF_READS: usize = 6;
+const HEADERS_OF_WRITES: usize = 12;
 
 /// When a call began, and how long it may take.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +62,16 @@ impl<'a> Progress<'a> {
     pub(super) fn new(retry: &'a RetryPolicy, limit: Limit) -> Self {
         Self { retry, limit, attempts: 0, in_doubt: false }
     }
+}
+
+/// A request that is about to be sent, or was.
+struct Sending<'a> {
+    /// Which attempt it is, from 1.
+    number: u32,
+    /// When its turn was, if it had to have one.
+    sent: Option<Sent>,
+    parts: &'a RequestParts,
+    credential: &'a Credential,
 }
 
 impl Core {
@@ -102,7 +116,8 @@ impl Core {
     ) -> Result<Response, Error> {
         // The server counts anonymous calls by themselves.
         let is_paced = credential.is_carried();
-        let mut last = None;
+        // Boxed, as only what is repeated has it.
+        let mut last: Option<Box<Result<Response, Error>>> = None;
         let mut too_early = None;
         for number in 1.. {
             let mut sent = None;
@@ -124,53 +139,13 @@ impl Core {
 
             progress.attempts += 1;
             let outcome = effects.execute(request).await;
-            let now = effects.now();
-            let attempt = Attempt {
-                number,
-                idempotent: parts.idempotent,
-                left: progress.limit.left(now.monotonic),
-            };
-            let mut origin = self.origin(parts, credential, progress);
-            self.tell_of(&origin, outcome_of(&outcome));
-            let (failure, result) = match outcome {
-                Ok(response) => {
-                    let (status, headers) = (response.status(), response.headers());
-                    let mut failure = Failure::of_response(status, headers, now.wall);
-                    progress.in_doubt |= status.is_server_error();
-                    origin.retry_after = retry_after(headers, now.wall);
-                    let stopped = stopped_job(parts, status, response.body());
-                    if let Some(sent) = sent {
-                        let counted = counted(parts.cost, status, stopped);
-                        self.pace.counted(sent, now.monotonic, counted);
-                        let is_too_much = status == StatusCode::TOO_MANY_REQUESTS
-                            || stopped.is_some_and(|job| job.is_throttled);
-                        if is_too_much {
-                            self.slow_down(&origin, now.monotonic, parts.cost);
-                        }
-                    }
-                    // One that does not fit into a minute never will.
-                    let fits = parts.cost.requests <= self.pace.most_in_a_minute();
-                    if stopped.is_some_and(|job| job.is_throttled) && fits {
-                        failure = Some(Failure::throttled_job());
-                    }
-                    (failure, Ok(Response::new(response, origin)))
-                }
-                Err(error) => {
-                    let failure = Failure::of_backend(&error);
-                    progress.in_doubt |= error.may_have_been_sent();
-                    origin.in_doubt = progress.in_doubt;
-                    (Some(failure), Err(Error::from_backend(error, &origin, self.base.as_str())))
-                }
-            };
-            let wait = failure
-                .and_then(|failure| progress.retry.wait(&failure, &attempt, fastrand::f64()));
+            let attempt = Sending { number, sent, parts, credential };
+            let (result, wait) = self.judge(outcome, effects.now(), attempt, progress);
             let Some(wait) = wait else { return result };
-            let origin = self.origin(parts, credential, progress);
-            self.tell_of(&origin, EventKind::Retry { wait });
-            last = Some(result);
+            last = Some(Box::new(result));
             effects.sleep(wait).await;
         }
-        last.unwrap_or_else(|| {
+        last.map(|last| *last).unwrap_or_else(|| {
             let origin = self.origin(parts, credential, progress);
             let error = |kind| Error::new(kind, parts.operation).with_origin(&origin);
             Err(match too_early {
@@ -181,6 +156,56 @@ impl Core {
                     .with_note("the total time of the call ran out before it was sent"),
             })
         })
+    }
+
+    /// What has come of sending a request once, and how long to wait before it is sent again, if it is.
+    fn judge(
+        &self,
+        outcome: ExecuteResult,
+        now: Now,
+        Sending { number, sent, parts, credential }: Sending<'_>,
+        progress: &mut Progress<'_>,
+    ) -> (Result<Response, Error>, Option<Duration>) {
+        let left = progress.limit.left(now.monotonic);
+        let attempt = Attempt { number, idempotent: parts.idempotent, left };
+        let mut origin = self.origin(parts, credential, progress);
+        self.tell_of(&origin, outcome_of(&outcome));
+        let (failure, result) = match outcome {
+            Ok(response) => {
+                let (status, headers) = (response.status(), response.headers());
+                let mut failure = Failure::of_response(status, headers, now.wall);
+                progress.in_doubt |= status.is_server_error();
+                origin.retry_after = retry_after(headers, now.wall);
+                let stopped = stopped_job(parts, status, response.body());
+                if let Some(sent) = sent {
+                    let counted = counted(parts.cost, status, stopped);
+                    self.pace.counted(sent, now.monotonic, counted);
+                    let is_too_much = status == StatusCode::TOO_MANY_REQUESTS
+                        || stopped.is_some_and(|job| job.is_throttled);
+                    if is_too_much {
+                        self.slow_down(&origin, now.monotonic, parts.cost);
+                    }
+                }
+                // One that does not fit into a minute never will.
+                let fits = parts.cost.requests <= self.pace.most_in_a_minute();
+                if stopped.is_some_and(|job| job.is_throttled) && fits {
+                    failure = Some(Failure::throttled_job());
+                }
+                (failure, Ok(Response::new(response, origin)))
+            }
+            Err(error) => {
+                let failure = Failure::of_backend(&error);
+                progress.in_doubt |= error.may_have_been_sent();
+                origin.in_doubt = progress.in_doubt;
+                (Some(failure), Err(Error::from_backend(error, &origin, self.base.as_str())))
+            }
+        };
+        let wait =
+            failure.and_then(|failure| progress.retry.wait(&failure, &attempt, fastrand::f64()));
+        if let Some(wait) = wait {
+            self.tell_of(&self.origin(parts, credential, progress), EventKind::Retry { wait });
+        }
+        (result, wait)
     }
 
     /// Waits until the client may send one more request; an error, and no wait, if that is too late
@@ -209,7 +234,7 @@ impl Core {
         progress: &Progress<'_>,
     ) -> Result<(Turn<'_>, Instant), Duration> {
         let patient = progress.retry.is_patient();
-        let mut now = effects.now().monotonic;
+        let now = effects.now().monotonic;
         let left = progress.limit.left(now);
         // A job that is cut off half-way is in doubt, so it is not begun without time for it.
         let attempt = match parts.cost.requests {
@@ -217,8 +242,27 @@ impl Core {
             _ => self.time_left(parts, progress, now).min(left / 2).max(SHORTEST_ATTEMPT),
         };
         let within = left.saturating_sub(attempt);
-        let deadline = now.checked_add(within);
         let turn = self.pace.reserve(now, within, patient, parts.cost)?;
+        if turn.at(patient) <= now {
+            return Ok((turn, now));
+        }
+        let deadline = now.checked_add(within);
+        // Boxed, as it is seldom done and would add to the size of every call.
+        Box::pin(self.come_to_turn(effects, parts, credential, progress, turn, deadline)).await
+    }
+
+    /// Waits for the time that a request was given.
+    async fn come_to_turn<'a, E: Effects>(
+        &'a self,
+        effects: &E,
+        parts: &RequestParts,
+        credential: &Credential,
+        progress: &Progress<'_>,
+        turn: Turn<'a>,
+        deadline: Option<Instant>,
+    ) -> Result<(Turn<'a>, Instant), Duration> {
+        let patient = progress.retry.is_patient();
+        let mut now = effects.now().monotonic;
         let mut waited_for = now;
         // The time may be put off while it is waited for, but is not waited for twice: there are
         // backends for which waiting takes no time.
@@ -259,21 +303,20 @@ impl Core {
         };
         let url = self
             .base
-            .join(&parts.path, &parts.query_string())
+            .join(&parts.path, &parts.query)
             .map_err(|problem| invalid(format!("`{}`: {problem}", parts.path)))?;
         let body = parts.body.bytes().ok_or_else(|| invalid("its files were not read".into()))?;
-        let mut request = http::Request::builder()
-            .method(parts.method.clone())
-            .uri(url)
-            .extension(RequestTimeout(timeout))
-            .body(body)
-            .map_err(|error| invalid(error.to_string()))?;
+        let mut request = http::Request::new(body);
+        *request.method_mut() = parts.method.clone();
+        *request.uri_mut() = url;
+        request.extensions_mut().insert(RequestTimeout(timeout));
         #[cfg(any(feature = "sandbox", feature = "testing"))]
         if !parts.secrets.is_empty() {
             request.extensions_mut().insert(SecretNames(parts.secrets.clone()));
         }
 
         let headers = request.headers_mut();
+        headers.reserve(if parts.method.is_safe() { HEADERS_OF_READS } else { HEADERS_OF_WRITES });
         headers.insert(header::ACCEPT, ACCEPT);
         headers.insert(header::USER_AGENT, self.settings.user_agent.clone());
         let correlation_header = match parts.options.correlation_id {
