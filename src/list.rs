@@ -161,13 +161,16 @@ impl<R: Resource, C> List<R, C> {
     pub fn one(self) -> Call<R::Model, C> {
         let request = self.query.page_request(2, Part::Whole).map(|request| {
             request.adapt(|response, decode| {
-                let (none, several) =
-                    (response.error(ErrorKind::NotFound), response.error(ErrorKind::Ambiguous));
+                let answer = response.clone();
                 let mut records = decode(response)?.items.into_iter();
                 match (records.next(), records.next()) {
                     (Some(record), None) => Ok(record),
-                    (None, _) => Err(none.with_note("no record matches")),
-                    (Some(_), Some(_)) => Err(several.with_note("ask for `first` or `all`")),
+                    (None, _) => {
+                        Err(answer.error(ErrorKind::NotFound).with_note("no record matches"))
+                    }
+                    (Some(_), Some(_)) => Err(answer
+                        .error(ErrorKind::Ambiguous)
+                        .with_note("ask for `first` or `all`")),
                 }
             })
         });
@@ -221,9 +224,11 @@ impl<R: Resource, C> List<R, C> {
     /// [`ErrorKind::Unsupported`].
     pub fn page(self, limit: u32, offset: u64) -> Call<Page<R::Model>, C> {
         let request = if (1..=MAX_PAGE_SIZE).contains(&limit) {
-            self.query
-                .page_request(limit, Part::Offset(offset))
-                .map(|request| request.needing(Capability::Paging).adapt(read_page))
+            self.query.part_request(limit, Part::Offset(offset)).map(|request| {
+                request.needing(Capability::Paging).adapt(move |response, decode| {
+                    read_page(response, decode).map(|page| Page { offset, ..page })
+                })
+            })
         } else {
             Err(Error::new(ErrorKind::InvalidRequest, Operation::new("list", R::NAME))
                 .with_note("the limit of a page is between 1 and 1,000"))
@@ -237,12 +242,11 @@ fn read_page<M>(
     response: Response,
     decode: &dyn Fn(Response) -> Result<Page<M>, Error>,
 ) -> Result<Page<M>, Error> {
-    let whole = response.error(ErrorKind::Unsupported);
-    let page = decode(response)?;
-    if page.total.is_none() {
-        return Err(whole.with_note("this server does not page lists; ask for all records"));
+    if response.is_whole_list() {
+        let error = response.error(ErrorKind::Unsupported);
+        return Err(error.with_note("this server does not page lists; ask for all records"));
     }
-    Ok(page)
+    decode(response)
 }
 
 // Written out because derives would ask for the same traits of `R`.

@@ -271,8 +271,23 @@ impl<R: Resource> Query<R> {
         (R::HAS_ID && order.field.name == KEY).then_some(order)
     }
 
-    /// The request for at most `limit` records of a part of the list.
+    /// The request for at most `limit` records of a part of the list, whose answer says where it is.
     pub(crate) fn page_request(
+        &self,
+        limit: u32,
+        part: Part,
+    ) -> Result<Request<Page<R::Model>>, Error> {
+        let request = self.part_request(limit, part)?;
+        Ok(match part {
+            Part::Offset(offset) => request.adapt(move |response, decode| {
+                decode(response).map(|page| Page { offset, ..page })
+            }),
+            _ => request,
+        })
+    }
+
+    /// The same, whose answer is read as the beginning of the list.
+    pub(crate) fn part_request(
         &self,
         limit: u32,
         part: Part,
@@ -298,14 +313,12 @@ impl<R: Resource> Query<R> {
             request = request.settled(r#"{"count":0,"results":[]}"#);
         }
         // Without a unique key last, the server may place records differently on each page.
-        let mut order: Vec<String> = match self.key_order() {
-            Some(order) => {
-                let reversed = matches!(part, Part::Last);
-                vec![OrderBy::<R>::new(order.field, order.descending != reversed).to_string()]
-            }
-            None => self.order.iter().map(ToString::to_string).collect(),
-        };
-        if self.key_order().is_none() && !order.is_empty() {
+        if let Some(order) = self.key_order() {
+            let reversed = matches!(part, Part::Last);
+            let order = OrderBy::<R>::new(order.field, order.descending != reversed);
+            request = request.with_query("_order", order.to_string());
+        } else if !self.order.is_empty() {
+            let mut order: Vec<String> = self.order.iter().map(ToString::to_string).collect();
             request = request.needing(Capability::Order);
             for key in &self.order {
                 request = request.needing_field(key.field);
@@ -313,8 +326,6 @@ impl<R: Resource> Query<R> {
             if R::HAS_ID && !self.order.iter().any(|key| key.field.name == KEY) {
                 order.push(KEY.to_owned());
             }
-        }
-        if !order.is_empty() {
             request = request.with_query("_order", order.join(","));
         }
         request = request.with_query("_limit", limit.to_string());
@@ -324,7 +335,7 @@ impl<R: Resource> Query<R> {
         if let Part::Offset(offset) = part {
             request = request.with_query("_offset", offset.to_string());
         }
-        let length = request.path().len() + request.query_string().len();
+        let length = request.parts.target_length();
         if length > LONGEST_TARGET {
             return Err(invalid(format!(
                 "the filters make an address of {length} bytes, and what stands before a server \
@@ -332,12 +343,7 @@ impl<R: Resource> Query<R> {
                  keys with `resolve_all`"
             )));
         }
-        Ok(match part {
-            Part::Offset(offset) => request.adapt(move |response, decode| {
-                decode(response).map(|page| Page { offset, ..page })
-            }),
-            _ => request,
-        })
+        Ok(request)
     }
 }
 

@@ -136,6 +136,20 @@ impl RequestParts {
         }
     }
 
+    /// How many bytes path and query have as they travel, or some more where that is not many.
+    pub(crate) fn target_length(&self) -> usize {
+        /// No byte takes more when it is encoded.
+        const ENCODED: usize = 3;
+        const NOT_MANY: usize = 1_000;
+
+        let pairs = self.query.iter().map(|(name, value)| name.len() + value.len() + 2);
+        let plain = self.path.len() + pairs.sum::<usize>();
+        if plain * ENCODED <= NOT_MANY {
+            return plain * ENCODED;
+        }
+        self.path.len() + self.query_string().len()
+    }
+
     /// The query as it travels, without the question mark.
     pub(crate) fn query_string(&self) -> String {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish()

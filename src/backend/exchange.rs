@@ -150,10 +150,13 @@ fn check_uri(uri: &http::Uri) -> Result<(), BackendError> {
 /// they are encoded.
 #[cfg(feature = "isahc")]
 pub(crate) fn has_dot_segment(path: &str) -> bool {
-    path.split('/').any(|segment| {
-        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-        plain == "." || plain == ".."
-    })
+    // Hardly any path has what it takes.
+    let may_have = path.bytes().any(|byte| matches!(byte, b'.' | b'%'));
+    may_have
+        && path.split('/').any(|segment| {
+            let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+            plain == "." || plain == ".."
+        })
 }
 
 pub(crate) fn refuse(reason: impl Into<String>) -> BackendError {

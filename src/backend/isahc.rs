@@ -100,6 +100,28 @@ impl IsahcBackend {
         })
     }
 
+    /// The request with what it wants otherwise than the client, which costs something to carry along.
+    fn configured(
+        &self,
+        parts: request::Parts,
+        body: AsyncBody,
+    ) -> Result<http::Request<AsyncBody>, BackendError> {
+        let timeout = exchange::timeout_of(&parts.extensions, &self.settings);
+        let proxy = proxy_for(&parts.uri, &self.settings)?;
+        if proxy.is_none() && timeout == exchange::bounded(self.settings.timeout) {
+            return Ok(http::Request::from_parts(parts, body));
+        }
+        let mut builder = http::Request::builder()
+            .timeout(timeout)
+            .proxy(proxy)
+            .method(parts.method)
+            .uri(parts.uri);
+        if let Some(headers) = builder.headers_mut() {
+            *headers = parts.headers;
+        }
+        builder.body(body).map_err(|error| BackendError::new(BackendErrorKind::Request, error))
+    }
+
     async fn exchange(
         &self,
         request: http::Request<Bytes>,
@@ -113,17 +135,7 @@ impl IsahcBackend {
         }
         let client =
             if may_repeat(&method) || !body.is_empty() { &self.client } else { &self.single_use };
-        let mut builder = http::Request::builder()
-            .timeout(exchange::timeout_of(&parts.extensions, &self.settings))
-            .method(parts.method)
-            .proxy(proxy_for(&parts.uri, &self.settings)?)
-            .uri(parts.uri);
-        if let Some(headers) = builder.headers_mut() {
-            *headers = parts.headers;
-        }
-        let request = builder
-            .body(request_body(&method, body))
-            .map_err(|error| BackendError::new(BackendErrorKind::Request, error))?;
+        let request = self.configured(parts, request_body(&method, body))?;
 
         let response = client.send_async(request);
         let response = match self.settings.response_timeout.map(exchange::bounded) {
@@ -184,12 +196,14 @@ fn client_builder(settings: &TransportSettings, idle: Duration) -> HttpClientBui
         VersionNegotiation::http11()
     };
     let builder = HttpClient::builder()
+        .timeout(exchange::bounded(settings.timeout))
         .connect_timeout(exchange::bounded(settings.connect_timeout))
         .redirect_policy(RedirectPolicy::None)
         .automatic_decompression(false)
         .expect_continue(ExpectContinue::disabled())
         .version_negotiation(version)
         .metrics(false)
+        .proxy(None)
         // Left to itself, libcurl reads the list from the environment.
         .proxy_blacklist(iter::empty::<String>());
     // libcurl counts in seconds, and to it zero seconds means no limit.
