@@ -4,6 +4,7 @@
 
 mod failure;
 mod job;
+mod json;
 mod outcome;
 mod step;
 mod token;
@@ -84,14 +85,17 @@ impl<C: Client> Batch<C> {
         let index = self.job.steps.len();
         let is_foreign = !std::ptr::eq(call.client.core(), self.client.core());
         let mut place = Place::Whole;
-        let added = call.request.and_then(|request| {
-            place = request.parts.answers;
-            if is_foreign {
-                return Err(Error::new(ErrorKind::InvalidRequest, request.operation())
-                    .with_note("the call belongs to another client than the job"));
+        let added = match call.request {
+            Ok(request) if is_foreign => {
+                Err(Error::new(ErrorKind::InvalidRequest, request.operation())
+                    .with_note("the call belongs to another client than the job"))
             }
-            self.job.add(request)
-        });
+            Ok(request) => {
+                place = request.parts.answers;
+                self.job.add(request)
+            }
+            Err(error) => Err(error),
+        };
         if let Err(error) = added {
             let failed = FailedStep::unsent(index, error.operation());
             self.problem.get_or_insert(error.within_job(job::OPERATION, failed));

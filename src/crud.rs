@@ -1,7 +1,6 @@
 //! The verbs of resources, written once for both clients.
 
-use std::fmt;
-use std::fmt::Write as _;
+use std::fmt::{self, Write};
 use std::marker::PhantomData;
 
 use http::Method;
@@ -57,11 +56,10 @@ impl<R: Resource, C: Clone> Crud<R, C> {
         Operation::new(verb, R::NAME)
     }
 
-    pub(crate) fn call<T>(&self, request: Result<Request<T>, Error>) -> Call<T, C> {
-        let request = request.map(|request| match R::CAPABILITY {
-            Some(capability) => request.needing(capability),
-            None => request,
-        });
+    pub(crate) fn call<T>(&self, mut request: Result<Request<T>, Error>) -> Call<T, C> {
+        if let (Ok(request), Some(capability)) = (&mut request, R::CAPABILITY) {
+            request.parts.needs.insert(capability);
+        }
         Call::new(self.client.clone(), request)
     }
 
@@ -72,8 +70,9 @@ impl<R: Resource, C: Clone> Crud<R, C> {
         path: String,
         body: &impl ToBody,
     ) -> Call<R::Model, C> {
-        let request = Request::json(operation, method, path).with_secrets(R::SECRET_FIELDS);
-        self.call(request.with_body_of(body))
+        let mut request = Request::json(operation, method, path);
+        request.parts.secrets = R::SECRET_FIELDS.into();
+        self.call(request.set_body_of(body).map(|()| request))
     }
 
     /// Creates a record and returns it as the server stored it: `POST {path}/`.
@@ -121,9 +120,14 @@ impl<R: Resource, C: Clone> Crud<R, C> {
         id: impl IntoInput<Id<R>>,
         changes: &Changes<R>,
     ) -> Call<R::Model, C> {
-        let names = changes.0.iter().map(Change::field_name);
-        let call = self.write(Self::operation("update"), Method::PATCH, record_path(id), changes);
-        call.map(|request| names.fold(request, Request::needing_field))
+        let mut call =
+            self.write(Self::operation("update"), Method::PATCH, record_path(id), changes);
+        if let Ok(request) = &mut call.request {
+            for change in &changes.0 {
+                request.parts.needs.insert_field(change.field_name());
+            }
+        }
+        call
     }
 
     /// Writes the record whole: `PUT {path}/{id}/`. Optional fields that are left out keep their
@@ -247,12 +251,11 @@ impl<R: Resource, C: Clone> Crud<R, C> {
 }
 
 pub(crate) fn record_path<R: Resource>(id: impl IntoInput<Id<R>>) -> String {
-    // Room for most keys.
-    let mut path = String::with_capacity(R::PATH.len() + 16);
+    const LONGEST_KEY: usize = 20;
+    let mut path = String::with_capacity(R::PATH.len() + LONGEST_KEY + 2);
     path.push_str(R::PATH);
-    path.push('/');
     // Writing to a `String` cannot fail.
-    let _ = write!(path, "{}/", id.into_input());
+    let _ = write!(path, "/{}/", id.into_input());
     path
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_ignored::Path;
 
@@ -151,7 +152,10 @@ fn note(what: impl FnOnce(&mut Noted)) {
     NOTED.with_borrow_mut(|noted| noted.as_mut().map(what));
 }
 
-fn read_noting<T: DeserializeOwned>(prefix: &str, json: &[u8]) -> Result<T, serde_json::Error> {
+fn read_noting<'a, T: Deserialize<'a>>(
+    prefix: &str,
+    json: &'a [u8],
+) -> Result<T, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let value = serde_ignored::deserialize(&mut deserializer, |path| {
         note(|noted| noted.fields.push(path_in_record(prefix, &path)));
@@ -161,10 +165,10 @@ fn read_noting<T: DeserializeOwned>(prefix: &str, json: &[u8]) -> Result<T, serd
 
 impl DriftLog {
     /// Reads `json`, a record or a page of records of this kind, and notes what is not known.
-    pub(crate) fn read<T: DeserializeOwned>(
+    pub(crate) fn read<'a, T: Deserialize<'a>>(
         &self,
         record: &'static str,
-        json: &[u8],
+        json: &'a [u8],
     ) -> Result<T, serde_json::Error> {
         let watch = Watch { outer: NOTED.replace(Some(Noted::default())) };
         let value = read_noting("", json);

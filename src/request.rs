@@ -295,13 +295,17 @@ impl<T> Request<T> {
     }
 
     /// Sets what `value` is sent as.
-    pub(crate) fn with_body_of<V: ToBody + ?Sized>(self, value: &V) -> Result<Self, Error> {
-        match value.to_body() {
-            Ok(body) => Ok(self.with_body(body)),
-            Err(error) => Err(Error::new(ErrorKind::InvalidRequest, self.parts.operation)
+    pub(crate) fn with_body_of<V: ToBody + ?Sized>(mut self, value: &V) -> Result<Self, Error> {
+        self.set_body_of(value).map(|()| self)
+    }
+
+    pub(crate) fn set_body_of<V: ToBody + ?Sized>(&mut self, value: &V) -> Result<(), Error> {
+        self.parts.body = value.to_body().map_err(|error| {
+            Error::new(ErrorKind::InvalidRequest, self.parts.operation)
                 .with_note("the body cannot be written as JSON")
-                .with_source(error)),
-        }
+                .with_source(error)
+        })?;
+        Ok(())
     }
 
     /// Says whether sending twice does no harm, which lets a call be repeated after a failure in

@@ -1,14 +1,17 @@
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{Method, StatusCode};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::failure::{BatchFailure, FailedStep, UnresolvedReference};
 use super::job::Step;
+use super::json::Taken;
 use super::step::StepRef;
 use super::token::JobId;
 use crate::error::{Error, ErrorKind};
@@ -21,17 +24,54 @@ use crate::retry::COUNTING_WINDOW;
 #[derive(Clone)]
 pub struct BatchOutcome {
     job: JobId,
-    steps: Arc<[Step]>,
+    steps: Arc<Vec<Step>>,
     /// One for each step.
     answers: Vec<Answer>,
+    /// Where they come from.
+    response: Response,
     is_dry_run: bool,
 }
 
-#[derive(Clone)]
+/// The answer of a step.
+#[derive(Debug, Clone)]
 struct Answer {
-    response: Response,
-    /// The server does not tell what the step has answered.
-    is_untold: bool,
+    status: StatusCode,
+    body: Option<Bytes>,
+}
+
+impl Answer {
+    /// The answer, if the server need not be asked.
+    fn settled(step: &Step) -> Option<Self> {
+        let json = step.settled?;
+        Some(Self { status: StatusCode::OK, body: Some(Bytes::from_static(json.as_bytes())) })
+    }
+
+    fn new(status: u16, body: Option<Bytes>) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, body }
+    }
+
+    /// Whether the server does not tell what the step has answered.
+    fn is_untold(&self, step: &Step) -> bool {
+        self.body.is_none() && step.method != Method::DELETE
+    }
+
+    /// The same as if the step had been called by itself.
+    fn to_response(&self, step: &Step, job: &Response) -> Response {
+        let mut origin = (*job.origin).clone();
+        origin.operation = step.operation;
+        origin.method = step.method.clone();
+        origin.path = step.path.clone();
+        origin.needs = step.needs;
+        match &self.body {
+            Some(json) => Response::of_json(self.status, json.clone(), origin),
+            None => {
+                let mut empty = http::Response::default();
+                *empty.status_mut() = self.status;
+                Response::new(empty, origin)
+            }
+        }
+    }
 }
 
 impl BatchOutcome {
@@ -59,18 +99,19 @@ impl BatchOutcome {
             return Err(error("the step has an answer of another type"));
         };
         let needs_no_body = [TypeId::of::<()>(), TypeId::of::<Response>()];
-        if answer.is_untold && !needs_no_body.contains(&TypeId::of::<T>()) {
+        let response = answer.to_response(known, &self.response);
+        if answer.is_untold(known) && !needs_no_body.contains(&TypeId::of::<T>()) {
             let note =
                 "the server does not tell within a job what this call answers; call it by itself";
-            return Err(answer.response.error(ErrorKind::Decode).with_note(note));
+            return Err(response.error(ErrorKind::Decode).with_note(note));
         }
-        decode.read(answer.response.clone())
+        decode.read(response)
     }
 
     /// The HTTP status of a step; 200 for one that the server need not be asked.
     pub fn status<T>(&self, step: StepRef<T>) -> Option<StatusCode> {
         let answer = self.answers.get(step.index).filter(|_| step.job == self.job);
-        answer.map(|answer| answer.response.status())
+        answer.map(|answer| answer.status)
     }
 
     /// Whether everything has been taken back again.
@@ -104,16 +145,19 @@ impl fmt::Debug for BatchOutcome {
 }
 
 #[derive(Deserialize)]
-struct Results {
-    results: Vec<StepResult>,
+struct Results<'a> {
+    #[serde(borrow)]
+    results: Vec<StepResult<'a>>,
 }
 
 #[derive(Deserialize)]
-struct StepResult {
+struct StepResult<'a> {
     index: usize,
-    method: String,
+    #[serde(borrow)]
+    method: Cow<'a, str>,
     status: u16,
-    body: Option<Box<RawValue>>,
+    /// Which of the bodies that [`Taken::apart`] has taken out.
+    body: Option<usize>,
 }
 
 /// What the server says of a job that failed.
@@ -164,7 +208,7 @@ impl StoppedJob {
 pub(super) fn read(
     response: Response,
     job: JobId,
-    steps: &Arc<[Step]>,
+    steps: &Arc<Vec<Step>>,
     is_dry_run: bool,
 ) -> Result<BatchOutcome, Error> {
     if response.status() == StatusCode::UNPROCESSABLE_ENTITY {
@@ -180,31 +224,37 @@ pub(super) fn read(
         ),
         false => error,
     })?;
-    let results = response.read::<Results>()?.results;
+    let Taken { frame, bodies } = Taken::apart(response.bytes());
+    // Of a place in the frame nobody knows where it is in the answer.
+    let results = response.read_from::<Results<'_>>(&frame).map_err(|error| {
+        let whole: Result<Value, Error> = response.json();
+        whole.err().unwrap_or(error)
+    });
+    let Results { results } = results?;
     let mut results = results.into_iter();
     let mut answers = Vec::with_capacity(steps.len());
     let mut place = 0;
     for step in steps.iter() {
-        let answer = match step.settled {
-            Some(json) => Answer {
-                response: Response::settled(json, step_origin(&response, step)),
-                is_untold: false,
-            },
-            None => {
-                place += 1;
-                let result = results.next().filter(|result| {
-                    result.index == place && step.method.as_str() == result.method
-                });
-                let Some(result) = result else { return Err(other_steps(&response)) };
-                step_answer(&response, step, result.status, result.body.as_deref())
-            }
-        };
-        answers.push(answer);
+        if let Some(answer) = Answer::settled(step) {
+            answers.push(answer);
+            continue;
+        }
+        place += 1;
+        let result = results
+            .next()
+            .filter(|result| result.index == place && step.method.as_str() == result.method);
+        let Some(result) = result else { return Err(other_steps(&response)) };
+        let body = result.body.and_then(|number| bodies.get(number));
+        let body = body.map(|place| response.bytes().slice(place.clone()));
+        answers.push(Answer::new(result.status, body));
     }
     if results.next().is_some() {
         return Err(other_steps(&response));
     }
-    Ok(BatchOutcome { job, steps: Arc::clone(steps), answers, is_dry_run })
+    let mut response = response;
+    // Not to be cloned for each answer, which has a path of its own.
+    response.origin.path.clear();
+    Ok(BatchOutcome { job, steps: Arc::clone(steps), answers, response, is_dry_run })
 }
 
 fn other_steps(response: &Response) -> Error {
@@ -213,31 +263,8 @@ fn other_steps(response: &Response) -> Error {
         .with_note("the server has carried out the job, but tells of other steps than it was given")
 }
 
-fn step_origin(response: &Response, step: &Step) -> crate::request::Origin {
-    let mut origin = (*response.origin).clone();
-    origin.operation = step.operation;
-    origin.method = step.method.clone();
-    origin.path = step.path.clone();
-    origin.needs = step.needs;
-    origin
-}
-
-/// The answer of a step, as if it had been called by itself.
-fn step_answer(response: &Response, step: &Step, status: u16, body: Option<&RawValue>) -> Answer {
-    let text = body.map(|body| body.get().to_owned()).unwrap_or_default();
-    let mut answer = http::Response::new(Bytes::from(text));
-    if body.is_some() {
-        let content_type = HeaderValue::from_static("application/json");
-        answer.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    }
-    *answer.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let response = Response::new(answer, step_origin(response, step));
-    Answer { response, is_untold: body.is_none() && step.method != Method::DELETE }
-}
-
 /// The error of a job of which nothing was kept.
-fn refused(response: &Response, steps: &Arc<[Step]>, refusal: Refusal) -> Error {
+fn refused(response: &Response, steps: &[Step], refusal: Refusal) -> Error {
     let mut sent = steps.iter().enumerate().filter(|(_, step)| step.settled.is_none());
     match refusal {
         Refusal::Step { step: number, status, body } => {
@@ -247,7 +274,8 @@ fn refused(response: &Response, steps: &Arc<[Step]>, refusal: Refusal) -> Error 
                     "the server refused a step that the job has not got; nothing was kept",
                 );
             };
-            let answer = step_answer(response, step, status, body.as_deref()).response;
+            let body = body.map(|json| Bytes::copy_from_slice(json.get().as_bytes()));
+            let answer = Answer::new(status, body).to_response(step, response);
             let status = answer.status();
             let own = Error::from_response(&answer);
             // What is no route is a page when it is called by itself.

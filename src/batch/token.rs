@@ -1,9 +1,13 @@
 //! How a reference to a step stands in text before the job is put together, and how the server wants
 //! it then.
 
-use std::fmt::Write;
+use std::borrow::Cow;
+use std::fmt::{self, Write};
 
+use serde_json::value::RawValue;
 use url::form_urlencoded;
+
+use super::json;
 
 /// What tells a job from all others of this process and, as it is drawn at random, from what anybody
 /// writes by accident.
@@ -44,24 +48,68 @@ pub(crate) fn is_in(text: &str) -> bool {
 }
 
 /// The name of a step on the wire.
-pub(super) fn alias(index: usize) -> String {
-    format!("step{}", index.saturating_add(1))
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Alias(pub(super) usize);
+
+impl fmt::Display for Alias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step{}", self.0.saturating_add(1))
+    }
 }
 
 /// The same text as the server wants it, and the steps that it refers to; or what is wrong with it.
-pub(super) fn resolve(text: &str, job: JobId) -> Result<(String, Vec<usize>), String> {
-    let (mut resolved, mut steps) = (String::with_capacity(text.len()), Vec::new());
+pub(super) fn resolve(text: &str, job: JobId) -> Result<(Cow<'_, str>, Vec<usize>), String> {
+    let (mut resolved, mut steps) = (String::new(), Vec::new());
     let mut rest = text;
     while let Some((before, reference, behind)) = next(rest) {
         resolved.push_str(before);
         let (index, path) = read(reference, job)?;
         // Writing to a `String` cannot fail.
-        let _ = write!(resolved, "@ref{{{}.{path}}}", alias(index));
+        let _ = write!(resolved, "@ref{{{}.{path}}}", Alias(index));
         steps.push(index);
         rest = behind;
     }
+    if steps.is_empty() {
+        return Ok((Cow::Borrowed(text), steps));
+    }
     resolved.push_str(rest);
-    Ok((resolved, steps))
+    Ok((Cow::Owned(resolved), steps))
+}
+
+/// The same JSON with its texts as the server wants them, and the steps that these refer to; or what is
+/// wrong with one of them. Names of members stay as they are, which the server does not look through.
+pub(super) fn resolve_json(
+    json: Box<RawValue>,
+    job: JobId,
+) -> Result<(Box<RawValue>, Vec<usize>), String> {
+    let (mut rewritten, mut referred) = (String::new(), Vec::new());
+    let mut copied = 0;
+    let no_text = |_| "within a job the text in a body has to be Unicode".to_owned();
+    if may_refer(json.get()) {
+        for place in json::texts(json.get()) {
+            let Some(text) = json.get().get(place.clone()).filter(|text| may_refer(text)) else {
+                continue;
+            };
+            let text: String = serde_json::from_str(text).map_err(no_text)?;
+            let (Cow::Owned(text), steps) = resolve(&text, job)? else { continue };
+            referred.extend(steps);
+            rewritten.push_str(json.get().get(copied..place.start).unwrap_or_default());
+            rewritten.push_str(&serde_json::to_string(&text).map_err(no_text)?);
+            copied = place.end;
+        }
+    }
+    if copied == 0 {
+        return Ok((json, referred));
+    }
+    rewritten.push_str(json.get().get(copied..).unwrap_or_default());
+    let json = RawValue::from_string(rewritten).map_err(no_text)?;
+    Ok((json, referred))
+}
+
+/// Whether there can be something in text as JSON writes it that the server takes for a reference.
+fn may_refer(json: &str) -> bool {
+    // Most bodies are so short that to look at each byte is faster than to search.
+    json.bytes().fold(false, |found, byte| found | (byte == b'@') | (byte == b'\\'))
 }
 
 /// The value of a parameter as it stands in an address, and the steps that it refers to; or what is
@@ -87,7 +135,7 @@ pub(super) fn resolve_parameter(text: &str, job: JobId) -> Result<(String, Vec<u
         let plain = format!("{START}{key}");
         let (index, path) = read(&plain, job)?;
         encoded.extend(form_urlencoded::byte_serialize(before.as_bytes()));
-        let _ = write!(encoded, "@ref{{{}.{path}}}", alias(index));
+        let _ = write!(encoded, "@ref{{{}.{path}}}", Alias(index));
         steps.push(index);
         rest = behind;
     }
@@ -175,7 +223,7 @@ mod tests {
     #[test]
     fn what_the_server_does_not_take_for_a_reference_stays() {
         for text in ["", "@", "@ref", "@ref{", "@file{", "@REF{x}", "@ ref{x}", "ref{x}", "é@ö"] {
-            assert_eq!(resolve(text, JOB), Ok((text.to_owned(), vec![])));
+            assert_eq!(resolve(text, JOB), Ok((text.into(), vec![])));
         }
     }
 }

@@ -1,9 +1,11 @@
+use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -47,7 +49,7 @@ pub(crate) struct Origin {
 #[derive(Clone)]
 pub struct Response {
     status: StatusCode,
-    headers: HeaderMap,
+    headers: Cow<'static, HeaderMap>,
     body: Bytes,
     pub(crate) origin: Box<Origin>,
 }
@@ -55,15 +57,22 @@ pub struct Response {
 impl Response {
     pub(crate) fn new(response: http::Response<Bytes>, origin: Origin) -> Self {
         let (parts, body) = response.into_parts();
-        Self { status: parts.status, headers: parts.headers, body, origin: Box::new(origin) }
+        let headers = Cow::Owned(parts.headers);
+        Self { status: parts.status, headers, body, origin: Box::new(origin) }
+    }
+
+    /// An answer that says nothing but this JSON.
+    pub(crate) fn of_json(status: StatusCode, json: Bytes, origin: Origin) -> Self {
+        static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
+            let content_type = HeaderValue::from_static("application/json");
+            HeaderMap::from_iter([(header::CONTENT_TYPE, content_type)])
+        });
+        Self { status, headers: Cow::Borrowed(&HEADERS), body: json, origin: Box::new(origin) }
     }
 
     /// The answer to a request that the server need not be asked.
     pub(crate) fn settled(json: &'static str, origin: Origin) -> Self {
-        let mut response = http::Response::new(Bytes::from_static(json.as_bytes()));
-        let content_type = http::HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-        Self::new(response, origin)
+        Self::of_json(StatusCode::OK, Bytes::from_static(json.as_bytes()), origin)
     }
 
     /// The HTTP status.
@@ -98,22 +107,21 @@ impl Response {
     ///
     /// [`ErrorKind::Decode`] when the body is not JSON of this shape; the error names the place.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        // Checked once as a whole, which is faster than each string by itself.
-        match std::str::from_utf8(&self.body) {
-            Ok(text) => serde_json::from_str(text),
-            Err(_) => serde_json::from_slice(&self.body),
-        }
-        .map_err(|error| self.decode_error::<T>(error))
+        parse(&self.body).map_err(|error| self.decode_error::<T>(&self.body, &error))
     }
 
     /// The body read as what this crate takes the answer to be.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        self.read_from(&self.body)
+    }
+
+    /// The same of other bytes in place of the body.
+    pub(crate) fn read_from<'a, T: Deserialize<'a>>(&self, json: &'a [u8]) -> Result<T, Error> {
         match &self.origin.drift {
-            None => self.json(),
-            Some(drift) => drift
-                .read(self.origin.operation.object(), &self.body)
-                .map_err(|error| self.decode_error::<T>(error)),
+            None => parse(json),
+            Some(drift) => drift.read(self.origin.operation.object(), json),
         }
+        .map_err(|error| self.decode_error::<T>(json, &error))
     }
 
     /// The response itself if its status is a success.
@@ -170,7 +178,7 @@ impl Response {
     pub(crate) fn meta(&self) -> ResponseMeta {
         ResponseMeta {
             status: self.status,
-            headers: self.headers.clone(),
+            headers: self.headers.clone().into_owned(),
             correlation_id: self.origin.correlation_id,
             attempts: self.origin.attempts,
         }
@@ -191,16 +199,20 @@ impl Response {
 
     // Reading a second time with the path recorded costs nothing where reading succeeds.
     #[cold]
-    fn decode_error<T: DeserializeOwned>(&self, plain: serde_json::Error) -> Error {
+    fn decode_error<'a, T: Deserialize<'a>>(
+        &self,
+        json: &'a [u8],
+        plain: &serde_json::Error,
+    ) -> Error {
         let error = self.error(ErrorKind::Decode);
         let expected = short_name(std::any::type_name::<T>());
         if !self.is_json() && plain.is_syntax() {
             let found = self.content_type().unwrap_or("no content type").to_owned();
             return error
                 .with_note(format!("expected JSON, the server sent {found}"))
-                .with_source(Unreadable::new(&plain));
+                .with_source(Unreadable::new(plain));
         }
-        let deserializer = &mut serde_json::Deserializer::from_slice(&self.body);
+        let deserializer = &mut serde_json::Deserializer::from_slice(json);
         match serde_path_to_error::deserialize::<_, T>(deserializer) {
             Err(located) if located.path().iter().next().is_some() => {
                 let path = located.path().to_string();
@@ -211,12 +223,20 @@ impl Response {
                     .with_source(Unreadable::new(&cause))
             }
             _ => {
-                let reason = missing_field(&plain);
+                let reason = missing_field(plain);
                 error
                     .with_note(format!("cannot read {expected}{reason}"))
-                    .with_source(Unreadable::new(&plain))
+                    .with_source(Unreadable::new(plain))
             }
         }
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, serde_json::Error> {
+    // Checked once as a whole, which is faster than each string by itself.
+    match std::str::from_utf8(json) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(json),
     }
 }
 
@@ -225,7 +245,8 @@ fn short_name(name: &str) -> String {
     let is_boundary = |letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == ':');
     name.split_inclusive(is_boundary)
         .map(|part| part.rsplit_once("::").map_or(part, |(_, last)| last))
-        .collect()
+        .collect::<String>()
+        .replace("<'_>", "")
 }
 
 /// The longest reason worth reading.

@@ -1,6 +1,7 @@
 //! Jobs that fail on the way, and when they are sent again.
 
-use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
 use keystone_client::backend::BackendErrorKind;
 use keystone_client::resources::{NewAttachment, NewTeam, Team};
 use keystone_client::testing::Exchange;
@@ -21,6 +22,12 @@ fn result(index: usize, method: &str, status: u16, body: &Value) -> Value {
 
 fn answered(results: &[Value]) -> Exchange {
     Exchange::post("/batch/").reply_json(StatusCode::OK, &json!({ "results": results }))
+}
+
+/// The answer to a job, to the letter.
+fn written(answer: String) -> Exchange {
+    let json = HeaderValue::from_static("application/json");
+    Exchange::post("/batch/").reply(StatusCode::OK, answer).reply_header(CONTENT_TYPE, json)
 }
 
 fn throttled(step: usize) -> Exchange {
@@ -218,6 +225,79 @@ both_colours! {
         assert!(error.to_string().starts_with("create team: "), "{error}");
         let second: Team = outcome.get(second).unwrap();
         assert_eq!(second.id, Id::new(2));
+    }
+
+    /// In whatever form the server writes them.
+    fn answers_are_found_in_any_form() {
+        let bodies = [
+            json!({ "a": "}],{\"index\":7,\"body\":{}}", "b": [[{ "body": [] }]] }),
+            json!([1, [2, "]"], {}]),
+            json!("text [1]"),
+            json!(1.5),
+            json!([]),
+            json!({}),
+            json!(false),
+        ];
+        let mut results: Vec<Value> =
+            (1..).zip(&bodies).map(|(index, body)| result(index, "GET", 200, body)).collect();
+        for result in &mut results {
+            result["aside"] = json!({ "body": [{}] });
+        }
+        let answer = json!({ "aside": [[{}]], "results": results, "other": { "a": { "b": [] } } });
+        for answer in [answer.to_string(), format!("{answer:#}")] {
+            let client = client!(script([written(answer)]), |builder| {
+                builder.api_token("token").server_version("0.10.9")
+            });
+            let mut job = client.batch();
+            let steps = bodies.clone().map(|body| (job.add(client.http_get("site/doors")), body));
+            let outcome = go!(job.run()).unwrap();
+            for (step, body) in steps {
+                let response = outcome.clone().get(step).unwrap();
+                assert_eq!(response.json::<Value>().unwrap(), body);
+                assert_eq!(response.headers()["content-type"], "application/json");
+                assert_eq!(outcome.status(step), Some(StatusCode::OK));
+            }
+        }
+    }
+
+    /// What is wrong within one answer is found when that is read, and what is wrong with all of them
+    /// at once.
+    fn answers_that_are_no_json_are_not_believed() {
+        let good = team(2, "b").to_string();
+        let two = |first: &str| {
+            format!(
+                r#"{{"results":[{{"index":1,"method":"POST","status":201,"body":{first}}},
+                {{"index":2,"method":"POST","status":201,"body":{good}}}]}}"#
+            )
+        };
+        for (answer, place) in [
+            (two(r#"{"id":1,"name":}"#), Some("line 1 column 16")),
+            (two(r#"{"id":[1}"#), None),
+            (two(r#"{"id":1]"#), Some("line 1 column")),
+            (two(r#"{"id":1"#), None),
+            (two("\"a"), None),
+            (two("{}}"), None),
+            (two("{}").replace("201", "\"201\""), None),
+            (two("{}").trim_end_matches("]}").to_owned(), None),
+        ] {
+            let client = client!(script([written(answer.clone())]), |builder| {
+                builder.api_token("token").server_version("0.10.9")
+            });
+            let mut job = client.batch();
+            let first = job.add(client.teams().create(NewTeam::new("a")));
+            let second = job.add(client.teams().create(NewTeam::new("b")));
+            let error = match (go!(job.run()), place) {
+                (Ok(outcome), Some(_)) => {
+                    assert_eq!(outcome.get(second).unwrap().id, Id::new(2));
+                    outcome.get(first).unwrap_err()
+                }
+                (Err(error), None) => error,
+                (other, _) => panic!("{answer}: {other:?}"),
+            };
+            assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert!(source.contains(place.unwrap_or("column")), "{source}");
+        }
     }
 
     fn old_servers_are_not_asked() {
