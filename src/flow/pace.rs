@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::iter;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -170,9 +171,7 @@ impl Pace {
         if is_known {
             return None;
         }
-        let is_recent = |sent: &&Instant| **sent <= now && !is_over(**sent, now);
-        let sent = state.sent.iter().filter(is_recent).count();
-        let limit = sent.max(1).min(present);
+        let limit = state.recent(now).max(1).min(present);
         state.lowered = Some(Lowered { limit, since: now });
         (limit != present).then(|| u32::try_from(limit).unwrap_or(u32::MAX))
     }
@@ -185,16 +184,23 @@ fn is_over(sent: Instant, now: Instant) -> bool {
 impl State {
     fn insert(&mut self, at: Instant, times: usize) {
         let index = self.sent.partition_point(|sent| *sent <= at);
-        for _ in 0..times {
-            self.sent.insert(index, at);
-        }
+        let mut later = self.sent.split_off(index);
+        self.sent.extend(iter::repeat_n(at, times));
+        self.sent.append(&mut later);
     }
 
     fn remove(&mut self, at: Instant, times: usize) {
-        if let Some(index) = self.sent.iter().position(|sent| *sent == at) {
+        let index = self.sent.partition_point(|sent| *sent < at);
+        if self.sent.get(index) == Some(&at) {
             let end = self.sent.len().min(index.saturating_add(times));
             self.sent.drain(index..end);
         }
+    }
+
+    /// How many requests were sent in the minute before this time.
+    fn recent(&self, now: Instant) -> usize {
+        let over = self.sent.partition_point(|sent| is_over(*sent, now));
+        self.sent.partition_point(|sent| *sent <= now).saturating_sub(over)
     }
 }
 
@@ -210,8 +216,7 @@ impl Turn<'_> {
     pub(super) fn has_room(&self, now: Instant) -> bool {
         let mut state = self.pace.state();
         let Some(limit) = self.pace.limit(&mut state, now, true) else { return true };
-        let is_recent = |sent: &&Instant| **sent <= now && !is_over(**sent, now);
-        let others = state.sent.iter().filter(is_recent).count();
+        let others = state.recent(now);
         let others = if self.at <= now { others.saturating_sub(self.cost) } else { others };
         others == 0 || others.saturating_add(self.cost) <= limit
     }
