@@ -4,7 +4,6 @@
 
 mod failure;
 mod job;
-mod json;
 mod outcome;
 mod step;
 mod token;

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::failure::{BatchFailure, FailedStep, UnresolvedReference};
 use super::job::Step;
-use super::json::Taken;
 use super::step::StepRef;
 use super::token::JobId;
 use crate::error::{Error, ErrorKind};
@@ -156,8 +154,8 @@ struct StepResult<'a> {
     #[serde(borrow)]
     method: Cow<'a, str>,
     status: u16,
-    /// Which of the bodies that [`Taken::apart`] has taken out.
-    body: Option<usize>,
+    #[serde(borrow)]
+    body: Option<&'a RawValue>,
 }
 
 /// What the server says of a job that failed.
@@ -224,13 +222,7 @@ pub(super) fn read(
         ),
         false => error,
     })?;
-    let Taken { frame, bodies } = Taken::apart(response.bytes());
-    // Of a place in the frame nobody knows where it is in the answer.
-    let results = response.read_from::<Results<'_>>(&frame).map_err(|error| {
-        let whole: Result<Value, Error> = response.json();
-        whole.err().unwrap_or(error)
-    });
-    let Results { results } = results?;
+    let Results { results } = response.read()?;
     let mut results = results.into_iter();
     let mut answers = Vec::with_capacity(steps.len());
     let mut place = 0;
@@ -244,8 +236,8 @@ pub(super) fn read(
             .next()
             .filter(|result| result.index == place && step.method.as_str() == result.method);
         let Some(result) = result else { return Err(other_steps(&response)) };
-        let body = result.body.and_then(|number| bodies.get(number));
-        let body = body.map(|place| response.bytes().slice(place.clone()));
+        // Not copied: what the steps have answered is most of the answer to the job.
+        let body = result.body.map(|json| response.bytes().slice_ref(json.get().as_bytes()));
         answers.push(Answer::new(result.status, body));
     }
     if results.next().is_some() {

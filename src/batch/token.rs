@@ -4,10 +4,9 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 use url::form_urlencoded;
-
-use super::json;
 
 /// What tells a job from all others of this process and, as it is drawn at random, from what anybody
 /// writes by accident.
@@ -82,28 +81,39 @@ pub(super) fn resolve_json(
     json: Box<RawValue>,
     job: JobId,
 ) -> Result<(Box<RawValue>, Vec<usize>), String> {
-    let (mut rewritten, mut referred) = (String::new(), Vec::new());
-    let mut copied = 0;
-    let no_text = |_| "within a job the text in a body has to be Unicode".to_owned();
-    if may_refer(json.get()) {
-        for place in json::texts(json.get()) {
-            let Some(text) = json.get().get(place.clone()).filter(|text| may_refer(text)) else {
-                continue;
-            };
-            let text: String = serde_json::from_str(text).map_err(no_text)?;
-            let (Cow::Owned(text), steps) = resolve(&text, job)? else { continue };
-            referred.extend(steps);
-            rewritten.push_str(json.get().get(copied..place.start).unwrap_or_default());
-            rewritten.push_str(&serde_json::to_string(&text).map_err(no_text)?);
-            copied = place.end;
-        }
-    }
-    if copied == 0 {
+    let mut referred = Vec::new();
+    // What has nothing to rewrite travels as it was written.
+    if !may_refer(json.get()) {
         return Ok((json, referred));
     }
-    rewritten.push_str(json.get().get(copied..).unwrap_or_default());
-    let json = RawValue::from_string(rewritten).map_err(no_text)?;
+    let no_text = |_| "within a job the text in a body has to be Unicode".to_owned();
+    let mut value = serde_json::from_str(json.get()).map_err(no_text)?;
+    resolve_value(&mut value, job, &mut referred)?;
+    if referred.is_empty() {
+        return Ok((json, referred));
+    }
+    let json = serde_json::value::to_raw_value(&value).map_err(no_text)?;
     Ok((json, referred))
+}
+
+fn resolve_value(value: &mut Value, job: JobId, referred: &mut Vec<usize>) -> Result<(), String> {
+    match value {
+        Value::String(text) => {
+            let (resolved, steps) = resolve(text, job)?;
+            referred.extend(steps);
+            if let Cow::Owned(resolved) = resolved {
+                *text = resolved;
+            }
+            Ok(())
+        }
+        Value::Array(items) => {
+            items.iter_mut().try_for_each(|item| resolve_value(item, job, referred))
+        }
+        Value::Object(members) => {
+            members.values_mut().try_for_each(|member| resolve_value(member, job, referred))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
+    }
 }
 
 /// Whether there can be something in text as JSON writes it that the server takes for a reference.

@@ -107,21 +107,16 @@ impl Response {
     ///
     /// [`ErrorKind::Decode`] when the body is not JSON of this shape; the error names the place.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        parse(&self.body).map_err(|error| self.decode_error::<T>(&self.body, &error))
+        parse(&self.body).map_err(|error| self.decode_error::<T>(&error))
     }
 
     /// The body read as what this crate takes the answer to be.
-    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        self.read_from(&self.body)
-    }
-
-    /// The same of other bytes in place of the body.
-    pub(crate) fn read_from<'a, T: Deserialize<'a>>(&self, json: &'a [u8]) -> Result<T, Error> {
+    pub(crate) fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Error> {
         match &self.origin.drift {
-            None => parse(json),
-            Some(drift) => drift.read(self.origin.operation.object(), json),
+            None => parse(&self.body),
+            Some(drift) => drift.read(self.origin.operation.object(), &self.body),
         }
-        .map_err(|error| self.decode_error::<T>(json, &error))
+        .map_err(|error| self.decode_error::<T>(&error))
     }
 
     /// The response itself if its status is a success.
@@ -199,11 +194,7 @@ impl Response {
 
     // Reading a second time with the path recorded costs nothing where reading succeeds.
     #[cold]
-    fn decode_error<'a, T: Deserialize<'a>>(
-        &self,
-        json: &'a [u8],
-        plain: &serde_json::Error,
-    ) -> Error {
+    fn decode_error<'a, T: Deserialize<'a>>(&'a self, plain: &serde_json::Error) -> Error {
         let error = self.error(ErrorKind::Decode);
         let expected = short_name(std::any::type_name::<T>());
         if !self.is_json() && plain.is_syntax() {
@@ -212,7 +203,7 @@ impl Response {
                 .with_note(format!("expected JSON, the server sent {found}"))
                 .with_source(Unreadable::new(plain));
         }
-        let deserializer = &mut serde_json::Deserializer::from_slice(json);
+        let deserializer = &mut serde_json::Deserializer::from_slice(&self.body);
         match serde_path_to_error::deserialize::<_, T>(deserializer) {
             Err(located) if located.path().iter().next().is_some() => {
                 let path = located.path().to_string();
