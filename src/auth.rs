@@ -7,6 +7,7 @@
 mod dialect;
 mod received;
 mod session;
+mod set_cookie;
 mod stored;
 mod token;
 

@@ -1,9 +1,9 @@
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use cookie::Cookie;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::RefererHeaders;
+use super::set_cookie::SetCookie;
 use super::stored::StoredSession;
 use crate::backend::Now;
 
@@ -28,12 +28,9 @@ impl SessionCookies {
         // The server compares the header with the cookie of the same request and nothing else, so
         // a token of our own does where a proxy lost the server's.
         let csrf_token = find_cookie(headers, "csrftoken")
-            .map_or_else(make_csrf_token, |cookie| cookie.value().to_owned());
-        let expires = session
-            .max_age()
-            .and_then(|age| Duration::try_from(age).ok())
-            .and_then(|age| now.monotonic.checked_add(age));
-        Self::new(session.value(), &csrf_token, expires)
+            .map_or_else(make_csrf_token, |cookie| cookie.value.to_owned());
+        let expires = session.max_age.and_then(|age| now.monotonic.checked_add(age));
+        Self::new(session.value, &csrf_token, expires)
     }
 
     fn new(session_id: &str, csrf_token: &str, expires: Option<Instant>) -> Option<Self> {
@@ -51,10 +48,10 @@ impl SessionCookies {
             return None;
         }
         let csrf_token = find_cookie(headers, "csrftoken")?;
-        if self.csrf_token == csrf_token.value() {
+        if self.csrf_token == csrf_token.value {
             return None;
         }
-        Self::new(self.session_id.to_str().ok()?, csrf_token.value(), self.expires)
+        Self::new(self.session_id.to_str().ok()?, csrf_token.value, self.expires)
     }
 
     pub(crate) fn authorize(&self, is_unsafe: bool, referer: &RefererHeaders, to: &mut HeaderMap) {
@@ -105,12 +102,11 @@ fn secret(text: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-fn find_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<Cookie<'h>> {
+fn find_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<SetCookie<'h>> {
     let cookies = headers.get_all(header::SET_COOKIE).iter().rev();
     cookies
-        .filter_map(|value| Cookie::parse(value.to_str().ok()?).ok())
-        // A deletion sets the cookie to nothing, or to nothing in quotes.
-        .find(|cookie| cookie.name() == name && !cookie.value_trimmed().is_empty())
+        .filter_map(|value| SetCookie::parse(value.to_str().ok()?))
+        .find(|cookie| cookie.name == name && !cookie.is_empty())
 }
 
 fn make_csrf_token() -> String {
@@ -119,6 +115,8 @@ fn make_csrf_token() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn headers(cookies: &[&'static str]) -> HeaderMap {
