@@ -1,9 +1,13 @@
 # What CI runs, in the same order.
-check: fmt clippy doc package quickstart test
+check: fmt dependencies clippy doc package quickstart test
 
 # Formatting.
 fmt:
     cargo fmt --all -- --check
+
+# What the small builds bring, and of how many crates they are.
+dependencies:
+    .ci/dependencies
 
 # Lints, warnings denied, for the feature sets that differ most.
 clippy:
