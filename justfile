@@ -51,3 +51,7 @@ fuzz seconds="600":
     for target in $(cargo +nightly fuzz list); do \
         cargo +nightly fuzz run "$target" -- -max_total_time={{seconds}} -rss_limit_mb=2048 || exit 1; \
     done
+
+# Crates, clean builds, sizes and start-up beside the HTTP libraries alone; takes half an hour of a quiet machine.
+weight:
+    cargo bench --bench weight --features sandbox-tls

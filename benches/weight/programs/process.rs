@@ -1,0 +1,5 @@
+// What starting and ending a process costs.
+
+fn main() {
+    println!("admin");
+}
