@@ -43,6 +43,7 @@ pub mod field;
 mod filter;
 mod flow;
 pub mod guide;
+mod http_date;
 mod id;
 mod input;
 mod list;

@@ -294,7 +294,8 @@ impl<R: Resource> Query<R> {
     ) -> Result<Request<Page<R::Model>>, Error> {
         let operation = Operation::new("list", R::NAME);
         let invalid = |problem: String| invalid(operation, problem);
-        let mut request = Request::new(operation, Method::GET, format!("{}/", R::PATH), Page::read)
+        let path = [R::PATH, "/"].concat();
+        let mut request = Request::new(operation, Method::GET, path, Page::read)
             .with_options(self.options.clone());
         if let Some(capability) = R::CAPABILITY {
             request = request.needing(capability);

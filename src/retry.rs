@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, StatusCode, header};
 
 use crate::backend::{BackendError, BackendErrorKind};
+use crate::http_date;
 
 /// An attempt is not begun with less time than this left: a write cut off at once would only be in
 /// doubt.
@@ -180,7 +181,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, wall: SystemTime) -> Option<Durat
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = httpdate::parse_http_date(value).ok()?;
+    let date = http_date::parse(value)?;
     Some(date.duration_since(wall).unwrap_or_default())
 }
 

@@ -2,10 +2,11 @@
 
 use crate::cases::Case;
 use crate::faces::Face;
+use crate::machine;
 use crate::measure::{allocations_of, peak_of};
 use crate::peer::Peer;
+use crate::table::{Table, grouped};
 use crate::wall::sides;
-use crate::{machine, table};
 
 /// Allocations for each time that a case is done: by hand, and ours. All threads are counted.
 pub fn count(face: Face, case: Case, url: &str) -> [f64; 2] {
@@ -18,17 +19,18 @@ pub fn count(face: Face, case: Case, url: &str) -> [f64; 2] {
 
 pub fn print() {
     let peer = Peer::start();
-    println!("{}\n", machine::description());
-    let (mut counts, mut peaks) = (Vec::new(), Vec::new());
+    println!("{}\n", machine::describe());
+    let mut counts = Table::new(&["call", "over", "more", "by hand", "ours"]);
+    let mut peaks = Table::new(&["call", "over", "ratio", "by hand, KB", "ours, KB"]);
     for face in Face::ALL {
         for case in Case::ALL {
             let [by_hand, typed] = count(face, case, &peer.url);
-            counts.push(vec![
+            counts.row(vec![
                 case.title().to_owned(),
                 face.title().to_owned(),
-                table::grouped(typed - by_hand),
-                table::grouped(by_hand),
-                table::grouped(typed),
+                grouped(typed - by_hand),
+                grouped(by_hand),
+                grouped(typed),
             ]);
         }
         for case in [Case::Page1000, Case::Requests100, Case::Walk] {
@@ -36,17 +38,15 @@ pub fn print() {
                 perform(case, 1);
                 peak_of(|| perform(case, 1)) as f64
             });
-            peaks.push(vec![
+            peaks.row(vec![
                 case.title().to_owned(),
                 face.title().to_owned(),
-                table::ratio(typed / by_hand),
-                table::grouped(by_hand / 1e3),
-                table::grouped(typed / 1e3),
+                format!("{:.3}", typed / by_hand),
+                grouped(by_hand / 1e3),
+                grouped(typed / 1e3),
             ]);
         }
     }
-    println!("Allocations for each time:\n");
-    table::print(&["call", "over", "more", "by hand", "ours"], &counts);
-    println!("Memory at the most, beyond what the client holds at rest:\n");
-    table::print(&["call", "over", "ratio", "by hand, KB", "ours, KB"], &peaks);
+    println!("Allocations for each time:\n\n{counts}");
+    println!("Memory at the most, beyond what the client holds at rest:\n\n{peaks}");
 }

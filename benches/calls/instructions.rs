@@ -11,8 +11,9 @@ use std::thread;
 
 use crate::cases::Case;
 use crate::faces::{Face, Side};
+use crate::machine;
 use crate::peer::Peer;
-use crate::{machine, table};
+use crate::table::{Table, grouped};
 
 /// How many calls a process makes at least, and how many more.
 const fn calls(case: Case) -> (usize, usize) {
@@ -66,20 +67,19 @@ pub fn count_all(of: &[(Face, Case)], url: &str) -> Vec<[f64; 2]> {
 
 pub fn print() {
     let peer = Peer::start();
-    println!("{}\n", machine::description());
+    println!("{}\n", machine::describe());
     let of: Vec<(Face, Case)> =
         Face::ALL.into_iter().flat_map(|face| Case::ALL.map(|case| (face, case))).collect();
-    let counts = count_all(&of, &peer.url);
-    let row = |((face, case), [by_hand, typed]): (&(Face, Case), &[f64; 2])| {
-        vec![
+    let mut table = Table::new(&["call", "over", "ratio", "more", "by hand", "ours"]);
+    for ((face, case), [by_hand, typed]) in of.iter().zip(count_all(&of, &peer.url)) {
+        table.row(vec![
             case.title().to_owned(),
             face.title().to_owned(),
-            table::ratio(typed / by_hand),
-            table::grouped(typed - by_hand),
-            table::grouped(*by_hand),
-            table::grouped(*typed),
-        ]
-    };
-    let rows: Vec<_> = of.iter().zip(&counts).map(row).collect();
-    table::print(&["call", "over", "ratio", "more", "by hand", "ours"], &rows);
+            format!("{:.3}", typed / by_hand),
+            grouped(typed - by_hand),
+            grouped(by_hand),
+            grouped(typed),
+        ]);
+    }
+    println!("{table}");
 }

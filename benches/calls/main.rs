@@ -12,7 +12,6 @@ mod faces;
 mod hand;
 mod instructions;
 mod peer;
-mod table;
 mod typed;
 mod wall;
 
@@ -20,6 +19,8 @@ mod wall;
 mod machine;
 #[path = "../support/measure.rs"]
 mod measure;
+#[path = "../support/table.rs"]
+mod table;
 
 use std::env;
 use std::process::ExitCode;

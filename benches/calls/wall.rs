@@ -2,17 +2,18 @@
 
 use crate::cases::{CALLERS, CALLS_OF_EACH, Case};
 use crate::faces::{Face, Side, assert_alike};
+use crate::machine;
 use crate::measure::{Turns, turns};
 use crate::peer::Peer;
-use crate::{machine, table};
+use crate::table::{Table, grouped};
 
 const TURNS: usize = 41;
 
 /// Of all libraries, or of one.
 pub fn print(only: Option<&str>) {
     let peer = Peer::start();
-    println!("{}; medians of {TURNS} turns\n", machine::description());
-    let mut rows = Vec::new();
+    println!("{}; medians of {TURNS} turns\n", machine::describe());
+    let mut table = Table::new(&["call", "over", "ratio", "by hand, µs", "ours, µs"]);
     for face in Face::ALL.into_iter().filter(|face| only.is_none_or(|id| face.id().contains(id))) {
         assert_alike(face, &peer.url);
         for case in Case::ALL {
@@ -22,10 +23,10 @@ pub fn print(only: Option<&str>) {
             by_hand(case, times);
             typed(case, times);
             let turns = turns(TURNS, || by_hand(case, times), || typed(case, times));
-            rows.push(row(face, case, &turns));
+            table.row(row(face, case, &turns));
         }
     }
-    table::print(&["call", "over", "ratio", "by hand, µs", "ours, µs"], &rows);
+    println!("{table}");
 }
 
 pub fn sides(face: Face, url: &str) -> [crate::faces::Perform; 2] {
@@ -37,11 +38,11 @@ fn row(face: Face, case: Case, turns: &Turns) -> Vec<String> {
         Case::InFlight64 => case.in_a_turn() * CALLERS * CALLS_OF_EACH,
         _ => case.in_a_turn(),
     };
-    let microseconds = |nanoseconds: f64| table::grouped(nanoseconds / 1e3 / calls as f64);
+    let microseconds = |nanoseconds: f64| grouped(nanoseconds / 1e3 / calls as f64);
     vec![
         case.title().to_owned(),
         face.title().to_owned(),
-        table::ratio(turns.ratio),
+        format!("{:.3}", turns.ratio),
         microseconds(turns.first),
         microseconds(turns.second),
     ]

@@ -1,4 +1,4 @@
-//! On what was measured, and when.
+//! On what was measured.
 
 use std::fs;
 use std::process::Command;
@@ -6,17 +6,17 @@ use std::thread;
 
 use keystone_client::jiff::Zoned;
 
-/// One line: date, processor, how many of them, compiler.
-pub fn description() -> String {
-    let information = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = information.lines().find_map(|line| line.strip_prefix("model name"));
-    let model = model.and_then(|line| line.split_once(": ")).map_or("", |(_, model)| model);
-    let processors = thread::available_parallelism().map_or(0, usize::from);
+/// The date, the processor and the compiler.
+pub fn describe() -> String {
+    let date = Zoned::now().date();
+    let cores = thread::available_parallelism().map_or(0, usize::from);
+    let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let processor = processor
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("unknown processor", |(_, name)| name);
     let compiler = Command::new("rustc").arg("--version").output();
-    let compiler = compiler.map(|output| output.stdout).unwrap_or_default();
-    format!(
-        "{}, {processors} × {model}, {}",
-        Zoned::now().date(),
-        String::from_utf8_lossy(&compiler).trim()
-    )
+    let compiler = compiler.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let compiler = compiler.unwrap_or_else(|error| error.to_string());
+    format!("{date}, {cores} cores of {processor}, {compiler}")
 }

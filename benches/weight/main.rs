@@ -6,10 +6,12 @@
 //! use meanwhile. `KEYSTONE_WEIGHT_BUILDS=1` makes one clean build of each instead of three, and
 //! `KEYSTONE_WEIGHT_STARTS` says how often each process is started, 51 times if it is not set.
 
+#[path = "../support/machine.rs"]
 mod machine;
 mod package;
 mod programs;
 mod start_up;
+#[path = "../support/table.rs"]
 mod table;
 
 use std::env;

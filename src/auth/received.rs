@@ -3,6 +3,7 @@ use std::time::{Instant, SystemTime};
 use http::{HeaderMap, header};
 
 use crate::backend::Now;
+use crate::http_date;
 
 /// When a response came, by the clocks here and by the server's own.
 ///
@@ -17,7 +18,7 @@ pub(crate) struct Received {
 impl Received {
     pub(crate) fn new(headers: &HeaderMap, now: Now) -> Self {
         let date = headers.get(header::DATE).and_then(|date| date.to_str().ok());
-        let server = date.and_then(|date| httpdate::parse_http_date(date).ok());
+        let server = date.and_then(http_date::parse);
         Self { now, server: server.unwrap_or(now.wall) }
     }
 
@@ -60,7 +61,7 @@ mod tests {
         let left = Duration::from_secs(300);
         for server in [1_000_000, 1_000_299] {
             let date = SystemTime::UNIX_EPOCH + Duration::from_secs(server);
-            let date = HeaderValue::try_from(httpdate::fmt_http_date(date)).unwrap();
+            let date = HeaderValue::try_from(http_date::format(date).unwrap()).unwrap();
             let headers = HeaderMap::from_iter([(header::DATE, date)]);
             let received = Received::new(&headers, now);
             let expected = now.monotonic + left - Duration::from_secs(server - 1_000_000);

@@ -86,13 +86,13 @@ pub(super) fn resolve_json(
     if !may_refer(json.get()) {
         return Ok((json, referred));
     }
-    let no_text = |_| "within a job the text in a body has to be Unicode".to_owned();
-    let mut value = serde_json::from_str(json.get()).map_err(no_text)?;
+    let invalid = |error| format!("within a job a body is read for references: {error}");
+    let mut value = serde_json::from_str(json.get()).map_err(invalid)?;
     resolve_value(&mut value, job, &mut referred)?;
     if referred.is_empty() {
         return Ok((json, referred));
     }
-    let json = serde_json::value::to_raw_value(&value).map_err(no_text)?;
+    let json = serde_json::value::to_raw_value(&value).map_err(invalid)?;
     Ok((json, referred))
 }
 

@@ -5,7 +5,7 @@ use http::{HeaderValue, header};
 
 use crate::backend::{BackendError, HttpBackend, Now, RequestTimeout};
 use crate::sandbox::Sandbox;
-use crate::{Error, KeystoneClient, blocking};
+use crate::{Error, KeystoneClient, blocking, http_date};
 
 /// The address under which clients without sockets know a sandbox.
 const BASE_URL: &str = "https://keystone.test";
@@ -68,7 +68,8 @@ impl Sandbox {
 
     /// Servers date their answers, and clients set their clocks by it.
     pub(super) fn dated(&self, mut response: http::Response<Bytes>) -> http::Response<Bytes> {
-        if let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(self.now())) {
+        let date = http_date::format(self.now()).and_then(|date| HeaderValue::try_from(date).ok());
+        if let Some(date) = date {
             response.headers_mut().insert(header::DATE, date);
         }
         response

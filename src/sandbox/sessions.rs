@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use fastrand::Rng;
 use http::header;
 
+use crate::http_date;
 use crate::sandbox::incoming::Incoming;
 use crate::sandbox::random;
 use crate::sandbox::reply::Reply;
@@ -123,10 +124,9 @@ impl CookieOptions {
     }
 }
 
-/// The last date that HTTP can write down is in the year 9999.
 fn date(now: SystemTime, lifetime: Duration) -> String {
-    let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
-    httpdate::fmt_http_date(now.checked_add(lifetime).unwrap_or(last).min(last))
+    const NEVER: &str = "Fri, 31 Dec 9999 23:59:59 GMT";
+    now.checked_add(lifetime).and_then(http_date::format).unwrap_or_else(|| NEVER.to_owned())
 }
 
 /// Checks an unsafe request of a session; the error is the reason for the refusal.

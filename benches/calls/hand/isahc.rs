@@ -1,5 +1,6 @@
 //! By hand with `isahc`, in both colours.
 
+use std::iter;
 use std::time::Duration;
 
 use isahc::config::{Configurable, ExpectContinue, RedirectPolicy, VersionNegotiation};
@@ -31,6 +32,9 @@ impl Isahc {
             .automatic_decompression(false)
             .expect_continue(ExpectContinue::disabled())
             .version_negotiation(VersionNegotiation::http11())
+            .metrics(false)
+            .proxy(None)
+            .proxy_blacklist(iter::empty::<String>())
             .build();
         Self { client: client.expect("the client is one"), url: url.to_owned() }
     }

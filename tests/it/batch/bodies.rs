@@ -98,10 +98,10 @@ fn with_payload(job: &mut Job, client: &keystone_client::blocking::KeystoneClien
     job.add(client.http_post("site/doors").body(body));
 }
 
-/// Whether there is a reference beside it or not.
+/// To the letter, unless there is a reference beside it; then it means the same.
 #[test]
 fn payloads_travel_as_they_were_written() {
-    let (client, _) = client();
+    let (client, sent) = client();
     let members = [
         r#""price": 12345678901234567890123456789.10"#,
         r#""more":1e400,"less":-0.0"#,
@@ -118,9 +118,21 @@ fn payloads_travel_as_they_were_written() {
         let refers = |name: &str| {
             format!(r#"{{"of":"{name}",{members},"to":[{{"a":["\"{name}\" {name}é@"]}}]}}"#)
         };
+        assert_eq!(payloads(&job)[1..], [plain]);
+
         with_payload(&mut job, &client, &refers(&name.to_string()));
-        let sent = payloads(&job);
-        assert_eq!(sent[1..], [plain, refers("@ref{step1.name}")]);
+        match serde_json::from_str::<Value>(&refers("@ref{step1.name}")) {
+            Ok(value) => {
+                let payload: Value = serde_json::from_str(&payloads(&job)[2]).unwrap();
+                assert_eq!(payload, value);
+            }
+            // A number that nobody can hold.
+            Err(_) => {
+                let (index, problem) = problem(&job, &sent);
+                assert_eq!(index, 2);
+                assert!(problem.contains("number out of range"), "{problem}");
+            }
+        }
     }
 }
 

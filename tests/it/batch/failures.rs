@@ -260,8 +260,6 @@ both_colours! {
         }
     }
 
-    /// What is wrong within one answer is found when that is read, and what is wrong with all of them
-    /// at once.
     fn answers_that_are_no_json_are_not_believed() {
         let good = team(2, "b").to_string();
         let two = |first: &str| {
@@ -270,33 +268,26 @@ both_colours! {
                 {{"index":2,"method":"POST","status":201,"body":{good}}}]}}"#
             )
         };
-        for (answer, place) in [
-            (two(r#"{"id":1,"name":}"#), Some("line 1 column 16")),
-            (two(r#"{"id":[1}"#), None),
-            (two(r#"{"id":1]"#), Some("line 1 column")),
-            (two(r#"{"id":1"#), None),
-            (two("\"a"), None),
-            (two("{}}"), None),
-            (two("{}").replace("201", "\"201\""), None),
-            (two("{}").trim_end_matches("]}").to_owned(), None),
+        for answer in [
+            two(r#"{"id":1,"name":}"#),
+            two(r#"{"id":[1}"#),
+            two(r#"{"id":1]"#),
+            two(r#"{"id":1"#),
+            two("\"a"),
+            two("{}}"),
+            two("{}").replace("201", "\"201\""),
+            two("{}").trim_end_matches("]}").to_owned(),
         ] {
             let client = client!(script([written(answer.clone())]), |builder| {
                 builder.api_token("token").server_version("0.10.9")
             });
             let mut job = client.batch();
-            let first = job.add(client.teams().create(NewTeam::new("a")));
-            let second = job.add(client.teams().create(NewTeam::new("b")));
-            let error = match (go!(job.run()), place) {
-                (Ok(outcome), Some(_)) => {
-                    assert_eq!(outcome.get(second).unwrap().id, Id::new(2));
-                    outcome.get(first).unwrap_err()
-                }
-                (Err(error), None) => error,
-                (other, _) => panic!("{answer}: {other:?}"),
-            };
+            job.add(client.teams().create(NewTeam::new("a")));
+            job.add(client.teams().create(NewTeam::new("b")));
+            let error = go!(job.run()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
             let source = std::error::Error::source(&error).unwrap().to_string();
-            assert!(source.contains(place.unwrap_or("column")), "{source}");
+            assert!(source.contains("column"), "{source}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! With ureq alone, trusting the same authorities.
 
 use std::error::Error;
+use std::time::Duration;
 
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
@@ -9,8 +10,12 @@ use crate::model::{LOGIN, User, cookies};
 
 pub fn user_name(url: &str, asks: bool) -> Result<String, Box<dyn Error>> {
     let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-    let agent: Agent =
-        Agent::config_builder().http_status_as_error(false).tls_config(tls).build().into();
+    let agent: Agent = Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .tls_config(tls)
+        .build()
+        .into();
     let login = format!("{url}/authentication/login/");
     if asks {
         let mut response = agent.get(&login).header("accept", "application/json").call()?;
