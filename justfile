@@ -1,9 +1,22 @@
 # What CI runs, in the same order.
-check: fmt dependencies clippy doc package quickstart test
+check: fmt dependencies clippy doc package quickstart test dearer
 
 # Formatting.
 fmt:
     cargo fmt --all -- --check
+
+# Times of calls beside the same calls written by hand; docs/performance.md has the tables.
+bench:
+    cargo bench --features full --bench calls
+
+# The same in instructions and in allocations; the former needs valgrind.
+counts:
+    cargo bench --features full --bench calls -- instructions
+    cargo bench --features full --bench calls -- allocations
+
+# Whether calls have become clearly dearer; needs valgrind.
+dearer:
+    cargo bench --features full --bench calls -- check
 
 # What the small builds bring, and of how many crates they are.
 dependencies:

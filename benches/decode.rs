@@ -1,4 +1,5 @@
-//! What reading a page costs, beside reading the same bytes into a struct of six integers.
+//! What reading a page costs, beside `serde_json` with the same model, and beside reading the same bytes
+//! into a struct of six integers.
 //!
 //! `cargo bench --bench decode` prints the times; the ratios, and the memory that a page takes,
 //! follow at the end.
@@ -19,7 +20,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::measure::{held_by, in_turns};
+use crate::measure::{held_by, in_turns, turns};
 
 const RECORDS: u64 = 1_000;
 
@@ -113,6 +114,30 @@ fn compare<Bare: DeserializeOwned, Full: Resource>(name: &str, bytes: &[u8]) {
     );
 }
 
+/// Reading and the way through the client, beside reading alone.
+fn compare_same<R: Resource>(name: &str, bytes: &[u8]) {
+    let client = client(bytes);
+    let of_slice = turns(
+        101,
+        || drop(black_box(read::<R::Model>(black_box(bytes)))),
+        || drop(black_box(fetch::<R>(black_box(&client)))),
+    );
+    let text = std::str::from_utf8(bytes).expect("the page is text");
+    let of_text = turns(
+        101,
+        || drop(black_box(serde_json::from_str::<Page<R::Model>>(black_box(text)))),
+        || drop(black_box(fetch::<R>(black_box(&client)))),
+    );
+    println!(
+        "{name}: the same model by `from_slice` {:.2} ms, ours {:.2} ms, ratio {:.3}; by `from_str` {:.2} ms, ratio {:.3}",
+        of_slice.first / 1e6,
+        of_slice.second / 1e6,
+        of_slice.ratio,
+        of_text.first / 1e6,
+        of_text.ratio,
+    );
+}
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let pages = [
@@ -130,6 +155,10 @@ fn main() {
     for (name, bytes) in &pages {
         compare::<Numbers, Allocation>(name, bytes);
     }
+    for (name, bytes) in &pages {
+        compare_same::<Allocation>(name, bytes);
+    }
+    compare_same::<AllocationRequest>("requests, 5 changes each", &page::<AllocationRequest>(5));
     compare::<Keys, AllocationRequest>("requests, 5 changes each", &page::<AllocationRequest>(5));
     criterion.final_summary();
 }

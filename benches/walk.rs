@@ -1,7 +1,7 @@
-//! What a walk over a long list costs, beside a loop written by hand with the same HTTP library, page
-//! size and model, against the same server on loopback; and how much memory it takes.
+//! What a walk over a long list gains from several pages at a time, and how much memory it takes. What it
+//! costs beside a loop written by hand is part of the bench `calls`.
 //!
-//! `cargo bench --bench walk --features full` prints the ratios.
+//! `cargo bench --bench walk --features full` prints the figures.
 
 #[path = "support/measure.rs"]
 mod measure;
@@ -9,25 +9,17 @@ mod measure;
 use std::thread;
 use std::time::Duration;
 
-use keystone_client::backend::{ReqwestBackend, UreqBackend};
+use keystone_client::backend::UreqBackend;
 use keystone_client::resources::Grant;
 use keystone_client::sandbox::Sandbox;
 use keystone_client::testing::from_fn;
-use keystone_client::{Id, KeystoneClient, List, blocking};
-use serde::Deserialize;
+use keystone_client::{Id, List, blocking};
 use serde_json::json;
 
 use crate::measure::{in_turns, peak_of};
 
 const ROWS: u64 = 50_000;
 const TOKEN: &str = "a-token-for-the-bench";
-const TURNS: usize = 9;
-
-#[derive(Deserialize)]
-struct Page {
-    count: u64,
-    results: Vec<Grant>,
-}
 
 fn sandbox() -> Sandbox {
     let sandbox =
@@ -43,77 +35,14 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// A walk as one writes it by hand: by key, until nothing is left.
-fn loop_with_ureq(agent: &ureq::Agent, url: &str) -> u64 {
-    let (mut rows, mut last) = (0, 0);
-    loop {
-        let url = format!("{url}research/grants/?_order=id&_limit=1000&id__gt={last}");
-        let bytes = agent
-            .get(&url)
-            .header("Authorization", format!("Token {TOKEN}"))
-            .header("Accept", "application/json")
-            .call()
-            .and_then(|mut response| response.body_mut().with_config().limit(1 << 28).read_to_vec())
-            .expect("the server answers");
-        let page: Page = serde_json::from_slice(&bytes).expect("the page is one");
-        let length = page.results.len() as u64;
-        rows += length;
-        match page.results.last() {
-            Some(grant) if page.count > length => last = grant.id.get(),
-            _ => return rows,
-        }
-    }
-}
-
-async fn loop_with_reqwest(client: &reqwest::Client, url: &str) -> u64 {
-    let (mut rows, mut last) = (0, 0);
-    loop {
-        let url = format!("{url}research/grants/?_order=id&_limit=1000&id__gt={last}");
-        let request = client
-            .get(url)
-            .header("Authorization", format!("Token {TOKEN}"))
-            .header("Accept", "application/json");
-        let response = request.send().await.expect("the server answers");
-        let bytes = response.bytes().await.expect("the body comes");
-        let page: Page = serde_json::from_slice(&bytes).expect("the page is one");
-        let length = page.results.len() as u64;
-        rows += length;
-        match page.results.last() {
-            Some(grant) if page.count > length => last = grant.id.get(),
-            _ => return rows,
-        }
-    }
-}
-
 fn iterate(list: List<Grant, blocking::KeystoneClient>) -> u64 {
     list.iter().map(|grant| grant.expect("the grant is one")).map(drop).count() as u64
-}
-
-async fn stream(client: &KeystoneClient) -> u64 {
-    let (mut rows, mut grants) = (0, client.grants().list().stream());
-    while let Some(grant) = grants.next().await {
-        drop(grant.expect("the grant is one"));
-        rows += 1;
-    }
-    rows
-}
-
-fn report(name: &str, (by_hand, ours): (f64, f64)) {
-    println!(
-        "{name:44} {:.3} (by hand {:.0} ms, ours {:.0} ms; medians of {TURNS})",
-        ours / by_hand,
-        by_hand / 1e6,
-        ours / 1e6
-    );
 }
 
 fn main() {
     let sandbox = sandbox();
     let server = sandbox.serve().expect("the port is free");
     let url = format!("{}/", server.url().trim_end_matches('/'));
-    println!("{ROWS} grants in pages of 1,000; wall time, ours / by hand:");
-
-    let agent = ureq::Agent::new_with_defaults();
     let client = blocking::KeystoneClient::builder(&url)
         .api_token(TOKEN)
         .backend(UreqBackend::new().expect("the transport is there"))
@@ -121,26 +50,7 @@ fn main() {
         .expect("the URL is one");
     let grants = || client.grants().list();
     sandbox.clear_requests();
-    let ratio = in_turns(
-        TURNS,
-        || assert_eq!(loop_with_ureq(&agent, &url), ROWS),
-        || assert_eq!(iterate(grants()), ROWS),
-    );
-    report("ureq, iter", ratio);
-
-    let runtime = tokio::runtime::Runtime::new().expect("the runtime starts");
-    let bare = reqwest::Client::new();
-    let async_client = KeystoneClient::builder(&url)
-        .api_token(TOKEN)
-        .backend(ReqwestBackend::new().expect("the transport is there"))
-        .build()
-        .expect("the URL is one");
-    let ratio = in_turns(
-        TURNS,
-        || assert_eq!(runtime.block_on(loop_with_reqwest(&bare, &url)), ROWS),
-        || assert_eq!(runtime.block_on(stream(&async_client)), ROWS),
-    );
-    report("reqwest, stream", ratio);
+    println!("{ROWS} grants in pages of 1,000");
 
     // The same rows with a way to the server that takes 20 ms, as on a wide network.
     let far = sandbox.clone();
