@@ -45,7 +45,7 @@ impl BaseUrl {
         let parsed = origin.parse::<Uri>().map(Uri::into_parts);
         let parsed = parsed.ok().and_then(|parts| parts.scheme.zip(parts.authority));
         let Some((scheme, authority)) = parsed else {
-            return Err(format!("`{text}`: its host cannot stand in a request"));
+            return Err(format!("`{text}`: its host has a character that HTTP cannot carry"));
         };
         Ok(Self {
             text: format!("{origin}{path}/"),
@@ -94,6 +94,10 @@ impl BaseUrl {
             target =
                 form_urlencoded::Serializer::for_suffix(target, start).extend_pairs(query).finish();
         }
+        // Not every version of `http` looks at the length here.
+        if target.len() > LONGEST_TARGET {
+            return Err("the URL is longer than HTTP libraries take".to_owned());
+        }
         let mut parts = uri::Parts::default();
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(self.authority.clone());
@@ -102,6 +106,9 @@ impl BaseUrl {
         Uri::from_parts(parts).map_err(|error| error.to_string())
     }
 }
+
+/// What `http` can divide into path and query, and a good deal less than it takes as a URL.
+const LONGEST_TARGET: usize = 65_000;
 
 /// Names below `localhost` are the machine's own as well (RFC 6761, section 6.3).
 fn is_loopback(url: &Url) -> bool {
@@ -220,6 +227,7 @@ mod tests {
             "https://",
             "https://h/?q=1",
             "https://h/#f",
+            "http://a{b}/",
         ] {
             assert!(BaseUrl::parse(given).is_err(), "{given}");
         }
@@ -267,6 +275,9 @@ mod tests {
         let url = base.join("a b/é/%20/%zz/%", &[("x", "1 é"), ("y", "")]).unwrap();
         assert_eq!(url, "https://host/api/a%20b/%C3%A9/%20/%25zz/%25?x=1+%C3%A9&y=");
         assert_eq!(base.origin(), "https://host");
+        assert!(base.join(&"a".repeat(60_000), &none).is_ok());
+        assert!(base.join(&"a".repeat(70_000), &none).is_err());
+        assert!(base.join("a/", &[("q", "é".repeat(15_000))]).is_err());
         for path in ["a...b/", ".../", "..a/", "%2e%2e%2e/", "a./"] {
             assert!(base.join(path, &none).is_ok(), "{path}");
         }

@@ -336,8 +336,7 @@ impl<R: Resource> Query<R> {
         if let Part::Offset(offset) = part {
             request = request.with_query("_offset", offset.to_string());
         }
-        let length = request.parts.target_length();
-        if length > LONGEST_TARGET {
+        if let Some(length) = request.parts.length_above(LONGEST_TARGET) {
             return Err(invalid(format!(
                 "the filters make an address of {length} bytes, and what stands before a server \
                  takes some {LONGEST_TARGET}; ask for the list in parts, and for records by their \

@@ -136,18 +136,18 @@ impl RequestParts {
         }
     }
 
-    /// How many bytes path and query have as they travel, or some more where that is not many.
-    pub(crate) fn target_length(&self) -> usize {
+    /// How many bytes the path as it is and the query as it travels have, if that is more than `limit`.
+    pub(crate) fn length_above(&self, limit: usize) -> Option<usize> {
         /// No byte takes more when it is encoded.
         const ENCODED: usize = 3;
-        const NOT_MANY: usize = 1_000;
 
         let pairs = self.query.iter().map(|(name, value)| name.len() + value.len() + 2);
         let plain = self.path.len() + pairs.sum::<usize>();
-        if plain * ENCODED <= NOT_MANY {
-            return plain * ENCODED;
+        // Mostly it need not be encoded to know.
+        if plain.saturating_mul(ENCODED) <= limit {
+            return None;
         }
-        self.path.len() + self.query_string().len()
+        Some(self.path.len() + self.query_string().len()).filter(|length| *length > limit)
     }
 
     /// The query as it travels, without the question mark.

@@ -1,19 +1,18 @@
 //! How often the calls allocate, and how much memory they hold at the most.
 
 use crate::cases::Case;
-use crate::faces::Face;
+use crate::faces::{Face, assert_alike, sides};
 use crate::machine;
 use crate::measure::{allocations_of, peak_of};
 use crate::peer::Peer;
 use crate::table::{Table, grouped};
-use crate::wall::sides;
 
-/// Allocations for each time that a case is done: by hand, and ours. All threads are counted.
+/// Allocations for each call: by hand, and ours. All threads are counted, but nothing that C allocates.
 pub fn count(face: Face, case: Case, url: &str) -> [f64; 2] {
     let times = 10 * case.in_a_turn();
     sides(face, url).map(|mut perform| {
         perform(case, times);
-        allocations_of(|| perform(case, times)) as f64 / times as f64
+        allocations_of(|| perform(case, times)) as f64 / (times * case.calls()) as f64
     })
 }
 
@@ -23,6 +22,7 @@ pub fn print() {
     let mut counts = Table::new(&["call", "over", "more", "by hand", "ours"]);
     let mut peaks = Table::new(&["call", "over", "ratio", "by hand, KB", "ours, KB"]);
     for face in Face::ALL {
+        assert_alike(face, &peer.url);
         for case in Case::ALL {
             let [by_hand, typed] = count(face, case, &peer.url);
             counts.row(vec![
@@ -47,6 +47,6 @@ pub fn print() {
             ]);
         }
     }
-    println!("Allocations for each time:\n\n{counts}");
+    println!("Allocations for each call:\n\n{counts}");
     println!("Memory at the most, beyond what the client holds at rest:\n\n{peaks}");
 }

@@ -57,7 +57,7 @@ impl Case {
             Self::Page1000 => "page of 1,000 allocations",
             Self::Requests100 => "page of 100 requests",
             Self::Batch100 => "batch of 100 updates",
-            Self::InFlight64 => "64 retrieves in flight",
+            Self::InFlight64 => "retrieve, 64 in flight",
             Self::Walk => "walk over 20,000 allocations",
         }
     }
@@ -71,6 +71,14 @@ impl Case {
             Self::Batch100 => 10,
             Self::InFlight64 => 2,
             Self::Walk => 1,
+        }
+    }
+
+    /// By what its figures are divided: how many calls it makes at the same time and one after another.
+    pub const fn calls(self) -> usize {
+        match self {
+            Self::InFlight64 => CALLERS * CALLS_OF_EACH,
+            _ => 1,
         }
     }
 

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use crate::allocations;
 use crate::cases::Case;
-use crate::faces::Face;
-use crate::instructions::count_all;
+use crate::faces::{Face, assert_alike};
+use crate::instructions::{count_all, count_both};
 use crate::peer::Peer;
 use crate::table::{Table, grouped};
 
@@ -21,7 +21,8 @@ const fn more(face: Face, case: Case, instructions: f64, allocations: f64) -> Mo
     More { face, case, instructions, allocations }
 }
 
-/// As it was measured last. Whoever makes calls cheaper, or dearer for a reason, writes it down here.
+/// As it was measured last, on 2026-11-27 with rustc 1.95.0 on an AMD EPYC, rounded. Whoever makes calls
+/// cheaper, or dearer for a reason, writes it down here.
 const RECORDED: [More; 13] = [
     more(Face::Reqwest, Case::Retrieve, 3_500.0, 6.0),
     more(Face::Reqwest, Case::Create, 3_000.0, 3.0),
@@ -57,25 +58,31 @@ pub fn check() -> ExitCode {
         "",
     ]);
     let mut dearer = 0;
+    Face::ALL.into_iter().for_each(|face| assert_alike(face, &peer.url));
     for (recorded, [by_hand, typed]) in RECORDED.iter().zip(count_all(&of, &peer.url)) {
-        let instructions = typed - by_hand;
+        let most_instructions = recorded.instructions + TOLERATED_PART * by_hand;
+        let mut instructions = typed - by_hand;
+        if instructions > most_instructions {
+            // Threads make counts differ somewhat; what is dearer is so twice.
+            let [by_hand, typed] = count_both(recorded.face, recorded.case, &peer.url);
+            instructions = instructions.min(typed - by_hand);
+        }
         let [by_hand_allocations, typed_allocations] =
             allocations::count(recorded.face, recorded.case, &peer.url);
         let allocations = typed_allocations - by_hand_allocations;
-        let most_instructions = recorded.instructions + TOLERATED_PART * by_hand;
         let tolerated = TOLERATED_ALLOCATIONS.max(TOLERATED_PART * recorded.allocations);
         let most_allocations = recorded.allocations + tolerated;
-        let is_dearer = instructions > most_instructions || allocations > most_allocations;
-        dearer += usize::from(is_dearer);
+        let is_within = instructions <= most_instructions && allocations <= most_allocations;
+        dearer += usize::from(!is_within);
         table.row(vec![
             recorded.case.title().to_owned(),
             recorded.face.title().to_owned(),
-            format!("{:.3}", typed / by_hand),
+            format!("{:.3}", 1.0 + instructions / by_hand),
             grouped(instructions),
             grouped(most_instructions),
             format!("{allocations:.1}"),
             format!("{most_allocations:.1}"),
-            if is_dearer { "DEARER" } else { "" }.to_owned(),
+            if is_within { "" } else { "DEARER" }.to_owned(),
         ]);
     }
     println!("{table}");

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::cases::Case;
 use crate::hand::{self, Headers};
-use crate::peer::{TOKEN, last_request};
+use crate::peer::{TOKEN, forget_requests, take_requests};
 use crate::typed;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +113,7 @@ fn headers() -> Headers {
     }
 }
 
-/// The same runtime for both sides.
+/// Both sides have one of this kind.
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("there is a runtime")
 }
@@ -175,24 +175,33 @@ fn typed_blocking(builder: impl Fn() -> ClientBuilder<blocking::KeystoneClient>)
     })
 }
 
+/// By hand, and ours.
+pub fn sides(face: Face, url: &str) -> [Perform; 2] {
+    [Side::Hand, Side::Typed].map(|side| face.perform(side, url))
+}
+
 /// Fails if the two sides do not send the same, headers included: then they cannot be compared.
 pub fn assert_alike(face: Face, url: &str) {
-    let mut sides = [Side::Hand, Side::Typed].map(|side| face.perform(side, url));
+    let mut sides = sides(face, url);
+    // The first of all calls may begin with a question about the server.
+    sides.iter_mut().for_each(|perform| perform(Case::Batch100, 1));
     for case in Case::ALL {
         let [by_hand, typed] = sides.each_mut().map(|perform| {
+            take_requests(url);
             perform(case, 1);
-            // A second time, as the first may begin with a question about the server.
-            perform(case, 1);
-            last_request(url)
+            take_requests(url)
         });
         assert_eq!(by_hand, typed, "{}: {}", face.title(), case.title());
+        assert!(!typed.is_empty(), "{}: {}", face.title(), case.title());
     }
+    forget_requests(url);
 }
 
 /// Does a case so many times, in a process of its own.
 pub fn perform(face: &str, side: &str, case: &str, times: &str, url: &str) {
     let face = Face::by_id(face).expect("the face is one");
-    let side = if side == Side::Hand.id() { Side::Hand } else { Side::Typed };
+    let side = [Side::Hand, Side::Typed].into_iter().find(|known| known.id() == side);
+    let side = side.expect("the side is one");
     let case = Case::by_id(case).expect("the case is one");
     face.perform(side, url)(case, times.parse().expect("the number is one"));
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::cases::Case;
-use crate::faces::{Face, Side};
+use crate::faces::{Face, Side, assert_alike};
 use crate::machine;
 use crate::peer::Peer;
 use crate::table::{Table, grouped};
@@ -25,7 +25,7 @@ const fn calls(case: Case) -> (usize, usize) {
     }
 }
 
-/// Instructions for each time that a case is done.
+/// Instructions for each call.
 fn count(face: Face, side: Side, case: Case, url: &str) -> f64 {
     let (few, more) = calls(case);
     let total = |times: usize| {
@@ -42,7 +42,12 @@ fn count(face: Face, side: Side, case: Case, url: &str) -> f64 {
             _ => panic!("{report}"),
         }
     };
-    (total(few + more) - total(few)) / more as f64
+    (total(few + more) - total(few)) / (more * case.calls()) as f64
+}
+
+/// By hand, and ours.
+pub fn count_both(face: Face, case: Case, url: &str) -> [f64; 2] {
+    [Side::Hand, Side::Typed].map(|side| count(face, side, case, url))
 }
 
 /// Those of many: by hand, and ours. Two processes run at a time, which the counts do not mind.
@@ -51,13 +56,12 @@ pub fn count_all(of: &[(Face, Case)], url: &str) -> Vec<[f64; 2]> {
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                while let Some((face, case)) = of.get(next.fetch_add(1, Ordering::Relaxed)) {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((face, case)) = of.get(place) else { break };
                     eprintln!("{}: {}", face.title(), case.title());
-                    let both = [Side::Hand, Side::Typed];
-                    let both = both.map(|side| count(*face, side, *case, url));
-                    let place = of.iter().position(|other| other == &(*face, *case));
-                    let mut counts = counts.lock().expect("nobody has panicked");
-                    counts[place.expect("it is one of them")] = both;
+                    let both = count_both(*face, *case, url);
+                    counts.lock().expect("nobody has panicked")[place] = both;
                 }
             });
         }
@@ -70,6 +74,7 @@ pub fn print() {
     println!("{}\n", machine::describe());
     let of: Vec<(Face, Case)> =
         Face::ALL.into_iter().flat_map(|face| Case::ALL.map(|case| (face, case))).collect();
+    Face::ALL.into_iter().for_each(|face| assert_alike(face, &peer.url));
     let mut table = Table::new(&["call", "over", "ratio", "more", "by hand", "ours"]);
     for ((face, case), [by_hand, typed]) in of.iter().zip(count_all(&of, &peer.url)) {
         table.row(vec![

@@ -1,12 +1,15 @@
-//! The server: a process of its own that answers from memory, so that what is measured is the client.
+//! The server: a process of its own that answers from memory, so that little but the client is measured.
 
 use std::collections::HashMap;
 use std::env;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::mem;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{self, Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use keystone_client::bytes::Bytes;
 use keystone_client::http;
@@ -16,8 +19,10 @@ use crate::cases::WALKED;
 
 pub const TOKEN: &str = "a-token-for-the-bench";
 
-/// Answers with what it was asked before.
-const LAST: &str = "GET /-/last HTTP/1.1";
+/// Answers with all requests since the last time, and takes note of those that follow. Nothing is noted
+/// before this is asked for the first time, or after [`FORGET`].
+const TAKE: &str = "GET /-/requests HTTP/1.1";
+const FORGET: &str = "DELETE /-/requests HTTP/1.1";
 
 /// The server process; it ends with this value.
 pub struct Peer {
@@ -37,7 +42,8 @@ impl Peer {
         BufReader::new(child.stdout.take().expect("it is piped"))
             .read_line(&mut address)
             .expect("the server says where it is");
-        Self { child, url: format!("http://{}/", address.trim()) }
+        assert!(address.starts_with("http://"), "the server has not started");
+        Self { child, url: address.trim().to_owned() }
     }
 }
 
@@ -53,10 +59,11 @@ impl Drop for Peer {
 pub fn serve() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
     let shared = Arc::new(Shared::new());
-    println!("{}", listener.local_addr().expect("it is bound"));
+    println!("http://{}/", listener.local_addr().expect("it is bound"));
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let (stream, shared) = (stream.expect("a client connects"), Arc::clone(&shared));
+            let Ok(stream) = stream else { continue };
+            let shared = Arc::clone(&shared);
             thread::spawn(move || Connection::new(stream, &shared).run());
         }
     });
@@ -69,7 +76,9 @@ pub fn serve() {
 struct Shared {
     sandbox: Sandbox,
     answers: Mutex<HashMap<Vec<u8>, Arc<[u8]>>>,
-    last: Mutex<String>,
+    /// Looked at for each request, and so by itself.
+    takes_note: AtomicBool,
+    requests: Mutex<Vec<String>>,
 }
 
 impl Shared {
@@ -82,7 +91,12 @@ impl Shared {
             .population(Population::new(1).users(users))
             .keep_requests(0)
             .build();
-        Self { sandbox, answers: Mutex::default(), last: Mutex::default() }
+        Self {
+            sandbox,
+            answers: Mutex::default(),
+            takes_note: AtomicBool::new(false),
+            requests: Mutex::default(),
+        }
     }
 
     fn answer(&self, head: &str, body: &[u8]) -> Arc<[u8]> {
@@ -92,6 +106,22 @@ impl Shared {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = answers.entry(key).or_insert_with(|| self.work_out(head, body));
         Arc::clone(answer)
+    }
+
+    fn note(&self, request: String) {
+        // Not those for the notes themselves.
+        if !request.contains(" /-/") {
+            self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        }
+    }
+
+    /// All requests since the last time, in order of their text: some are sent at the same time.
+    fn take_notes(&self, takes_note: bool) -> String {
+        self.takes_note.store(takes_note, Ordering::Relaxed);
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut requests = mem::take(&mut *requests);
+        requests.sort();
+        requests.join("\n\n")
     }
 
     fn work_out(&self, head: &str, body: &[u8]) -> Arc<[u8]> {
@@ -158,19 +188,20 @@ impl<'a> Connection<'a> {
             }
         }
         let request: Vec<u8> = self.received.drain(..head + length).collect();
+        let (text, body) = request.split_at(head);
+        if self.shared.takes_note.load(Ordering::Relaxed) {
+            self.shared.note(normal(&String::from_utf8_lossy(text), body));
+        }
         if let Some(answer) = self.known.get(&request) {
             self.stream.write_all(answer)?;
             return Ok(true);
         }
-        let (text, body) = request.split_at(head);
         let text = String::from_utf8_lossy(text);
-        let last = || self.shared.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if text.starts_with(LAST) {
-            let text = last().clone();
+        if text.starts_with(TAKE) || text.starts_with(FORGET) {
+            let text = self.shared.take_notes(text.starts_with(TAKE));
             write!(self.stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len())?;
             return Ok(true);
         }
-        *last() = normal(&text, body);
         let answer = self.shared.answer(&text, body);
         self.stream.write_all(&answer)?;
         self.known.insert(request, answer);
@@ -207,14 +238,25 @@ fn normal(head: &str, body: &[u8]) -> String {
     format!("{first}\n{}\n\n{}", headers.join("\n"), String::from_utf8_lossy(body))
 }
 
-/// What the server was asked before this.
-pub fn last_request(url: &str) -> String {
+/// What the server was asked since this was called before.
+pub fn take_requests(url: &str) -> String {
+    ask(url, TAKE)
+}
+
+/// Has the server take no more note.
+pub fn forget_requests(url: &str) {
+    ask(url, FORGET);
+}
+
+fn ask(url: &str, line: &str) -> String {
     let address = url.trim_start_matches("http://").trim_end_matches('/');
     let mut stream = TcpStream::connect(address).expect("the server is there");
-    stream.write_all(format!("{LAST}\r\n\r\n").as_bytes()).expect("the server reads");
-    stream.shutdown(std::net::Shutdown::Write).expect("the stream is open");
+    let patience = Duration::from_secs(10);
+    stream.set_read_timeout(Some(patience)).expect("the stream is open");
+    stream.write_all(format!("{line}\r\n\r\n").as_bytes()).expect("the server reads");
+    stream.shutdown(Shutdown::Write).expect("the stream is open");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("the server answers");
-    let (_, request) = answer.split_once("\r\n\r\n").expect("the answer has a head");
-    request.to_owned()
+    let (_, requests) = answer.split_once("\r\n\r\n").expect("the answer has a head");
+    requests.to_owned()
 }

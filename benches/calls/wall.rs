@@ -1,7 +1,7 @@
 //! How long the calls take.
 
-use crate::cases::{CALLERS, CALLS_OF_EACH, Case};
-use crate::faces::{Face, Side, assert_alike};
+use crate::cases::Case;
+use crate::faces::{Face, assert_alike, sides};
 use crate::machine;
 use crate::measure::{Turns, turns};
 use crate::peer::Peer;
@@ -29,15 +29,8 @@ pub fn print(only: Option<&str>) {
     println!("{table}");
 }
 
-pub fn sides(face: Face, url: &str) -> [crate::faces::Perform; 2] {
-    [Side::Hand, Side::Typed].map(|side| face.perform(side, url))
-}
-
 fn row(face: Face, case: Case, turns: &Turns) -> Vec<String> {
-    let calls = match case {
-        Case::InFlight64 => case.in_a_turn() * CALLERS * CALLS_OF_EACH,
-        _ => case.in_a_turn(),
-    };
+    let calls = case.in_a_turn() * case.calls();
     let microseconds = |nanoseconds: f64| grouped(nanoseconds / 1e3 / calls as f64);
     vec![
         case.title().to_owned(),

@@ -1,7 +1,7 @@
 //! Clocks and counters that the benches share.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Counts the bytes that are allocated at a time.
@@ -11,7 +11,19 @@ static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
 static TIMES: AtomicUsize = AtomicUsize::new(0);
 
+/// Off where times are measured, as what is shared by threads costs them time.
+static COUNTS: AtomicBool = AtomicBool::new(false);
+
+fn shrink(size: usize) {
+    if COUNTS.load(Ordering::Relaxed) {
+        ALLOCATED.fetch_sub(size, Ordering::Relaxed);
+    }
+}
+
 fn grow(size: usize) {
+    if !COUNTS.load(Ordering::Relaxed) {
+        return;
+    }
     let allocated = ALLOCATED.fetch_add(size, Ordering::Relaxed) + size;
     MOST.fetch_max(allocated, Ordering::Relaxed);
     TIMES.fetch_add(1, Ordering::Relaxed);
@@ -24,7 +36,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
+        shrink(layout.size());
         unsafe { System.dealloc(pointer, layout) }
     }
 
@@ -34,7 +46,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATED.fetch_sub(layout.size(), Ordering::Relaxed);
+        shrink(layout.size());
         grow(size);
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -43,31 +55,41 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Far above zero, so that what is freed of before does not make it wrap.
+const START: usize = 1 << 60;
+
+fn counting<T>(run: impl FnOnce() -> T) -> T {
+    ALLOCATED.store(START, Ordering::Relaxed);
+    MOST.store(START, Ordering::Relaxed);
+    TIMES.store(0, Ordering::Relaxed);
+    COUNTS.store(true, Ordering::Relaxed);
+    let result = run();
+    COUNTS.store(false, Ordering::Relaxed);
+    result
+}
+
 /// How many bytes what is made holds.
 #[allow(dead_code, reason = "not every bench needs everything")]
 pub fn held_by<T>(make: impl FnOnce() -> T) -> usize {
-    let before = ALLOCATED.load(Ordering::Relaxed);
-    let made = make();
-    let held = ALLOCATED.load(Ordering::Relaxed) - before;
+    let made = counting(make);
+    let held = ALLOCATED.load(Ordering::Relaxed) - START;
     drop(made);
     held
 }
 
-/// By how many bytes the memory of the process grows at most meanwhile.
+/// By how many bytes that are in use at a time the process grows at most meanwhile; copies that growing
+/// makes on its way are left out.
 #[allow(dead_code, reason = "not every bench needs everything")]
 pub fn peak_of(run: impl FnOnce()) -> usize {
-    let before = ALLOCATED.load(Ordering::Relaxed);
-    MOST.store(before, Ordering::Relaxed);
-    run();
-    MOST.load(Ordering::Relaxed) - before
+    counting(run);
+    MOST.load(Ordering::Relaxed) - START
 }
 
-/// How often memory is allocated, or grown, meanwhile, by whatever thread.
+/// How often memory is allocated or resized meanwhile, by whatever thread.
 #[allow(dead_code, reason = "not every bench needs everything")]
 pub fn allocations_of(run: impl FnOnce()) -> usize {
-    let before = TIMES.load(Ordering::Relaxed);
-    run();
-    TIMES.load(Ordering::Relaxed) - before
+    counting(run);
+    TIMES.load(Ordering::Relaxed)
 }
 
 /// What two came to that were measured in turns: nanoseconds, and second / first.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 /// A cookie by section 5.2 of RFC 6265. Attributes other than `Max-Age` are passed over.
-#[derive(Clone, Copy, PartialEq, Eq)]
+// Without `Debug`: the value is a secret.
+#[derive(Clone, Copy)]
 pub(super) struct SetCookie<'h> {
     pub(super) name: &'h str,
     pub(super) value: &'h str,

@@ -22,6 +22,9 @@ use super::{BackendError, BackendErrorKind, TransportSettings};
 /// A server may announce any length, so memory is set aside in advance only up to here.
 const LARGEST_RESERVE: usize = 1024 * 1024;
 
+/// A body that is copied sooner than that the much larger memory around it is kept.
+const SMALL: usize = 4 * 1024;
+
 /// How much is read at a time where no less is announced.
 #[cfg(any(feature = "isahc", feature = "ureq", all(feature = "reqwest", feature = "blocking")))]
 const LARGEST_CHUNK: usize = 16 * 1024;
@@ -129,10 +132,10 @@ impl BodyBuffer {
         self.received
     }
 
-    /// How many bytes are going to be received, where that was announced and is not too much.
+    /// Whether it was announced how many bytes are going to be received, and they are kept as they come.
     #[cfg(all(feature = "reqwest", feature = "blocking"))]
-    pub(crate) fn announced(&self) -> Option<usize> {
-        self.announced.filter(|length| *length <= self.most)
+    pub(crate) fn takes_whole(&self) -> bool {
+        self.announced.is_some() && matches!(self.content, Content::Plain(_))
     }
 
     /// Room for what is read at a time.
@@ -149,6 +152,8 @@ impl BodyBuffer {
     #[cfg_attr(not(feature = "gzip"), allow(unused_variables, reason = "only gzip changes it"))]
     pub(crate) fn finish(self, head: &mut response::Parts) -> Result<Bytes, BackendError> {
         match self.content {
+            // It is part of what the connection reads into, which a small body is not to keep in memory.
+            Content::Whole(bytes) if bytes.len() < SMALL => Ok(Bytes::copy_from_slice(&bytes)),
             Content::Whole(bytes) => Ok(bytes),
             Content::Plain(bounded) => Ok(bounded.bytes.freeze()),
             #[cfg(feature = "gzip")]

@@ -150,7 +150,7 @@ fn check_uri(uri: &http::Uri) -> Result<(), BackendError> {
 /// they are encoded.
 #[cfg(feature = "isahc")]
 pub(crate) fn has_dot_segment(path: &str) -> bool {
-    // Hardly any path has what it takes.
+    // Most paths have neither a dot nor a percent sign.
     let may_have = path.bytes().any(|byte| matches!(byte, b'.' | b'%'));
     may_have
         && path.split('/').any(|segment| {

@@ -100,15 +100,18 @@ impl IsahcBackend {
         })
     }
 
-    /// The request with what it wants otherwise than the client, which costs something to carry along.
+    /// The request with the settings in which it differs from the client, which cost something to carry
+    /// along.
     fn configured(
         &self,
-        parts: request::Parts,
+        mut parts: request::Parts,
         body: AsyncBody,
     ) -> Result<http::Request<AsyncBody>, BackendError> {
         let timeout = exchange::timeout_of(&parts.extensions, &self.settings);
         let proxy = proxy_for(&parts.uri, &self.settings)?;
         if proxy.is_none() && timeout == exchange::bounded(self.settings.timeout) {
+            // Settings of isahc's own among them are not the caller's to make.
+            parts.extensions.clear();
             return Ok(http::Request::from_parts(parts, body));
         }
         let mut builder = http::Request::builder()

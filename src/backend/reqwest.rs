@@ -92,7 +92,7 @@ impl HttpBackend for ReqwestBackend {
         &self,
         request: http::Request<Bytes>,
     ) -> impl Future<Output = Result<http::Response<Bytes>, BackendError>> + Send {
-        // Translated out here: what the future has to hold of it, it holds once.
+        // Translated before the future is made, so that it holds the translated request only.
         let outgoing = outgoing(request, &self.settings, &self.server).map(|outgoing| {
             let mut request = Request::new(outgoing.method, outgoing.url);
             if outgoing.timeout.is_some() {
@@ -230,7 +230,8 @@ impl FirstServer {
     fn url_of(&self, uri: &http::Uri) -> Result<Url, BackendError> {
         let target = uri.path_and_query().map_or("/", PathAndQuery::as_str);
         let url = match self.0.get() {
-            // Two slashes begin the name of a server.
+            // Two slashes begin the name of a server; so do a slash and a backslash, but then the path
+            // below differs.
             Some((scheme, authority, url))
                 if uri.scheme() == Some(scheme)
                     && uri.authority() == Some(authority)
@@ -248,15 +249,14 @@ impl FirstServer {
     }
 
     fn parse(&self, uri: &http::Uri, target: &str) -> Result<Url, ParseError> {
-        let (scheme, authority) = (uri.scheme(), uri.authority());
-        let url = Url::parse(&format!(
-            "{}://{}{target}",
-            scheme.map_or("", Scheme::as_str),
-            authority.map_or("", Authority::as_str)
-        ))?;
-        if let Some((scheme, authority)) = scheme.zip(authority) {
-            // Whoever comes second finds the first.
-            let _ = self.0.set((scheme.clone(), authority.clone(), url.join("/")?));
+        let scheme = uri.scheme().map_or("", Scheme::as_str);
+        let authority = uri.authority().map_or("", Authority::as_str);
+        // What is kept is read from the name of the server alone, whatever comes behind it.
+        let server = Url::parse(&format!("{scheme}://{authority}/"))?;
+        let url = Url::parse(&format!("{scheme}://{authority}{target}"))?;
+        if let Some((scheme, authority)) = uri.scheme().zip(uri.authority()) {
+            // If another call has set it meanwhile, that one stays.
+            let _ = self.0.set((scheme.clone(), authority.clone(), server));
         }
         Ok(url)
     }
@@ -322,4 +322,54 @@ fn kind_of_cause(error: &::reqwest::Error) -> BackendErrorKind {
         cause = error.source();
     }
     BackendErrorKind::Other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(text: &str) -> http::Uri {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_first_server_does_not_stand_for_others() {
+        for first in ["http://one.example/a", "http://one.example", "http://one.example/a?b=c"] {
+            let server = FirstServer::default();
+            for text in [
+                first,
+                "http://one.example/users/?a=%20b&c",
+                "http://one.example:8000/users/",
+                "https://one.example/users/",
+                "http://two.example/users/",
+                "http://[::1]/users/",
+                "http://[::1]:80/users/",
+                "http://one.example//two.example/users/",
+                "http://one.example/users//two.example",
+                "http://one.example/",
+                "http://one.example/?a=b",
+                "http://one.example/a:b/http://two.example/",
+            ] {
+                let url = server.url_of(&uri(text)).unwrap();
+                assert_eq!(url, Url::parse(text).unwrap(), "{text} after {first}");
+            }
+            let url = server.url_of(&uri("http://ONE.example/users/")).unwrap();
+            assert_eq!(url.as_str(), "http://one.example/users/");
+        }
+    }
+
+    #[test]
+    fn what_would_be_rewritten_is_refused_and_leaves_nothing_behind() {
+        let server = FirstServer::default();
+        let star = http::Uri::builder().scheme("http").authority("one.example");
+        let star = star.path_and_query("*").build().unwrap();
+        for _ in 0..2 {
+            assert!(server.url_of(&star).is_err());
+            for text in ["http://one.example/a/../b/", "http://one.example/%2e%2e/b/"] {
+                assert!(server.url_of(&uri(text)).is_err(), "{text}");
+            }
+            let url = server.url_of(&uri("http://one.example/users/")).unwrap();
+            assert_eq!(url.as_str(), "http://one.example/users/");
+        }
+    }
 }

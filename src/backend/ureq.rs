@@ -22,6 +22,10 @@ use super::trust;
 use super::{BackendError, BackendErrorKind, TransportSettings};
 use crate::blocking::HttpBackend;
 
+/// How many connections are kept for the next request. Left to itself, ureq keeps three of a host, and of
+/// more threads than that most connect anew for each call.
+const MOST_IDLE: usize = 64;
+
 /// Sends requests with `ureq`: blocking, without any runtime or background thread.
 ///
 /// It may be used anywhere, but inside an async runtime it holds up the thread that it runs on.
@@ -86,7 +90,9 @@ impl UreqBackend {
             .timeout_send_request(response_timeout)
             .timeout_send_body(response_timeout)
             .timeout_recv_response(response_timeout)
-            .max_idle_age(settings.idle_timeout);
+            .max_idle_age(settings.idle_timeout)
+            .max_idle_connections(MOST_IDLE)
+            .max_idle_connections_per_host(MOST_IDLE);
         #[cfg(any(feature = "rustls", feature = "native-tls"))]
         let config = config.tls_config(tls_config(settings)?);
         Ok(Self { agent: config.build().new_agent(), settings: settings.clone() })

@@ -321,7 +321,8 @@ impl Step {
     }
 }
 
-/// The way to read an answer, shared with the step before, as that most often has the same.
+/// The way to read an answer, shared with the step before, as that most often has the same. Of functions at
+/// one address it makes no difference which is called; one that is at several is only shared less often.
 fn shared<T: 'static>(decode: Decode<T>, before: Option<&Step>) -> Arc<dyn Any + Send + Sync> {
     let same = before.filter(|step| match (&decode, step.decode.downcast_ref()) {
         (Decode::Plain(this), Some(Decode::<T>::Plain(that))) => std::ptr::fn_addr_eq(*this, *that),

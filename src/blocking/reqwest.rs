@@ -64,7 +64,7 @@ impl ReqwestBackend {
     /// As for [`new`](Self::new), and if this build cannot do what is set.
     pub fn with_settings(settings: &TransportSettings) -> Result<Self, BackendError> {
         refuse_inside_runtime()?;
-        // Its calls wait with a time-out of their own, next to that of the client inside.
+        // The blocking client has a time-out of its own, 30 seconds unless it is set.
         let timeout = exchange::bounded(settings.timeout);
         let builder = ClientBuilder::from(client_builder(settings)?).timeout(timeout);
         let client = builder.build().map_err(failed)?;
@@ -120,10 +120,11 @@ impl HttpBackend for ReqwestBackend {
         let headers = mem::take(response.headers_mut());
         let mut head = head_of(response.status(), response.version(), headers);
         let mut buffer = BodyBuffer::new(&outgoing.asked, &head, &self.settings)?;
-        match buffer.announced() {
+        if buffer.takes_whole() {
             // Bounded by what is announced, and so by the limit.
-            Some(_) => buffer.push_owned(response.bytes().map_err(failed)?)?,
-            None => body::read_to_end(&mut response, &mut buffer, read_failed)?,
+            buffer.push_owned(response.bytes().map_err(failed)?)?;
+        } else {
+            body::read_to_end(&mut response, &mut buffer, read_failed)?;
         }
         let body = buffer.finish(&mut head)?;
         Ok(http::Response::from_parts(head, body))

@@ -9,7 +9,7 @@ use super::{Core, Effects};
 use crate::auth::Credential;
 use crate::backend::{ExecuteResult, Now, RequestTimeout};
 use crate::batch::StoppedJob;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, shortened};
 use crate::observe::EventKind;
 #[cfg(any(feature = "sandbox", feature = "testing"))]
 use crate::redact::SecretNames;
@@ -304,7 +304,7 @@ impl Core {
         let url = self
             .base
             .join(&parts.path, &parts.query)
-            .map_err(|problem| invalid(format!("`{}`: {problem}", parts.path)))?;
+            .map_err(|problem| invalid(format!("`{}`: {problem}", shortened(&parts.path, 200))))?;
         let body = parts.body.bytes().ok_or_else(|| invalid("its files were not read".into()))?;
         let mut request = http::Request::new(body);
         *request.method_mut() = parts.method.clone();

@@ -231,7 +231,7 @@ fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, serde_json::Error>
     }
 }
 
-/// A type's name without the modules that it is in.
+/// A type's name without the modules that it is in, and without lifetimes.
 fn short_name(name: &str) -> String {
     let is_boundary = |letter: char| !(letter.is_alphanumeric() || letter == '_' || letter == ':');
     name.split_inclusive(is_boundary)

@@ -22,13 +22,13 @@ pub(crate) struct Clock {
 /// More than between the first and the last time that a clock shows.
 const LONGEST: Duration = Duration::from_secs(8_100 * 366 * 86_400);
 
-/// Dates in HTTP are from 1970 to 9999, and those of `jiff` end a day before that year does.
+/// Dates in HTTP are from 1970 to 9999.
 fn first_time() -> SystemTime {
     SystemTime::UNIX_EPOCH
 }
 
 fn last_time() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_207_200)
+    SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799)
 }
 
 /// The time shown when the clock was set.

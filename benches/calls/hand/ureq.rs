@@ -9,6 +9,9 @@ use super::{ACCEPT, BlockingClient, CORRELATION_ID, Headers};
 /// More than any answer has; left to itself, ureq reads 10 MB.
 const MOST: u64 = 256 * 1024 * 1024;
 
+/// Enough for all who call at the same time; left to itself, ureq keeps three.
+const IDLE: usize = 64;
+
 pub struct Ureq {
     agent: Agent,
     url: String,
@@ -26,6 +29,8 @@ impl Ureq {
             .timeout_resolve(Some(Duration::from_secs(10)))
             .timeout_global(Some(Duration::from_secs(60)))
             .max_idle_age(Duration::from_secs(4))
+            .max_idle_connections(IDLE)
+            .max_idle_connections_per_host(IDLE)
             .proxy(None)
             .build()
             .new_agent();

@@ -1,12 +1,13 @@
 //! Jobs that fail on the way, and when they are sent again.
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use keystone_client::backend::BackendErrorKind;
+use keystone_client::request::{Operation, Request, Response};
 use keystone_client::resources::{NewAttachment, NewTeam, Team};
 use keystone_client::testing::Exchange;
 use keystone_client::upload::Upload;
-use keystone_client::{ErrorKind, Id};
+use keystone_client::{Error, ErrorKind, Id};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -258,6 +259,31 @@ both_colours! {
                 assert_eq!(outcome.status(step), Some(StatusCode::OK));
             }
         }
+    }
+
+    fn steps_of_one_type_are_read_each_in_its_own_way() {
+        #[derive(serde::Deserialize)]
+        struct Doors {
+            open: u64,
+            shut: u64,
+        }
+        let answer = json!({ "open": 1, "shut": 2 });
+        let results: Vec<Value> =
+            (1..=4).map(|index| result(index, "GET", 200, &answer)).collect();
+        let client = client!(script([written(json!({ "results": results }).to_string())]), |builder| {
+            builder.api_token("token").server_version("0.10.9")
+        });
+        let operation = Operation::new("count", "doors");
+        type Read = fn(Response) -> Result<u64, Error>;
+        let open: Read = |response| response.json::<Doors>().map(|doors| doors.open);
+        let shut: Read = |response| response.json::<Doors>().map(|doors| doors.shut);
+        let mut job = client.batch();
+        let steps = [open, shut, shut, open].map(|read| {
+            let request = Request::new(operation, Method::GET, "site/doors/", read);
+            job.add(client.request(request))
+        });
+        let outcome = go!(job.run()).unwrap();
+        assert_eq!(steps.map(|step| outcome.get(step).unwrap()), [1, 2, 2, 1]);
     }
 
     fn answers_that_are_no_json_are_not_believed() {
