@@ -5,9 +5,10 @@ check: fmt dependencies clippy doc package quickstart dearer test
 fmt:
     cargo fmt --all -- --check
 
-# Times of calls beside the same calls written by hand; docs/performance.md has the tables.
+# Times of calls beside the same calls written by hand; docs/performance.md has the tables. On one
+# processor, as on several it is left to chance whether the two sides of a call share one.
 bench:
-    cargo bench --features full --bench calls
+    taskset --cpu-list 0 cargo bench --features full --bench calls
 
 # The same in instructions and in allocations; the former needs valgrind.
 counts:

@@ -122,7 +122,7 @@ fn page_behind(last: Option<u64>) -> String {
     match last {
         None => format!("allocations/allocations/?_order=id&_limit={WALK_PAGE}"),
         Some(last) => {
-            format!("allocations/allocations/?id__gt={last}&_order=id&_limit={WALK_PAGE}")
+            format!("allocations/allocations/?_order=id&_limit={WALK_PAGE}&id__gt={last}")
         }
     }
 }
