@@ -161,16 +161,13 @@ impl<R: Resource, C> List<R, C> {
     pub fn one(self) -> Call<R::Model, C> {
         let request = self.query.page_request(2, Part::Whole).map(|request| {
             request.adapt(|response, decode| {
-                let answer = response.clone();
+                let (none, several) =
+                    (response.error(ErrorKind::NotFound), response.error(ErrorKind::Ambiguous));
                 let mut records = decode(response)?.items.into_iter();
                 match (records.next(), records.next()) {
                     (Some(record), None) => Ok(record),
-                    (None, _) => {
-                        Err(answer.error(ErrorKind::NotFound).with_note("no record matches"))
-                    }
-                    (Some(_), Some(_)) => Err(answer
-                        .error(ErrorKind::Ambiguous)
-                        .with_note("ask for `first` or `all`")),
+                    (None, _) => Err(none.with_note("no record matches")),
+                    (Some(_), Some(_)) => Err(several.with_note("ask for `first` or `all`")),
                 }
             })
         });

@@ -221,7 +221,7 @@ pub(crate) fn outgoing(
 }
 
 /// The server that was asked first, in both of its forms. There hardly ever is another, and to read
-/// its name anew takes longer than all else that this crate does for a request.
+/// its name is the larger part of reading a URL.
 #[derive(Clone, Default)]
 pub(crate) struct FirstServer(Arc<OnceLock<(Scheme, Authority, Url)>>);
 
