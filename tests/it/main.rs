@@ -16,6 +16,7 @@ mod edit;
 mod ensure;
 mod errors;
 mod events;
+mod examples;
 mod faults;
 mod journey;
 mod layers;
