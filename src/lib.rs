@@ -22,6 +22,7 @@
 extern crate self as keystone_client;
 
 mod auth;
+pub mod awards;
 pub mod backend;
 mod base_url;
 pub mod batch;

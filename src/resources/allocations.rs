@@ -125,7 +125,9 @@ crate::resource! {
         status: RequestStatus,
         /// First day of the award.
         active: Option<Date>,
-        /// Last day of the award. The server does not check that it comes after the first.
+        /// The day on which the award ends: the first on which the team may no longer use it, see
+        /// [`Standing`](crate::awards::Standing). `None` for no end. The server does not check that it
+        /// comes after the first day.
         expire: Option<Date>,
         /// The staff who look after the request. The server cannot filter by it.
         assignees: Vec<Id<User>>,
@@ -187,7 +189,7 @@ crate::resource! {
     optional {
         /// Service units granted; `None` before a decision.
         awarded: Option<u64>,
-        /// Service units used in the end; `None` before the award has expired.
+        /// Service units used in the end; `None` before the award has expired and the server has counted them.
         r#final: Option<u64>,
     }
     computed {

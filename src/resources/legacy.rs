@@ -216,7 +216,9 @@ crate::resource! {
         status: RequestStatus,
         /// First day of the award.
         active: Option<Date>,
-        /// Last day of the award. The server does not check that it comes after the first.
+        /// The day on which the award ends: the first on which the group may no longer use it, see
+        /// [`Standing`](crate::awards::Standing). An award without it does not count. The server does
+        /// not check that it comes after the first day.
         expire: Option<Date>,
         /// The staff who look after the request. The server cannot filter by it.
         assignees: Vec<Id<User>>,

@@ -85,7 +85,7 @@ summaries! {
         status: RequestStatus,
         /// First day of the award.
         active: Option<Date>,
-        /// Last day of the award.
+        /// The day on which the award ends, itself no longer part of it.
         expire: Option<Date>,
     }
 

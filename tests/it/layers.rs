@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     // Pure: what to ask. Of `backend` they may name what crosses its boundary, see `IMPURE`.
     &[
-        "backend", "base_url", "batch", "body", "bulk", "call", "capability", "change", "crud", "difference", "drift", "edit", "ensure", "error", "field", "filter", "http_date", "id", "input",
+        "awards", "backend", "base_url", "batch", "body", "bulk", "call", "capability", "change", "crud", "difference", "drift", "edit", "ensure", "error", "field", "filter", "http_date", "id", "input",
         "list", "order", "page", "query", "redact", "request", "resolve", "resource", "resources", "retry", "upload", "walk", "wire",
     ],
     // Pure: what to do next.
