@@ -66,7 +66,7 @@ async fn main() -> anyhow::Result<()> {
     let today = options.today.unwrap_or(today);
     let endings = endings(&client, today, options.within).await?;
     match options.format {
-        Format::Table => print_table(&endings, today),
+        Format::Table => print_table(&endings, today, options.within),
         Format::Csv => {
             let mut csv = csv::Writer::from_writer(io::stdout());
             endings.iter().try_for_each(|ending| csv.serialize(ending))?;
@@ -130,7 +130,7 @@ fn ending(
     }
 }
 
-fn print_table(endings: &[Ending], today: Date) {
+fn print_table(endings: &[Ending], today: Date, within: u16) {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header(["ENDS", "DAYS", "REQUEST", "TEAM", "OWNERS", "CLUSTERS", "SUCCESSOR"]);
@@ -147,14 +147,12 @@ fn print_table(endings: &[Ending], today: Date) {
         ]);
     }
     println!("{}\n", table.trim_fmt());
-    let within = |days| endings.iter().filter(|ending| ending.days_left <= days).count();
-    println!(
-        "On {today}: {} to end, {} within 30 days, {} within 60, {} within 90.",
-        endings.len(),
-        within(30),
-        within(60),
-        within(90)
-    );
+    let mut summary = format!("On {today}: {} end within {within} days", endings.len());
+    for days in [60, 30].into_iter().filter(|&days| days < within) {
+        let count = endings.iter().filter(|ending| ending.days_left <= i32::from(days)).count();
+        summary.push_str(&format!(", {count} within {days}"));
+    }
+    println!("{summary}.");
 }
 
 /// The server of the environment and today, or a centre in memory and its day.
