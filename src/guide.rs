@@ -1,4 +1,16 @@
-//! The guide, chapter by chapter. All its code runs.
+//! The guide, chapter by chapter, in an order in which it can be read. All its code runs.
+//!
+//! - [Authentication and sessions](authentication): logins, where credentials come from, and where
+//!   secrets go.
+//! - [Filters and lists](lists): the right records, and all of them.
+//! - [Changing records](changing): update, edit, and how things shall be.
+//! - [Batch jobs and bulk writes](batch): all or nothing, and many rows.
+//! - [Files](attachments): attachments of requests.
+//! - [Retries, limits, deadlines](failures): what is repeated, how patiently, how often in a minute.
+//! - [Test your program](testing): a server in memory, scripts, recordings, faults.
+
+#[doc = include_str!("../docs/guide/authentication.md")]
+pub mod authentication {}
 
 #[doc = include_str!("../docs/guide/lists.md")]
 pub mod lists {}
@@ -6,17 +18,14 @@ pub mod lists {}
 #[doc = include_str!("../docs/guide/changing.md")]
 pub mod changing {}
 
-#[doc = include_str!("../docs/guide/authentication.md")]
-pub mod authentication {}
-
 #[doc = include_str!("../docs/guide/batch.md")]
 pub mod batch {}
+
+#[doc = include_str!("../docs/guide/attachments.md")]
+pub mod attachments {}
 
 #[doc = include_str!("../docs/guide/failures.md")]
 pub mod failures {}
 
 #[doc = include_str!("../docs/guide/testing.md")]
 pub mod testing {}
-
-#[doc = include_str!("../docs/guide/attachments.md")]
-pub mod attachments {}
