@@ -1,5 +1,6 @@
 //! The guide, chapter by chapter, in an order in which it can be read. All its code runs.
 //!
+//! - [Getting started](getting_started): from an empty folder to a report that a centre can run.
 //! - [Authentication and sessions](authentication): logins, where credentials come from, and where
 //!   secrets go.
 //! - [Filters and lists](lists): the right records, and all of them.
@@ -8,6 +9,9 @@
 //! - [Files](attachments): attachments of requests.
 //! - [Retries, limits, deadlines](failures): what is repeated, how patiently, how often in a minute.
 //! - [Test your program](testing): a server in memory, scripts, recordings, faults.
+
+#[doc = include_str!("../docs/guide/getting-started.md")]
+pub mod getting_started {}
 
 #[doc = include_str!("../docs/guide/authentication.md")]
 pub mod authentication {}
