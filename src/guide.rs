@@ -1,6 +1,7 @@
 //! The guide, chapter by chapter, in an order in which it can be read. All its code runs.
 //!
 //! - [Getting started](getting_started): from an empty folder to a report that a centre can run.
+//! - [Async and blocking](clients): both clients, what differs, and which transport is for which.
 //! - [Authentication and sessions](authentication): logins, where credentials come from, and where
 //!   secrets go.
 //! - [Filters and lists](lists): the right records, and all of them.
@@ -12,6 +13,9 @@
 
 #[doc = include_str!("../docs/guide/getting-started.md")]
 pub mod getting_started {}
+
+#[doc = include_str!("../docs/guide/clients.md")]
+pub mod clients {}
 
 #[doc = include_str!("../docs/guide/authentication.md")]
 pub mod authentication {}
