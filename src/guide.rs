@@ -8,6 +8,7 @@
 //! - [Changing records](changing): update, edit, and how things shall be.
 //! - [Batch jobs and bulk writes](batch): all or nothing, and many rows.
 //! - [Files](attachments): attachments of requests.
+//! - [Errors and what to do](errors): every kind, whether anything was done, and what comes next.
 //! - [Retries, limits, deadlines](failures): what is repeated, how patiently, how often in a minute.
 //! - [Test your program](testing): a server in memory, scripts, recordings, faults.
 
@@ -31,6 +32,9 @@ pub mod batch {}
 
 #[doc = include_str!("../docs/guide/attachments.md")]
 pub mod attachments {}
+
+#[doc = include_str!("../docs/guide/errors.md")]
+pub mod errors {}
 
 #[doc = include_str!("../docs/guide/failures.md")]
 pub mod failures {}
