@@ -11,6 +11,7 @@
 //! - [Errors and what to do](errors): every kind, whether anything was done, and what comes next.
 //! - [Retries, limits, deadlines](failures): what is repeated, how patiently, how often in a minute.
 //! - [Test your program](testing): a server in memory, scripts, recordings, faults.
+//! - [Servers and versions](servers): old ones and new ones, proxies, databases, settings.
 
 #[doc = include_str!("../docs/guide/getting-started.md")]
 pub mod getting_started {}
@@ -41,3 +42,6 @@ pub mod failures {}
 
 #[doc = include_str!("../docs/guide/testing.md")]
 pub mod testing {}
+
+#[doc = include_str!("../docs/guide/servers.md")]
+pub mod servers {}
