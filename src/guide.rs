@@ -12,6 +12,7 @@
 //! - [Retries, limits, deadlines](failures): what is repeated, how patiently, how often in a minute.
 //! - [Test your program](testing): a server in memory, scripts, recordings, faults.
 //! - [Servers and versions](servers): old ones and new ones, proxies, databases, settings.
+//! - [Performance](performance): what a call costs, and how to get by with fewer.
 
 #[doc = include_str!("../docs/guide/getting-started.md")]
 pub mod getting_started {}
@@ -45,3 +46,6 @@ pub mod testing {}
 
 #[doc = include_str!("../docs/guide/servers.md")]
 pub mod servers {}
+
+#[doc = include_str!("../docs/guide/performance.md")]
+pub mod performance {}
