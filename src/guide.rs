@@ -13,6 +13,7 @@
 //! - [Test your program](testing): a server in memory, scripts, recordings, faults.
 //! - [Servers and versions](servers): old ones and new ones, proxies, databases, settings.
 //! - [Performance](performance): what a call costs, and how to get by with fewer.
+//! - [What this library does not do](limits): why not, and what to do instead.
 
 #[doc = include_str!("../docs/guide/getting-started.md")]
 pub mod getting_started {}
@@ -49,3 +50,6 @@ pub mod servers {}
 
 #[doc = include_str!("../docs/guide/performance.md")]
 pub mod performance {}
+
+#[doc = include_str!("../docs/guide/limits.md")]
+pub mod limits {}
