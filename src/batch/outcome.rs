@@ -156,6 +156,11 @@ struct StepResult<'a> {
     status: u16,
     #[serde(borrow)]
     body: Option<&'a RawValue>,
+    /// Known, so that it is no news of the server; the job knows its steps itself.
+    #[serde(borrow, rename = "ref")]
+    _alias: Option<&'a RawValue>,
+    #[serde(borrow, rename = "path")]
+    _path: Option<&'a RawValue>,
 }
 
 /// What the server says of a job that failed.

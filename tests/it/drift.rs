@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use keystone_client::blocking::KeystoneClient;
-use keystone_client::resources::{AllocationRequest, Grant, History, RequestStatus};
+use keystone_client::resources::{
+    AllocationRequest, Grant, History, NewCluster, NewTeam, RequestStatus,
+};
+use keystone_client::sandbox::Sandbox;
 use keystone_client::testing::{Fixture, from_fn};
 use keystone_client::{Error, Id};
 use serde_json::{Value, json};
@@ -132,4 +135,22 @@ fn histories_are_equal_whatever_the_order_of_their_keys() {
     assert_ne!(one, read(r#"[{"changes":{"b":["3","4"],"a":["1","9"]},"id":1}]"#));
     assert_ne!(one, History::default());
     assert_eq!(read("[]"), History::default());
+}
+
+#[test]
+fn what_this_crate_reads_of_the_newest_server_is_no_news() {
+    let client = KeystoneClient::builder("https://keystone.test")
+        .backend(Sandbox::builder().staff("admin", "admin-password").build())
+        .watch_drift(true)
+        .build()
+        .unwrap();
+    client.login("admin", "admin-password").unwrap();
+    let mut batch = client.batch();
+    let team = batch.add(client.teams().create(NewTeam::new("Folding")));
+    batch.add(client.teams().update(team, |t| [t.is_active.set(false)]));
+    batch.dry_run().send().unwrap();
+    batch.run().send().unwrap();
+    let names = ["atlas", "cygnus"].map(NewCluster::new);
+    assert!(client.clusters().create_many(names).send().is_complete());
+    assert!(client.drift().is_empty(), "{}", client.drift());
 }
