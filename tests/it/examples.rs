@@ -3,6 +3,8 @@
 //! What they print is compared with the files in `tests/it/examples/`. With `KEYSTONE_UPDATE_DOCS=1` they
 //! are written anew instead; read the difference before it is committed.
 
+mod writes;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
