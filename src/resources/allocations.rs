@@ -14,6 +14,15 @@ use crate::resource::{NaturalKey, Resource};
 
 codes! {
     /// Where an allocation request stands.
+    ///
+    /// ```
+    /// use keystone_client::resources::RequestStatus;
+    ///
+    /// assert_eq!(RequestStatus::Approved.code(), "AP"); // what travels
+    /// assert_eq!(RequestStatus::Approved.label(), "Approved"); // what the web site shows
+    /// // The code of a server newer than this crate is kept.
+    /// assert_eq!(RequestStatus::from("WD"), RequestStatus::Other("WD".to_owned()));
+    /// ```
     pub enum RequestStatus {
         /// Waits for a decision.
         Pending = "PD" "Pending",
@@ -58,6 +67,20 @@ crate::resource! {
     /// `GET POST /allocations/clusters/`, `GET PUT PATCH DELETE /allocations/clusters/{id}/`. Any
     /// user may read, staff write. A cluster with allocations cannot be deleted: the server
     /// answers 500. Servers up to 0.9.5 delete the allocations with it.
+    ///
+    /// ```
+    /// use keystone_client::resources::{AccessMode, NewCluster, NewTeam};
+    /// # use keystone_client::sandbox::Sandbox;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// let team = client.create_team(NewTeam::new("Folding")).send()?;
+    /// let new = NewCluster::new("atlas").access_mode(AccessMode::Whitelist).access_teams([team.id]);
+    /// let cluster = client.create_cluster(new).send()?;
+    /// assert_eq!(cluster.access_team_summaries[0].name, "Folding");
+    /// # Ok(()) }
+    /// ```
     pub struct Cluster("cluster", "allocations/clusters");
     fields ClusterFields;
     new NewCluster;
@@ -98,6 +121,35 @@ crate::resource! {
     /// `GET POST /allocations/requests/`, `GET PUT PATCH DELETE /allocations/requests/{id}/`.
     /// Members of the team may read, its owners and admins create, staff do everything. Deleting
     /// a request deletes its allocations, reviews, comments and attachments.
+    ///
+    /// ```
+    /// use keystone_client::jiff::civil::date;
+    /// use keystone_client::resources::{NewAllocation, NewAllocationRequest, RequestStatus};
+    /// # use keystone_client::resources::{NewCluster, NewTeam};
+    /// # use keystone_client::sandbox::Sandbox;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// # let me = client.whoami()?.expect("logged in");
+    /// # let team = client.create_team(NewTeam::new("Folding")).send()?;
+    /// # let cluster = client.create_cluster(NewCluster::new("atlas")).send()?;
+    /// let new = NewAllocationRequest::new("Folding at scale", "What it is for", me.id, team.id);
+    /// let request = client.create_request(new).send()?;
+    /// assert_eq!(request.status, RequestStatus::Pending);
+    /// client.create_allocation(NewAllocation::new(50_000, cluster.id, request.id)).send()?;
+    ///
+    /// let approve = client.update_request(request.id, |r| {
+    ///     [
+    ///         r.status.set(RequestStatus::Approved),
+    ///         r.active.set(date(2026, 7, 1)),
+    ///         r.expire.set(date(2027, 7, 1)),
+    ///     ]
+    /// });
+    /// let request = approve.send()?;
+    /// assert_eq!(request.allocation_summaries[0].requested, 50_000);
+    /// # Ok(()) }
+    /// ```
     pub struct AllocationRequest("allocation request", "allocations/requests");
     fields AllocationRequestFields;
     new NewAllocationRequest;
@@ -169,6 +221,28 @@ crate::resource! {
     ///
     /// Service units are whole numbers from 0; the largest is 2⁶³−1 on servers with SQLite and
     /// 2³¹−1 on PostgreSQL.
+    ///
+    /// ```
+    /// # use keystone_client::resources::{NewAllocation, NewAllocationRequest, NewCluster, NewTeam};
+    /// # use keystone_client::sandbox::Sandbox;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// # let me = client.whoami()?.expect("logged in");
+    /// # let team = client.create_team(NewTeam::new("Folding")).send()?;
+    /// # let cluster = client.create_cluster(NewCluster::new("atlas")).send()?;
+    /// # let new = NewAllocationRequest::new("Folding at scale", "What it is for", me.id, team.id);
+    /// # let request = client.create_request(new).send()?;
+    /// let new = NewAllocation::new(50_000, cluster.id, request.id);
+    /// let allocation = client.create_allocation(new).send()?;
+    /// let undecided = client.allocations().filter(|a| a.awarded.is_null(true));
+    /// assert_eq!(undecided.all()?, [allocation.clone()]);
+    ///
+    /// // Less than was asked for.
+    /// let allocation = client.update_allocation(allocation.id, |a| a.awarded.set(30_000)).send()?;
+    /// assert_eq!((allocation.requested, allocation.awarded), (50_000, Some(30_000)));
+    /// # Ok(()) }
+    /// ```
     pub struct Allocation("allocation", "allocations/allocations");
     fields AllocationFields;
     new NewAllocation;
@@ -207,6 +281,25 @@ crate::resource! {
     ///
     /// `GET POST /allocations/reviews/`, `GET PUT PATCH DELETE /allocations/reviews/{id}/`. Members
     /// of the team may read, staff write. A request may have several reviews by one reviewer.
+    ///
+    /// ```
+    /// use keystone_client::resources::{NewReview, RequestStatus, ReviewStatus};
+    /// # use keystone_client::resources::{NewAllocationRequest, NewTeam};
+    /// # use keystone_client::sandbox::Sandbox;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// # let me = client.whoami()?.expect("logged in");
+    /// # let team = client.create_team(NewTeam::new("Folding")).send()?;
+    /// # let new = NewAllocationRequest::new("Folding at scale", "What it is for", me.id, team.id);
+    /// # let request = client.create_request(new).send()?;
+    /// let review = client.create_review(NewReview::new(ReviewStatus::Approved, request.id)).send()?;
+    /// assert_eq!(review.reviewer, Some(me.id));
+    /// let request = client.retrieve(review.request).send()?;
+    /// assert_eq!(request.status, RequestStatus::Pending); // to approve it is another call
+    /// # Ok(()) }
+    /// ```
     pub struct Review("review", "allocations/reviews");
     fields ReviewFields;
     new NewReview;
@@ -251,6 +344,27 @@ crate::resource! {
     /// for the file at the path in [`file`](Self::file).
     ///
     /// How files are sent is told at [`NewAttachment`](super::NewAttachment).
+    ///
+    /// ```
+    /// # use keystone_client::resources::{NewAllocationRequest, NewAttachment, NewTeam};
+    /// # use keystone_client::{sandbox::Sandbox, upload::Upload};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// # let me = client.whoami()?.expect("logged in");
+    /// # let team = client.create_team(NewTeam::new("Folding")).send()?;
+    /// # let new = NewAllocationRequest::new("Folding at scale", "What it is for", me.id, team.id);
+    /// # let request = client.create_request(new).send()?;
+    /// # client.create_attachment(NewAttachment::new(request.id, Upload::bytes("p.txt", "p"))).send()?;
+    /// let files = client.attachments().filter(|a| a.request.eq(request.id)).all()?;
+    /// for file in &files {
+    ///     println!("{} of {}", file.name, file.uploaded);
+    /// }
+    /// // The name of the record; the file is as it was.
+    /// let file = client.update_attachment(files[0].id, |a| a.name.set("Plan")).send()?;
+    /// assert_eq!((file.name.as_str(), &file.file), ("Plan", &files[0].file));
+    /// # Ok(()) }
+    /// ```
     pub struct Attachment("attachment", "allocations/attachments");
     fields AttachmentFields;
     needs Attachments;
@@ -286,6 +400,29 @@ crate::resource! {
     /// `GET POST /allocations/comments/`, `GET PUT PATCH DELETE /allocations/comments/{id}/`.
     /// Members of the team may create public comments, and change and delete all public ones of the
     /// team, not only their own. Private ones are for staff.
+    ///
+    /// ```
+    /// use keystone_client::resources::NewComment;
+    /// # use keystone_client::resources::{MembershipRole, NewAllocationRequest, NewMembership, NewTeam};
+    /// # use keystone_client::sandbox::Sandbox;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = Sandbox::builder().staff("admin", "admin-password").user("ada", "secret").build();
+    /// # let (staff, ada) = (sandbox.blocking_client()?, sandbox.blocking_client()?);
+    /// # staff.login("admin", "admin-password")?;
+    /// # ada.login("ada", "secret")?;
+    /// # let me = ada.whoami()?.expect("logged in").id;
+    /// # let team = staff.create_team(NewTeam::new("Folding")).send()?.id;
+    /// # staff.create_membership(NewMembership::new(me, team, MembershipRole::Owner)).send()?;
+    /// # let new = NewAllocationRequest::new("Folding at scale", "What it is for", me, team);
+    /// # let request = staff.create_request(new).send()?;
+    /// staff.create_comment(NewComment::new("How many runs?", request.id)).send()?;
+    /// staff.create_comment(NewComment::new("Ask for half.", request.id).private(true)).send()?;
+    ///
+    /// let read = ada.comments().filter(|c| c.request.eq(request.id)).all()?;
+    /// assert_eq!(read.len(), 1); // the private one is for staff
+    /// # Ok(()) }
+    /// ```
     pub struct Comment("comment", "allocations/comments");
     fields CommentFields;
     new NewComment;

@@ -129,6 +129,27 @@ crate::resource! {
     /// A change of a record, and who made it. Servers since 0.6.5.
     ///
     /// `GET /logs/audit/`, `GET /logs/audit/{id}/`.
+    ///
+    /// ```
+    /// use keystone_client::resources::AuditAction;
+    /// # use keystone_client::{resources::NewTeam, sandbox::Sandbox};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// # let team = client.create_team(NewTeam::new("Folding")).send()?;
+    /// # client.update_team(team.id, |t| t.is_active.set(false)).send()?;
+    /// let entries = client
+    ///     .audit_log()
+    ///     .filter(|e| e.object_id.eq(team.id.get()))
+    ///     .filter(|e| e.action.eq(AuditAction::Update))
+    ///     .all()?;
+    /// // Other kinds of record have keys like that of the team.
+    /// let entry = entries.iter().find(|entry| entry.record_name == "users | Team").unwrap();
+    /// assert_eq!(entry.actor_summary.as_ref().unwrap().username, "admin");
+    /// assert_eq!(entry.changes.as_ref().unwrap().get("is_active"), Some(("True", "False")));
+    /// # Ok(()) }
+    /// ```
     pub struct AuditLogEntry("audit log entry", "logs/audit");
     fields AuditLogEntryFields;
     needs AuditLog;
@@ -185,6 +206,23 @@ crate::resource! {
     /// A request that the server has answered.
     ///
     /// `GET /logs/requests/`, `GET /logs/requests/{id}/`.
+    ///
+    /// ```
+    /// use keystone_client::resources::NewTeam;
+    /// use keystone_client::uuid::Uuid;
+    /// # use keystone_client::sandbox::Sandbox;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// // All calls of a client have one correlation id, but for those that are given their own.
+    /// let id = Uuid::from_u128(0x2026_0711);
+    /// client.create_team(NewTeam::new("")).correlation_id(id).send().unwrap_err();
+    /// let logged = client.request_log().filter(|e| e.cid.eq(id.to_string())).one().send()?;
+    /// assert_eq!((logged.method.as_str(), logged.endpoint.as_str()), ("POST", "/users/teams/"));
+    /// assert_eq!(logged.response_code, 400);
+    /// # Ok(()) }
+    /// ```
     pub struct RequestLogEntry("request log entry", "logs/requests");
     fields RequestLogEntryFields;
     verbs [Retrieve, Search];
@@ -220,6 +258,28 @@ crate::resource! {
     /// A task that the server has run in the background.
     ///
     /// `GET /logs/tasks/`, `GET /logs/tasks/{id}/`. Several fields are text that holds JSON.
+    ///
+    /// ```
+    /// use keystone_client::resources::TaskStatus;
+    /// # use keystone_client::sandbox::Sandbox;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = Sandbox::new();
+    /// # sandbox.insert("logs/tasks", serde_json::json!({
+    /// #     "task_id": "a", "task_name": "update_limits", "status": "FAILURE", "traceback": "…",
+    /// # }))?;
+    /// # let client = sandbox.blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// let failed = client
+    ///     .task_results()
+    ///     .filter(|t| t.status.eq(TaskStatus::Failure))
+    ///     .order_by(|t| t.date_done.desc())
+    ///     .first()
+    ///     .send()?
+    ///     .expect("one has failed");
+    /// assert_eq!(failed.task_name.as_deref(), Some("update_limits"));
+    /// # Ok(()) }
+    /// ```
     pub struct TaskResult("task result", "logs/tasks");
     fields TaskResultFields;
     verbs [Retrieve, Search];
@@ -265,6 +325,23 @@ crate::resource! {
 /// `GET /logs/feed/`. Entries have no key of their own and can only be listed. A list is walked by
 /// offset. Each call to the server adds an entry at the head of it, which shifts the pages; no entry
 /// comes twice for that, and those that come in meanwhile are left out.
+///
+/// ```
+/// use keystone_client::resources::FeedSource;
+/// # use keystone_client::{resources::NewTeam, sandbox::Sandbox};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// # client.create_team(NewTeam::new("Folding")).send()?;
+/// // The twenty newest entries, in one call.
+/// let newest = client.feed().list().page(20, 0).send()?;
+/// for entry in &newest.items {
+///     println!("{} {}", entry.timestamp, entry.summary.as_deref().unwrap_or("?"));
+/// }
+/// assert!(newest.items.iter().any(|entry| entry.record_type == FeedSource::Audit));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FeedEntry {

@@ -24,6 +24,27 @@ crate::resource! {
     ///
     /// `GET /notifications/notifications/`, `GET PATCH /notifications/notifications/{id}/`. Staff
     /// can list everybody's, but retrieve and update their own only, as everybody can.
+    ///
+    /// ```
+    /// # use keystone_client::sandbox::Sandbox;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = Sandbox::new();
+    /// # sandbox.insert("notifications/notifications", serde_json::json!({
+    /// #     "user": 1, "subject": "Your allocation expires soon", "message_html": "<p>…</p>",
+    /// #     "message_text": "…", "notification_type": "RE",
+    /// # }))?;
+    /// # let client = sandbox.blocking_client()?;
+    /// client.login("admin", "admin-password")?;
+    /// let me = client.whoami()?.expect("logged in").id;
+    /// // Staff list everybody's notifications if they do not say whose.
+    /// let unread = client.notifications().filter(|n| n.user.eq(me)).filter(|n| n.read.eq(false));
+    /// for notification in unread.clone().all()? {
+    ///     println!("{} {}", notification.time, notification.subject);
+    ///     client.update_notification(notification.id, |n| n.read.set(true)).send()?;
+    /// }
+    /// assert!(!unread.exists().send()?);
+    /// # Ok(()) }
+    /// ```
     pub struct Notification("notification", "notifications/notifications");
     fields NotificationFields;
     needs Notifications;
@@ -65,6 +86,30 @@ crate::resource! {
     ///
     /// `GET POST /notifications/preferences/`, `GET PUT PATCH DELETE
     /// /notifications/preferences/{id}/`. Everybody has access to their own, staff to all.
+    ///
+    /// ```
+    /// use keystone_client::resources::NewPreference;
+    /// use keystone_client::serde_json::json;
+    /// # use keystone_client::sandbox::Sandbox;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = Sandbox::builder().user("ada", "secret").build();
+    /// # let client = sandbox.blocking_client()?;
+    /// client.login("ada", "secret")?;
+    /// let days = json!([60, 30, 7]);
+    /// // Users who are not staff see their own record alone.
+    /// let preference = match client.preferences().list().first().send()? {
+    ///     Some(own) => client
+    ///         .update_preference(own.id, |p| p.request_expiry_thresholds.set(days.clone()))
+    ///         .send()?,
+    ///     None => {
+    ///         let new = NewPreference::new().request_expiry_thresholds(days.clone());
+    ///         client.create_preference(new).send()?
+    ///     }
+    /// };
+    /// assert_eq!(preference.request_expiry_thresholds, days);
+    /// # Ok(()) }
+    /// ```
     pub struct Preference("preference", "notifications/preferences");
     fields PreferenceFields;
     new NewPreference;

@@ -12,6 +12,28 @@ crate::resource! {
     ///
     /// `GET POST /research/grants/`, `GET PUT PATCH DELETE /research/grants/{id}/`. Staff and all
     /// members of the team may do everything.
+    ///
+    /// ```
+    /// use keystone_client::jiff::civil::date;
+    /// use keystone_client::resources::NewGrant;
+    /// use keystone_client::rust_decimal::Decimal;
+    /// # use keystone_client::{resources::NewTeam, sandbox::Sandbox};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// # let team = client.create_team(NewTeam::new("Folding")).send()?;
+    /// let start = date(2026, 1, 1);
+    /// let amount = Decimal::new(125_000_50, 2); // 125,000.50
+    /// client.create_grant(NewGrant::new("Proteins", "NSF", amount, start, team.id)).send()?;
+    /// // A whole amount may be an integer.
+    /// client.create_grant(NewGrant::new("Knots", "DFG", 80_000, start, team.id)).send()?;
+    ///
+    /// let large = client.grants().filter(|g| g.amount.gte(50_000)).all()?;
+    /// let total: Decimal = large.iter().map(|grant| grant.amount).sum();
+    /// assert_eq!(total.to_string(), "205000.50");
+    /// # Ok(()) }
+    /// ```
     pub struct Grant("grant", "research/grants");
     fields GrantFields;
     new NewGrant;
@@ -60,6 +82,28 @@ crate::resource! {
     ///
     /// `GET POST /research/publications/`, `GET PUT PATCH DELETE /research/publications/{id}/`.
     /// Staff and all members of the team may do everything.
+    ///
+    /// ```
+    /// use keystone_client::jiff::civil::date;
+    /// use keystone_client::resources::NewPublication;
+    /// # use keystone_client::{resources::NewTeam, sandbox::Sandbox};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// # let team = client.create_team(NewTeam::new("Folding")).send()?;
+    /// let new = NewPublication::new("How Proteins Fold", team.id)
+    ///     .journal("Journal of Folds")
+    ///     .doi("10.1000/182")
+    ///     .published(date(2026, 3, 1));
+    /// let publication = client.create_publication(new).send()?;
+    ///
+    /// let of_year = client.publications().filter(|p| p.published.year(2026)).all()?;
+    /// assert_eq!(of_year, [publication]);
+    /// let drafts = client.publications().filter(|p| p.published.is_null(true));
+    /// assert_eq!(drafts.count().send()?, 0);
+    /// # Ok(()) }
+    /// ```
     pub struct Publication("publication", "research/publications");
     fields PublicationFields;
     new NewPublication;

@@ -16,6 +16,21 @@ use crate::resource::Summarize;
 /// Of approved requests some are upcoming (they begin after today), some active (today is from the
 /// first to the last day), some expired; those without dates are none of these. Sums are of service
 /// units and lose precision above 2⁵³.
+///
+/// ```
+/// # use keystone_client::{resources::NewAllocationRequest, resources::NewTeam, sandbox::Sandbox};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// # let me = client.whoami()?.expect("logged in").id;
+/// # let team = client.create_team(NewTeam::new("Folding")).send()?;
+/// # let new = NewAllocationRequest::new("Folding at scale", "What it is for", me, team.id);
+/// # client.create_request(new).send()?;
+/// let stats = client.requests().filter(|r| r.team.eq(team.id)).stats().send()?;
+/// assert_eq!((stats.request_count, stats.request_pending_count), (1, 1));
+/// println!("{} of {} SU awarded", stats.su_awarded_total, stats.su_requested_total);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RequestStats {
@@ -62,6 +77,23 @@ pub struct RequestStats {
 ///
 /// Upcoming grants begin after today, active ones have begun and end after today, expired ones have
 /// ended; those without a last day are none of these.
+///
+/// ```
+/// use keystone_client::jiff::civil::date;
+/// # use keystone_client::{resources::{NewGrant, NewTeam}, sandbox::Sandbox};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// # let team = client.create_team(NewTeam::new("Folding")).send()?.id;
+/// # for (agency, amount) in [("NSF", 250_000), ("DFG", 80_000)] {
+/// #     client.create_grant(NewGrant::new("Proteins", agency, amount, date(2026, 1, 1), team)).send()?;
+/// # }
+/// let stats = client.grants().filter(|g| g.start_date.gte(date(2026, 1, 1))).stats().send()?;
+/// assert_eq!((stats.grant_count, stats.agency_count), (2, 2));
+/// assert_eq!(stats.funding_total, 330_000.into());
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GrantStats {
@@ -88,6 +120,25 @@ pub struct GrantStats {
 }
 
 /// Figures over publications.
+///
+/// ```
+/// use keystone_client::jiff::civil::date;
+/// # use keystone_client::{resources::{NewPublication, NewTeam}, sandbox::Sandbox};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// # let team = client.create_team(NewTeam::new("Folding")).send()?.id;
+/// let new = NewPublication::new("How Proteins Fold", team)
+///     .submitted(date(2026, 1, 1))
+///     .published(date(2026, 1, 31));
+/// client.create_publication(new).send()?;
+/// let stats = client.publications().list().stats().send()?;
+/// assert_eq!(stats.accepted_count, 1);
+/// let review = stats.review_average.expect("one was submitted and published");
+/// assert_eq!(review.as_hours(), 30 * 24);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PublicationStats {
@@ -107,6 +158,16 @@ pub struct PublicationStats {
 }
 
 /// Figures over one's own notifications.
+///
+/// ```
+/// # use keystone_client::sandbox::Sandbox;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// let stats = client.notifications().list().stats().send()?;
+/// println!("{} of {} unread", stats.unread, stats.total);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NotificationStats {

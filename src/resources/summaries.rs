@@ -90,6 +90,26 @@ summaries! {
     }
 
     /// A member of a team, as part of the team.
+    ///
+    /// ```
+    /// use keystone_client::resources::MembershipRole;
+    /// # use keystone_client::{resources::{NewMembership, NewTeam}, sandbox::Sandbox};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// # let me = client.whoami()?.expect("logged in");
+    /// # let team = client.create_team(NewTeam::new("Folding")).send()?.id;
+    /// # client.create_membership(NewMembership::new(me.id, team, MembershipRole::Owner)).send()?;
+    /// let team = client.retrieve_team(team).send()?;
+    /// let owners = team.memberships.iter().filter(|member| member.role == MembershipRole::Owner);
+    /// let names: Vec<&str> = owners
+    ///     .filter_map(|owner| owner.user_summary.as_ref())
+    ///     .map(|user| user.username.as_str())
+    ///     .collect();
+    /// assert_eq!(names, ["admin"]);
+    /// # Ok(()) }
+    /// ```
     pub struct UserRole {
         /// Primary key of the membership.
         id: Id<Membership>,
@@ -116,6 +136,18 @@ summaries! {
     }
 
     /// An allocation as part of its request.
+    ///
+    /// ```
+    /// use keystone_client::resources::AllocationRequest;
+    /// use keystone_client::testing::Fixture;
+    ///
+    /// // One call for a request brings what it asks for along, and on which cluster.
+    /// let request = AllocationRequest::fixture(7); // stands for an answer of the server
+    /// for allocation in &request.allocation_summaries {
+    ///     let cluster = allocation.cluster_summary.as_ref().map_or("?", |cluster| &cluster.name);
+    ///     println!("{cluster}: {} SU", allocation.awarded.unwrap_or(0));
+    /// }
+    /// ```
     pub struct AllocationSummary {
         /// Primary key.
         id: Id<Allocation>,

@@ -28,6 +28,25 @@ crate::resource! {
     ///
     /// There is no replace: the server would demand the password again, and servers from 0.6.0 to
     /// 0.8.7 would end all memberships of the user.
+    ///
+    /// ```
+    /// use keystone_client::resources::NewUser;
+    /// # use keystone_client::sandbox::Sandbox;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// let new = NewUser::new("ada", "a long password").first_name("Ada").last_name("Lovelace");
+    /// assert!(!format!("{new:?}").contains("a long password")); // passwords are never shown
+    /// let user = client.create_user(new).send()?;
+    /// assert_eq!(user.display_name, "Ada Lovelace");
+    ///
+    /// // Who leaves cannot log in any more; what belongs to the account stays.
+    /// client.update_user(user.id, |u| u.is_active.set(false)).send()?;
+    /// let active = client.users().filter(|u| u.is_active.eq(true)).all()?;
+    /// assert!(active.iter().all(|other| other.id != user.id));
+    /// # Ok(()) }
+    /// ```
     pub struct User("user", "users/users");
     fields UserFields;
     new NewUser;
@@ -95,6 +114,24 @@ crate::resource! {
     /// Deleting a team deletes its requests, grants, publications and memberships.
     ///
     /// There is no replace: the server would demand the name, ignore it, and set `is_active`.
+    ///
+    /// ```
+    /// use keystone_client::resources::{MembershipRole, NewMembership, NewTeam};
+    /// # use keystone_client::sandbox::Sandbox;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// let me = client.whoami()?.expect("logged in");
+    /// let team = client.create_team(NewTeam::new("Protein Folding")).send()?;
+    /// assert_eq!(team.slug, "protein-folding");
+    /// assert!(team.users.is_empty());
+    ///
+    /// client.create_membership(NewMembership::new(me.id, team.id, MembershipRole::Owner)).send()?;
+    /// let team = client.retrieve_team(team.id).send()?;
+    /// assert_eq!(team.users, [me.id]);
+    /// # Ok(()) }
+    /// ```
     pub struct Team("team", "users/teams");
     fields TeamFields;
     new NewTeam;
@@ -132,6 +169,29 @@ crate::resource! {
     /// `GET POST /users/memberships/`, `GET PUT PATCH DELETE /users/memberships/{id}/`. A user has
     /// one membership in a team at most. Staff, owners and admins of the team may write, and
     /// anybody may delete their own.
+    ///
+    /// ```
+    /// use keystone_client::resources::{MembershipRole, NewMembership};
+    /// # use keystone_client::{resources::{NewTeam, NewUser}, sandbox::Sandbox};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// # let ada = client.create_user(NewUser::new("ada", "a long password")).send()?;
+    /// # let team = client.create_team(NewTeam::new("Folding")).send()?;
+    /// let new = NewMembership::new(ada.id, team.id, MembershipRole::Member);
+    /// let membership = client.create_membership(new).send()?;
+    /// client.update_membership(membership.id, |m| m.role.set(MembershipRole::Admin)).send()?;
+    ///
+    /// // Who may ask for time in the name of the team.
+    /// let heads = client
+    ///     .memberships()
+    ///     .filter(|m| m.team.eq(team.id))
+    ///     .filter(|m| m.role.is_in([MembershipRole::Owner, MembershipRole::Admin]))
+    ///     .all()?;
+    /// assert_eq!(heads[0].user_summary.as_ref().unwrap().username, "ada");
+    /// # Ok(()) }
+    /// ```
     pub struct Membership("membership", "users/memberships");
     fields MembershipFields;
     new NewMembership;
