@@ -50,6 +50,22 @@ use crate::resources::User;
 /// The blocking client of one Keystone server; see [`KeystoneClient`](crate::KeystoneClient).
 ///
 /// Clones are cheap and share login, tokens and connections; give one to every thread.
+///
+/// ```
+/// use keystone_client::sandbox::Sandbox;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // `blocking::KeystoneClient::new("https://keystone.example.edu")?` for a real server.
+/// let client = Sandbox::new().blocking_client()?;
+/// client.login("admin", "admin-password")?;
+/// let users = std::thread::spawn({
+///     let client = client.clone(); // logged in as well
+///     move || client.users().list().count().send()
+/// });
+/// assert_eq!(users.join().unwrap()?, 1);
+/// client.logout()?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct KeystoneClient {
     inner: Arc<Inner>,

@@ -45,6 +45,25 @@ pub(crate) enum Repeat {
 /// [`Crud::create_many`]: crate::Crud::create_many
 /// [`Crud::update_many`]: crate::Crud::update_many
 /// [`Crud::delete_many`]: crate::Crud::delete_many
+///
+/// ```
+/// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// let rows = (1..=250).map(|number| NewCluster::new(format!("node-{number}")));
+/// let report = client
+///     .clusters()
+///     .create_many(rows)
+///     .chunk_size(50)
+///     .on_progress(|progress| eprintln!("{progress}")) // "50 of 250 rows done", and so on
+///     .send();
+/// for (row, error) in report.failed() {
+///     eprintln!("row {row}: {error}");
+/// }
+/// assert!(report.is_complete());
+/// # Ok(()) }
+/// ```
 #[must_use = "nothing is written until it is sent: `.await` it, or `.send()` it"]
 pub struct Bulk<T, C> {
     pub(crate) client: C,
@@ -97,6 +116,18 @@ impl<T, C> Bulk<T, C> {
     /// Writes all rows in one job, or none of them. On servers without batch jobs nothing is written.
     ///
     /// With the server's usual limit a job has 299 rows at most.
+    ///
+    /// ```
+    /// # use keystone_client::{resources::NewTeam, sandbox::Sandbox};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// let names = ["Folding", "Knots", "Folding"];
+    /// let report = client.teams().create_many(names.map(NewTeam::new)).all_or_nothing().send();
+    /// let failed: Vec<usize> = report.failed().map(|(row, _)| row).collect();
+    /// assert_eq!((failed, report.done().count()), (vec![2], 0));
+    /// # Ok(()) }
+    /// ```
     pub fn all_or_nothing(mut self) -> Self {
         self.plan.all_or_nothing = true;
         self

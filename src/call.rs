@@ -22,6 +22,24 @@ use crate::retry::RetryPolicy;
 /// Send it with `.await` on the async client and with `.send()` on the blocking one. What is
 /// wrong with the call surfaces then, so that calls can be put together without a `?` at each
 /// step.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use keystone_client::Id;
+/// # use keystone_client::{resources::NewTeam, sandbox::Sandbox};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> { pollster::block_on(async {
+/// # let client = Sandbox::new().client()?;
+/// # client.login("admin", "admin-password").await?;
+/// let call = client.retrieve_team(Id::new(7)).optional().timeout(Duration::from_secs(5));
+/// assert!(call.clone().await?.is_none()); // it can be sent again
+///
+/// // A call without sense is an error when it is sent.
+/// let call = client.update_team(Id::new(7), |t| [t.is_active.set(true), t.is_active.set(false)]);
+/// assert!(call.await.unwrap_err().to_string().ends_with("field `is_active` is set twice"));
+/// # Ok(()) }) }
+/// ```
 #[must_use = "a call does nothing until it is sent: `.await` it, or `.send()?` it"]
 pub struct Call<T, C> {
     pub(crate) client: C,
@@ -53,6 +71,21 @@ impl<T, C> Call<T, C> {
 
     /// Says whether sending the call twice does no harm. A call of which it is true is repeated
     /// also after failures in which the server may have carried it out.
+    ///
+    /// ```
+    /// use keystone_client::resources::NewTeam;
+    /// use keystone_client::sandbox::{Fault, FaultRule, Sandbox};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = Sandbox::new();
+    /// let client = sandbox.blocking_client()?;
+    /// client.login("admin", "admin-password")?;
+    /// sandbox.inject(FaultRule::new(Fault::disconnect()).path("/users/teams/").nth(1));
+    /// // Nobody knows what the server has done, but two teams of one name it would refuse.
+    /// let team = client.create_team(NewTeam::new("Folding")).idempotent(true).with_meta().send()?;
+    /// assert_eq!(team.meta.attempts, 2);
+    /// # Ok(()) }
+    /// ```
     pub fn idempotent(self, idempotent: bool) -> Self {
         self.map(|request| request.with_idempotent(idempotent))
     }
@@ -107,6 +140,16 @@ impl<T, C> Call<T, C> {
     }
 
     /// Gives status, headers, correlation id and number of attempts along with the answer.
+    ///
+    /// ```
+    /// # use keystone_client::sandbox::Sandbox;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// let version = client.version().with_meta().send()?;
+    /// println!("{}, by call {}", version.value, version.meta.correlation_id);
+    /// assert_eq!((version.meta.status.as_u16(), version.meta.attempts), (200, 1));
+    /// # Ok(()) }
+    /// ```
     pub fn with_meta(self) -> Call<WithMeta<T>, C>
     where
         T: 'static,

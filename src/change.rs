@@ -17,6 +17,28 @@ use crate::resource::Resource;
 /// A new value for one field of resource `R`, made by [`Field::set`](crate::field::Field::set).
 ///
 /// Values of write-only fields are never shown.
+///
+/// ```
+/// use keystone_client::resources::Cluster;
+/// use keystone_client::{Change, Resource};
+/// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// # let id = client.create_cluster(NewCluster::new("atlas")).send()?.id;
+/// // What somebody has stated on the command line, and nothing else.
+/// let (description, enabled): (Option<&str>, Option<bool>) = (None, Some(false));
+/// let cluster = Cluster::FIELDS;
+/// let mut changes: Vec<Change<Cluster>> = Vec::new();
+/// changes.extend(description.map(|text| cluster.description.set(text)));
+/// changes.extend(enabled.map(|enabled| cluster.enabled.set(enabled)));
+/// assert_eq!(changes[0].to_string(), "enabled=false");
+///
+/// let cluster = client.update_cluster(id, |_| changes).send()?;
+/// assert!(!cluster.enabled);
+/// # Ok(()) }
+/// ```
 #[must_use = "a change does nothing until an update takes it"]
 pub struct Change<R: Resource> {
     field: FieldName,

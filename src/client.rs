@@ -113,6 +113,22 @@ impl KeystoneClient {
     /// A client that can log in by itself does so before the first call that needs it; this is for
     /// programs that want to know at once.
     ///
+    /// ```
+    /// use keystone_client::credentials::Credentials;
+    /// use keystone_client::{ErrorKind, KeystoneClient};
+    /// # use keystone_client::sandbox::Sandbox;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> { pollster::block_on(async {
+    /// let client = KeystoneClient::builder("https://keystone.example.edu")
+    ///     .credentials(Credentials::new("admin", "an old password"))
+    /// #   .backend(Sandbox::new())
+    ///     .build()?;
+    /// // Better now than halfway through the night.
+    /// let error = client.authenticate().await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidCredentials);
+    /// # Ok(()) }) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`NotLoggedIn`](crate::ErrorKind::NotLoggedIn) when no credentials were found; the message says
@@ -146,6 +162,23 @@ impl KeystoneClient {
     ///
     /// A key may come several times; its record is fetched once. Keys without a record are no error:
     /// [`Resolved`] names them.
+    ///
+    /// ```
+    /// # use keystone_client::{resources::{NewGrant, NewTeam}, sandbox::Sandbox};
+    /// # use jiff::civil::date;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> { pollster::block_on(async {
+    /// # let client = Sandbox::new().client()?;
+    /// # client.login("admin", "admin-password").await?;
+    /// # let team = client.create_team(NewTeam::new("Folding")).await?.id;
+    /// # for title in ["Proteins", "Knots"] {
+    /// #     client.create_grant(NewGrant::new(title, "NSF", 1000, date(2026, 1, 1), team)).await?;
+    /// # }
+    /// let grants = client.grants().list().all().await?;
+    /// let teams = client.resolve_all(grants.iter().map(|grant| grant.team)).await?;
+    /// assert_eq!(teams.records().len(), 1); // that of both grants
+    /// assert_eq!(teams.get(grants[1].team).unwrap().name, "Folding");
+    /// # Ok(()) }) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -13,6 +13,21 @@ use crate::resource::{Resource, Retrieve, Update};
 use crate::resources::{AuditAction, History, HistoryEntry};
 
 /// What has become of an [edit](Crud::edit).
+///
+/// ```
+/// use keystone_client::Edited;
+/// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// # let cluster = client.create_cluster(NewCluster::new("atlas")).send()?;
+/// match client.clusters().edit(&cluster, |c| [c.enabled.set(false)]).send()? {
+///     Edited::Changed { record, fields } => println!("{}: set {}", record.name, fields.join(", ")),
+///     Edited::Unchanged(record) => println!("{}: as it was", record.name),
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Edited<M> {
     /// Something differed and was sent.
@@ -176,6 +191,20 @@ impl<R: Update, C> Edit<R, C> {
 
     /// Checks that the server has done what it was told: it drops fields that the user may not set
     /// without a word, such as `is_staff` for users who are not staff.
+    ///
+    /// ```
+    /// use keystone_client::ErrorKind;
+    /// # use keystone_client::sandbox::Sandbox;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::builder().user("ada", "secret").build().blocking_client()?;
+    /// client.login("ada", "secret")?; // who is not staff
+    /// let me = client.whoami()?.expect("logged in");
+    /// let edit = client.users().edit(&me, |u| [u.is_staff.set(true)]);
+    /// let error = edit.verified().send().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::NotApplied);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

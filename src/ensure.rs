@@ -20,6 +20,26 @@ use crate::request::{CallOptions, Operation, Request};
 use crate::resource::{Create, NaturalKey, Resource, Update};
 
 /// What [`Crud::ensure`] had to do.
+///
+/// ```
+/// use std::collections::HashMap;
+///
+/// use keystone_client::Outcome;
+/// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// # client.create_cluster(NewCluster::new("atlas")).send()?;
+/// let mut counts: HashMap<Outcome, u32> = HashMap::new();
+/// for name in ["atlas", "borealis", "cygnus"] {
+///     let ensured = client.clusters().ensure(NewCluster::new(name), |_| []).send()?;
+///     *counts.entry(ensured.outcome()).or_default() += 1;
+/// }
+/// assert_eq!(counts[&Outcome::Created], 2);
+/// assert_eq!(counts[&Outcome::Unchanged], 1);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// There was no such record.
@@ -41,6 +61,27 @@ impl fmt::Display for Outcome {
 }
 
 /// The record that there is now, and what had to be done for it; see [`Crud::ensure`].
+///
+/// ```
+/// use keystone_client::Ensured;
+/// # use keystone_client::{resources::{MembershipRole, NewMembership, NewTeam}, sandbox::Sandbox};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// # let user = client.whoami()?.expect("logged in").id;
+/// # let team = client.create_team(NewTeam::new("Folding")).send()?.id;
+/// # client.create_membership(NewMembership::new(user, team, MembershipRole::Member)).send()?;
+/// let new = NewMembership::new(user, team, MembershipRole::Owner);
+/// let ensured = client.memberships().ensure(new, |m| [m.role.set(MembershipRole::Owner)]).send()?;
+/// match &ensured {
+///     Ensured::Created(membership) => println!("+ {}", membership.id),
+///     Ensured::Changed { record, fields } => println!("~ {} ({})", record.id, fields.join(", ")),
+///     Ensured::Unchanged(membership) => println!("= {}", membership.id),
+/// }
+/// assert_eq!(ensured.fields(), ["role"]); // there was a membership with another role
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ensured<M> {
     /// There was none before. It is what was given as new, with the changes that the new record lacked. If

@@ -286,6 +286,19 @@ impl<R: Resource, V, A> Field<R, V, A> {
     }
 
     /// Null (`true`) or not null (`false`). Text that is empty is not null.
+    ///
+    /// ```
+    /// use keystone_client::Resource;
+    /// use keystone_client::resources::Publication;
+    /// use keystone_client::testing::Fixture;
+    ///
+    /// let doi_unknown = Publication::FIELDS.doi.is_null(true);
+    /// let mut publication = Publication::fixture(1);
+    /// publication.doi = None;
+    /// assert_eq!(doi_unknown.matches(&publication), Some(true));
+    /// publication.doi = Some(String::new());
+    /// assert_eq!(doi_unknown.matches(&publication), Some(false));
+    /// ```
     pub fn is_null(self, null: bool) -> Filter<R>
     where
         V: Nullable,
@@ -363,6 +376,19 @@ comparisons! {
         /// validation error, not with an empty list.
         eq => Equal;
         /// Different from `value`, or null. Servers since 0.10.7.
+        ///
+        /// ```
+        /// use keystone_client::Resource;
+        /// use keystone_client::resources::User;
+        /// use keystone_client::testing::Fixture;
+        ///
+        /// let mut user = User::fixture(1);
+        /// user.department = None;
+        /// let outside = User::FIELDS.department.not_eq("Physics");
+        /// assert_eq!(outside.matches(&user), Some(true));
+        /// let outside = outside.and(User::FIELDS.department.is_null(false)); // of a known department
+        /// assert_eq!(outside.matches(&user), Some(false));
+        /// ```
         not_eq => NotEqual;
     }
 
@@ -424,6 +450,17 @@ parts! {
         /// In this ISO week of any year, 1 to 53.
         week(week: u8, 1..=53) => Week;
         /// On this day of the week: 1 is Sunday, 7 is Saturday.
+        ///
+        /// ```
+        /// use keystone_client::Resource;
+        /// use keystone_client::jiff::civil::date;
+        /// use keystone_client::resources::AllocationRequest;
+        /// use keystone_client::testing::Fixture;
+        ///
+        /// let mut request = AllocationRequest::fixture(1);
+        /// request.expire = Some(date(2026, 6, 6)); // a Saturday
+        /// assert_eq!(AllocationRequest::FIELDS.expire.week_day(7).matches(&request), Some(true));
+        /// ```
         week_day(day: u8, 1..=7) => WeekDay;
     }
 

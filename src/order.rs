@@ -6,6 +6,23 @@ use std::marker::PhantomData;
 use crate::capability::FieldName;
 
 /// An order of the records of resource `R` by one field.
+///
+/// Made by [`Field::asc`](crate::field::Field::asc) and [`Field::desc`](crate::field::Field::desc).
+/// Of records that are equal in one field, the next one decides.
+///
+/// ```
+/// use keystone_client::resources::Grant;
+/// use keystone_client::{OrderBy, Query, Resource};
+///
+/// // An order chosen at run time.
+/// let largest_first = true;
+/// let order: OrderBy<Grant> = match largest_first {
+///     true => Grant::FIELDS.amount.desc(),
+///     false => Grant::FIELDS.title.asc(),
+/// };
+/// let query = Query::<Grant>::new().order_by(|_| order).order_by(|g| g.start_date.asc());
+/// assert_eq!(query.to_string(), "_order=-amount%2Cstart_date");
+/// ```
 #[must_use = "an order does nothing until a query takes it"]
 pub struct OrderBy<R> {
     pub(crate) field: FieldName,

@@ -7,6 +7,21 @@ use crate::error::Error;
 use crate::request::Response;
 
 /// Some records of a list, and how many there are in all.
+///
+/// ```
+/// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// # client.clusters().create_many(["atlas", "borealis", "cygnus"].map(NewCluster::new)).send().into_result()?;
+/// let page = client.clusters().list().page(2, 0).send()?; // at most 2, from the beginning
+/// assert_eq!((page.items.len(), page.total), (2, Some(3)));
+/// assert!(!page.is_last());
+/// let page = client.clusters().list().page(2, 2).send()?;
+/// assert_eq!(page.items[0].name, "cygnus");
+/// assert!(page.is_last());
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Page<T> {

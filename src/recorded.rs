@@ -18,6 +18,27 @@ use crate::redact::SecretNames;
 ///
 /// Its `Debug` form shows neither bodies nor the values of headers and parameters, which may be
 /// secret; the methods give everything.
+///
+/// ```
+/// use keystone_client::resources::NewTeam;
+/// use keystone_client::sandbox::Sandbox;
+/// use serde_json::json;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sandbox = Sandbox::new();
+/// let client = sandbox.blocking_client()?;
+/// client.login("admin", "admin-password")?;
+/// client.create_team(NewTeam::new("Folding")).send()?;
+/// client.teams().filter(|t| t.name.starts_with("F")).all()?;
+///
+/// let requests = sandbox.requests();
+/// let (create, list) = (&requests[requests.len() - 2], &requests[requests.len() - 1]);
+/// assert_eq!((create.method().as_str(), create.path()), ("POST", "/users/teams/"));
+/// assert_eq!(create.json(), Some(json!({ "name": "Folding" })));
+/// assert_eq!(list.parameter("name__startswith").as_deref(), Some("F"));
+/// assert_eq!(list.status().unwrap(), 200);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct RecordedRequest {
     method: Method,

@@ -63,6 +63,44 @@ impl<'a> SessionKey<'a> {
 /// server is concerned, until the login expires; so it belongs where nobody else can read it.
 ///
 /// The methods are called on the thread of the call, by both clients alike, so they should be quick.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::io;
+/// use std::sync::Mutex;
+///
+/// use keystone_client::session_store::{SecretString, SessionKey, SessionStore};
+///
+/// /// Stands for the keyring of a desktop.
+/// #[derive(Default)]
+/// struct Keyring(Mutex<HashMap<String, SecretString>>);
+///
+/// fn name(key: SessionKey<'_>) -> String {
+///     format!("{} at {}", key.username, key.base_url)
+/// }
+///
+/// impl SessionStore for Keyring {
+///     fn load(&self, key: SessionKey<'_>) -> io::Result<Option<SecretString>> {
+///         Ok(self.0.lock().unwrap().get(&name(key)).cloned())
+///     }
+///
+///     fn save(&self, key: SessionKey<'_>, session: &SecretString) -> io::Result<()> {
+///         self.0.lock().unwrap().insert(name(key), session.clone());
+///         Ok(())
+///     }
+///
+///     fn remove(&self, key: SessionKey<'_>) -> io::Result<()> {
+///         self.0.lock().unwrap().remove(&name(key));
+///         Ok(())
+///     }
+/// }
+/// # let client = keystone_client::KeystoneClient::builder("https://keystone.example.edu")
+/// #     .session_store(Keyring::default(), "admin")
+/// #     .backend(keystone_client::sandbox::Sandbox::new())
+/// #     .build()?;
+/// # pollster::block_on(client.login("admin", "admin-password"))?;
+/// # Ok::<(), keystone_client::Error>(())
+/// ```
 pub trait SessionStore: Send + Sync + 'static {
     /// The text kept for a key; `None` if there is none.
     ///

@@ -4,6 +4,20 @@ use crate::capability::Server;
 use crate::request::Response;
 
 /// How a server wants to be told who is asking.
+///
+/// The first login finds it out; [`ClientBuilder::dialect`](crate::ClientBuilder::dialect) states it.
+///
+/// ```
+/// use keystone_client::Dialect;
+/// # use keystone_client::sandbox::Sandbox;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// assert_eq!(client.dialect(), None); // nobody has asked the server yet
+/// client.login("admin", "admin-password")?;
+/// assert_eq!(client.dialect(), Some(Dialect::Session));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Dialect {

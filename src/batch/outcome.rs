@@ -19,6 +19,24 @@ use crate::retry::COUNTING_WINDOW;
 /// What has come of a job: the answer of each step.
 ///
 /// All steps have been carried out, or, in a dry run, tried and taken back.
+///
+/// ```
+/// # use keystone_client::{resources::{NewCluster, NewTeam}, sandbox::Sandbox};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// # let old = client.create_cluster(NewCluster::new("atlas")).send()?.id;
+/// let mut batch = client.batch();
+/// let team = batch.add(client.teams().create(NewTeam::new("Folding")));
+/// let deletion = batch.add(client.clusters().delete(old));
+/// let count = batch.add(client.clusters().list().count());
+///
+/// let outcome = batch.run().send()?;
+/// assert_eq!(outcome.get(team)?.name, "Folding"); // each answer in its own type
+/// assert_eq!(outcome.get(count)?, 0);
+/// assert_eq!(outcome.status(deletion).unwrap().as_u16(), 204);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct BatchOutcome {
     job: JobId,

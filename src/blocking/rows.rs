@@ -7,6 +7,19 @@ use crate::resource::Resource;
 use crate::walk::{Cursor, PageRows};
 
 /// An iterator over the records of a list. After an error it ends.
+///
+/// ```
+/// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// # client.create_cluster(NewCluster::new("atlas")).send()?;
+/// let rows = client.clusters().list().iter();
+/// // The first error, or all names.
+/// let names = rows.map(|cluster| cluster.map(|cluster| cluster.name)).collect::<Result<Vec<_>, _>>()?;
+/// assert_eq!(names, ["atlas"]);
+/// # Ok(()) }
+/// ```
 #[must_use = "an iterator does nothing until it is asked for its next item"]
 pub struct Rows<R: Resource> {
     pages: Pages<R>,

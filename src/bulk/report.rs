@@ -3,6 +3,26 @@ use std::fmt;
 use crate::error::Error;
 
 /// What has become of one row.
+///
+/// ```
+/// use keystone_client::RowOutcome;
+/// # use keystone_client::{resources::NewTeam, sandbox::Sandbox};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = Sandbox::new().blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// let names = ["Folding", "Folding"];
+/// let report = client.teams().create_many(names.map(NewTeam::new)).send();
+/// for (name, outcome) in names.iter().zip(report.rows()) {
+///     match outcome {
+///         RowOutcome::Done(team) => println!("{name}: {}", team.id),
+///         RowOutcome::Failed(error) => println!("{name}: {error}"),
+///         RowOutcome::InDoubt(error) => println!("{name}: look whether it is there: {error}"),
+///         _ => println!("{name}: still to be written"),
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum RowOutcome<T> {

@@ -61,6 +61,17 @@ macro_rules! client_methods {
             }
 
             /// The server's configuration: `GET /config/`. Servers since 0.9.5.
+            ///
+            /// ```
+            /// # use keystone_client::sandbox::Sandbox;
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            /// # let client = Sandbox::new().blocking_client()?;
+            /// # client.login("admin", "admin-password")?;
+            /// let config = client.config().send()?;
+            /// assert!(config.max_upload_size >= 1_000_000, "too small for posters");
+            /// println!("a login lasts {} hours", config.session_age.as_secs() / 3600);
+            /// # Ok(()) }
+            /// ```
             pub fn config(&self) -> $crate::Call<$crate::resources::ServerConfig, Self> {
                 self.request($crate::resources::system::config_request())
             }
@@ -73,6 +84,17 @@ macro_rules! client_methods {
 
             /// How each part of the server is: `GET /health/json/`. No login is needed, and none is
             /// sent along.
+            ///
+            /// ```
+            /// # use keystone_client::sandbox::Sandbox;
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            /// # let client = Sandbox::new().blocking_client()?;
+            /// let health = client.health().send()?;
+            /// for check in health.checks.iter().filter(|check| !check.is_healthy) {
+            ///     eprintln!("{}: {}", check.name, check.error.as_deref().unwrap_or("unwell"));
+            /// }
+            /// # Ok(()) }
+            /// ```
             pub fn health(&self) -> $crate::Call<$crate::resources::Health, Self> {
                 self.request($crate::resources::system::health_request())
             }
@@ -142,6 +164,20 @@ macro_rules! client_methods {
             }
 
             /// Reads the record that a key points to: the key knows its resource.
+            ///
+            /// ```
+            /// # use keystone_client::{resources::{NewGrant, NewTeam}, sandbox::Sandbox};
+            /// # use jiff::civil::date;
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            /// # let client = Sandbox::new().blocking_client()?;
+            /// # client.login("admin", "admin-password")?;
+            /// # let team = client.create_team(NewTeam::new("Folding")).send()?.id;
+            /// # client.create_grant(NewGrant::new("Proteins", "NSF", 1000, date(2026, 1, 1), team)).send()?;
+            /// let grant = client.grants().list().one().send()?;
+            /// let team = client.retrieve(grant.team).send()?; // a `Team`
+            /// assert_eq!(team.name, "Folding");
+            /// # Ok(()) }
+            /// ```
             pub fn retrieve<R: $crate::resource::Retrieve>(
                 &self,
                 id: $crate::Id<R>,
@@ -168,12 +204,38 @@ macro_rules! client_methods {
             /// query in it is taken over. Login headers are added when logged in. For a path that
             /// must not end in a slash, such as `openapi/json` on servers before 0.8.2, there is
             /// [`request`](Self::request).
+            ///
+            /// ```
+            /// # use keystone_client::sandbox::Sandbox;
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            /// # let client = Sandbox::new().blocking_client()?;
+            /// # client.login("admin", "admin-password")?;
+            /// let response = client.http_get("users/users").query("_limit", 1).send()?;
+            /// assert_eq!(response.headers()["content-type"], "application/json");
+            /// // A status that is none of a success is an answer here, until it is made an error.
+            /// let error = client.http_get("users/users/99").send()?.error_for_status().unwrap_err();
+            /// assert!(error.is_not_found());
+            /// # Ok(()) }
+            /// ```
             pub fn http_get(&self, endpoint: &str) -> $crate::Call<$crate::Response, Self> {
                 self.http(http::Method::GET, endpoint)
             }
 
             /// A POST of any endpoint; see [`http_get`](Self::http_get) and
             /// [`Call::json`](crate::Call::json).
+            ///
+            /// ```
+            /// # use keystone_client::sandbox::Sandbox;
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            /// # let client = Sandbox::new().blocking_client()?;
+            /// # client.login("admin", "admin-password")?;
+            /// use keystone_client::serde_json::{Value, json};
+            ///
+            /// let new = json!({ "name": "Folding" });
+            /// let team: Value = client.http_post("users/teams").json(&new).send()?.error_for_status()?.json()?;
+            /// assert_eq!(team["slug"], "folding");
+            /// # Ok(()) }
+            /// ```
             pub fn http_post(&self, endpoint: &str) -> $crate::Call<$crate::Response, Self> {
                 self.http(http::Method::POST, endpoint)
             }

@@ -1,6 +1,27 @@
 //! What kinds of errors there are.
 
 /// What happened, for a program to decide by.
+///
+/// There will be more kinds, so a `match` needs a branch for the others:
+///
+/// ```
+/// use keystone_client::{Error, ErrorKind};
+///
+/// /// The exit status of a program that runs every night.
+/// fn exit_status(error: &Error) -> u8 {
+///     match error.kind() {
+///         ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Throttled => 75, // try again later
+///         ErrorKind::InvalidCredentials | ErrorKind::Denied => 77,
+///         ErrorKind::Validation => 65,
+///         _ => 70,
+///     }
+/// }
+///
+/// # let client = keystone_client::sandbox::Sandbox::new().blocking_client()?;
+/// let error = client.login("admin", "another password").unwrap_err();
+/// assert_eq!(exit_status(&error), 77);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -7,6 +7,29 @@ use bytes::Bytes;
 use url::form_urlencoded;
 
 /// A field or a file of a form that was sent. Its `Debug` form shows no contents.
+///
+/// ```
+/// use keystone_client::resources::NewAttachment;
+/// use keystone_client::upload::Upload;
+/// # use keystone_client::{resources::{NewAllocationRequest, NewTeam}, sandbox::Sandbox};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let sandbox = Sandbox::new();
+/// # let client = sandbox.blocking_client()?;
+/// # client.login("admin", "admin-password")?;
+/// # let me = client.whoami()?.expect("logged in").id;
+/// # let team = client.create_team(NewTeam::new("Folding")).send()?.id;
+/// # let new = NewAllocationRequest::new("Folding at scale", "What it is for", me, team);
+/// # let request = client.create_request(new).send()?.id;
+/// let plan = Upload::bytes("plan.txt", "fold");
+/// client.create_attachment(NewAttachment::new(request, plan)).send()?;
+///
+/// let form = sandbox.requests().last().and_then(|request| request.form()).expect("a form");
+/// let file = form.iter().find(|part| part.name() == "file").expect("a file");
+/// assert_eq!(file.file_name(), Some("plan.txt"));
+/// assert_eq!(file.content(), "fold");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct FormPart {
     name: String,

@@ -22,6 +22,23 @@ use crate::sandbox::Sandbox;
 ///
 /// Dropping it closes the socket and all connections. The sandbox itself lives on in its other
 /// handles.
+///
+/// ```
+/// # #[cfg(feature = "ureq")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use keystone_client::blocking::KeystoneClient;
+/// use keystone_client::sandbox::Sandbox;
+///
+/// let server = Sandbox::new().serve()?;
+/// let client = KeystoneClient::new(&server.url())?; // or any other program: `curl`, a browser
+/// client.login("admin", "admin-password")?;
+/// assert_eq!(client.users().list().count().send()?, 1);
+/// // What was asked for is seen from within.
+/// assert_eq!(server.sandbox().requests().last().unwrap().path(), "/users/users/");
+/// # Ok(()) }
+/// # #[cfg(not(feature = "ureq"))]
+/// # fn main() {}
+/// ```
 #[must_use = "dropping the server closes its socket"]
 pub struct SandboxServer {
     sandbox: Sandbox,

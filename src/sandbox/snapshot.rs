@@ -8,6 +8,23 @@ use crate::sandbox::{Sandbox, lock};
 /// What a sandbox remembered at one time; made by [`Sandbox::snapshot`].
 ///
 /// It shares with the sandbox whatever has not changed since, so that it takes little time and memory.
+///
+/// ```
+/// use keystone_client::sandbox::{Population, Sandbox};
+///
+/// let filled = Sandbox::builder().staff("admin", "secret").population(Population::small(1)).build();
+/// let as_filled = filled.snapshot();
+///
+/// // Each round begins with what was there at first.
+/// let client = filled.blocking_client()?;
+/// for _ in 0..2 {
+///     filled.restore(&as_filled);
+///     client.login("admin", "secret")?;
+///     let comment = client.comments().list().first().send()?.expect("there are some");
+///     client.delete_comment(comment.id).send()?;
+/// }
+/// # Ok::<(), keystone_client::Error>(())
+/// ```
 #[derive(Clone)]
 #[must_use = "a snapshot is good for `Sandbox::restore`"]
 pub struct Snapshot {

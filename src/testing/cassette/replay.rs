@@ -43,6 +43,32 @@ use crate::testing::last_handle::fail_test;
 /// personal data were recorded at the same time, such as several creates from as many tasks, they may
 /// get the answers of one another; let the program send them one after the other, or
 /// [keep](super::Redaction::keep_field) the field in which they differ.
+///
+/// ```
+/// use keystone_client::blocking::KeystoneClient;
+/// use keystone_client::testing::Replay;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Normally a file, written by a `Recorder`.
+/// let replay = Replay::from_json(
+///     r#"{
+///         "format": "keystone-client cassette",
+///         "version": 1,
+///         "recorded": "2026-03-01T09:30:00Z",
+///         "placeholders": [],
+///         "entries": [{
+///             "at_ms": 0,
+///             "took_ms": 12,
+///             "request": { "method": "GET", "path": "/version/" },
+///             "response": { "status": 200, "headers": [], "body": { "text": "0.10.9" } }
+///         }]
+///     }"#,
+/// )?;
+/// let client = KeystoneClient::with_backend("https://keystone.example.edu", replay.clone())?;
+/// assert_eq!(client.version().send()?, "0.10.9");
+/// replay.verify(); // all that was recorded has come
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Replay {
     state: Arc<State>,
