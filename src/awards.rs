@@ -6,7 +6,8 @@
 //! any of it may be null or zero.
 //!
 //! Nothing here asks a server or a clock. The day is the caller's: the server takes that of its own
-//! time zone.
+//! time zone. Records have the methods `standing_on` and `is_active_on`, such as
+//! [`AllocationRequest::is_active_on`]; units are service units throughout.
 //!
 //! ```
 //! use keystone_client::awards::Balance;

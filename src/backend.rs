@@ -1,8 +1,14 @@
 //! The transport: a small trait over [`http`] types, and what the adapters share.
 //!
 //! A backend moves one HTTP request to the server and brings one HTTP response back. It knows
-//! nothing of Keystone: no authentication, no retries, no decoding. The contract is written clause
-//! by clause in `docs/backends.md`; each clause is a test of the public conformance suite
+//! nothing of Keystone: no authentication, no retries, no decoding. The adapters are
+//! [`ReqwestBackend`], [`IsahcBackend`] and [`UreqBackend`], each with the feature of its library.
+//! Time-outs, proxies, certificates and limits of all of them are [`TransportSettings`].
+//!
+//! One of your own implements [`HttpBackend`], or [`blocking::HttpBackend`](crate::blocking::HttpBackend)
+//! for the blocking client. The contract is written clause by clause in
+//! [docs/backends.md](https://docs.rs/crate/keystone-client/latest/source/docs/backends.md); each clause
+//! is a test of the public conformance suite
 //! ([`testing::conformance`](crate::testing::conformance), feature `testing`).
 
 pub(crate) mod body;

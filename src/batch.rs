@@ -1,6 +1,12 @@
 //! Batch jobs: many calls in one transaction, of which later ones use what earlier ones have made.
 //!
-//! See [`Batch`], and the [guide](crate::guide::batch).
+//! A [`Batch`] takes calls as its steps and gives a [`StepRef`] for each, which stands for the key of what
+//! the step makes; a [`Reference`] stands for another of its values. Running it gives a
+//! [`BatchOutcome`] with all answers, or an error with a [`BatchFailure`]. For many writes that need not
+//! stand or fall together there is [`Bulk`](crate::Bulk).
+//!
+//! The chapter [Batch jobs and bulk writes](crate::guide::batch) says what holds when a step fails or an
+//! answer is lost.
 
 mod failure;
 mod job;

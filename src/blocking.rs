@@ -3,6 +3,14 @@
 //! There is no async runtime behind it, except the one that `reqwest` brings if it is the
 //! transport. Both clients exist in one build.
 //!
+//! What differs from the async client is the last step: [`Call`], [`Edit`](crate::Edit),
+//! [`Ensure`](crate::Ensure) and [`Bulk`](crate::Bulk) have a method `send` that waits for the answer, and
+//! a [`List`] has `iter` and `pages`, which are iterators ([`Rows`], [`Pages`]). All else in the guide and
+//! on the other pages holds for both. With `reqwest` as its transport it needs the feature `blocking`;
+//! `isahc` and `ureq` need nothing more.
+//!
+//! Within a task of an async runtime it blocks the thread; use the async client there.
+//!
 //! ```
 //! use keystone_client::blocking::KeystoneClient;
 //! use keystone_client::sandbox::Sandbox;
@@ -191,6 +199,7 @@ impl Client for KeystoneClient {
     }
 }
 
+/// With the blocking client.
 impl ClientBuilder<KeystoneClient> {
     /// Sends through `backend` instead of the default one.
     pub fn backend(self, backend: impl HttpBackend) -> Self {
@@ -231,6 +240,7 @@ fn run<T>(flow: impl Future<Output = T>) -> T {
     pollster::block_on(flow)
 }
 
+/// With the blocking client.
 impl<T> Call<T, KeystoneClient> {
     /// Sends the call and waits for the answer.
     ///
@@ -243,6 +253,7 @@ impl<T> Call<T, KeystoneClient> {
     }
 }
 
+/// With the blocking client.
 impl<R: Resource> List<R, KeystoneClient> {
     /// Every record, however many pages they fill.
     ///

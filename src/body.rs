@@ -1,4 +1,9 @@
-//! Request bodies.
+//! Request bodies: what a call sends.
+//!
+//! A [`Body`] is JSON, a form with files ([`Multipart`]), or bytes of any media type. Calls of resources
+//! make theirs by [`ToBody`]; the generic calls take one by [`Call::json`](crate::Call::json),
+//! [`Call::multipart`](crate::Call::multipart) and [`Call::body`](crate::Call::body). The files in a form
+//! are [`Upload`](crate::upload::Upload)s; the guide has a chapter on [them](crate::guide::attachments).
 
 mod multipart;
 mod rebuilt;

@@ -29,7 +29,7 @@ pub(crate) enum Repeat {
 /// Many rows to be written, bound to the client `C`; made by [`Crud::create_many`],
 /// [`Crud::update_many`] and [`Crud::delete_many`]. `T` is what the server answers for a row.
 ///
-/// On servers that have batch jobs, since 0.10.0, rows travel in jobs of some hundred, each of which is
+/// On servers that have batch jobs, since 0.10.0, rows travel in jobs of about a hundred, each of which is
 /// carried out whole or not at all. A row that is refused is left out, and the others of its job are
 /// sent again without it. On older servers each row is a call. Either way the client keeps to what the
 /// server answers within a minute: 300 calls, or what

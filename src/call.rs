@@ -19,7 +19,8 @@ use crate::retry::RetryPolicy;
 
 /// A request bound to the client `C` that will send it, with an answer of type `T`.
 ///
-/// Send it with `.await` on the async client and with `.send()` on the blocking one. What is
+/// Made by the methods of [`Crud`](crate::Crud), [`List`](crate::List) and the clients. Send it with
+/// `.await` on the async client and with `.send()` on the blocking one. What is
 /// wrong with the call surfaces then, so that calls can be put together without a `?` at each
 /// step.
 ///
@@ -35,7 +36,7 @@ use crate::retry::RetryPolicy;
 /// let call = client.retrieve_team(Id::new(7)).optional().timeout(Duration::from_secs(5));
 /// assert!(call.clone().await?.is_none()); // it can be sent again
 ///
-/// // A call without sense is an error when it is sent.
+/// // What is wrong with a call is an error when it is sent.
 /// let call = client.update_team(Id::new(7), |t| [t.is_active.set(true), t.is_active.set(false)]);
 /// assert!(call.await.unwrap_err().to_string().ends_with("field `is_active` is set twice"));
 /// # Ok(()) }) }
@@ -90,8 +91,9 @@ impl<T, C> Call<T, C> {
         self.map(|request| request.with_idempotent(idempotent))
     }
 
-    /// Bounds each attempt, in place of the client's own time-out. If it is longer than the retry
-    /// policy's total time, it takes the place of that too.
+    /// Bounds each attempt, in place of the client's own
+    /// [time-out](crate::ClientBuilder::timeout). If it is longer than the total time of the
+    /// [retry policy](RetryPolicy), 120 s unless something else is set, it takes the place of that too.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.map(|request| request.with_timeout(timeout))
     }
@@ -169,7 +171,7 @@ impl<T, C> Call<T, C> {
 
 /// The generic HTTP calls take a query, a body and headers.
 impl<C> Call<Response, C> {
-    /// Adds a query parameter.
+    /// Adds a query parameter, which is encoded as it has to be.
     pub fn query(self, name: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Self {
         self.map(|request| request.with_query(name, value.to_string()))
     }

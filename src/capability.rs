@@ -3,6 +3,11 @@
 //! One table says with which version something came, and with which it went. A call that needs
 //! what its server is known to lack fails before it is sent, as
 //! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+//!
+//! [`KeystoneClient::supports`](crate::KeystoneClient::supports) tells whether a server can do what a
+//! [`Capability`] stands for. What is known of it comes from its dialect and its [`ServerVersion`]. The page
+//! [Endpoints](https://docs.rs/crate/keystone-client/latest/source/docs/endpoints.md) lists what calls
+//! which path, with the versions that have it.
 
 mod server;
 

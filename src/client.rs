@@ -47,6 +47,12 @@ use crate::resources::User;
 /// Clones are cheap and share login, tokens and connections; give one to every task. Calls are
 /// values: nothing is sent before a call is awaited.
 ///
+/// For each resource there is a method such as [`clusters`](Self::clusters), whose [`Crud`](crate::Crud)
+/// has all its verbs, and short forms such as [`create_cluster`](Self::create_cluster). What a call can
+/// be told further is at [`Call`], how lists are narrowed and walked at [`List`], and what comes of
+/// failures at [`Error`]. [`builder`](Self::builder) has the settings.
+/// [`blocking::KeystoneClient`](crate::blocking::KeystoneClient) is the same without async.
+///
 /// ```
 /// use keystone_client::{KeystoneClient, sandbox::Sandbox};
 ///
@@ -158,7 +164,7 @@ impl KeystoneClient {
         self.inner.core.current_user(self).await
     }
 
-    /// Fetches the records that many keys point to, some hundreds with each request.
+    /// Fetches the records that many keys point to, several hundred with each request.
     ///
     /// A key may come several times; its record is fetched once. Keys without a record are no error:
     /// [`Resolved`] names them.
@@ -230,6 +236,7 @@ impl Client for KeystoneClient {
     }
 }
 
+/// With the async client.
 impl ClientBuilder<KeystoneClient> {
     /// Sends through `backend` instead of the default one.
     pub fn backend(self, backend: impl HttpBackend) -> Self {
@@ -281,6 +288,7 @@ impl<T> fmt::Debug for CallFuture<T> {
     }
 }
 
+/// With the async client.
 impl<T: Send + 'static> Call<T, KeystoneClient> {
     /// Sends the call; the same as awaiting it.
     pub fn send(self) -> CallFuture<T> {
@@ -304,6 +312,7 @@ impl<T: Send + 'static> IntoFuture for Call<T, KeystoneClient> {
     }
 }
 
+/// With the async client.
 impl<R: Resource> List<R, KeystoneClient> {
     /// Every record, however many pages they fill.
     ///

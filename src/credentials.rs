@@ -6,7 +6,8 @@
 //! number of calls that are on their way.
 //!
 //! Sources are values: [`Credentials`] themselves, [`Environment`], [`CredentialFile`], [`Netrc`],
-//! [`from_fn`] for anything else, and [`CredentialChain`] for several in an order of your own.
+//! [`from_fn`] for anything else, and [`CredentialChain`] for several in an order of your own. The chapter
+//! [Authentication and sessions](crate::guide::authentication) says when they are asked.
 //!
 //! ```
 //! use keystone_client::KeystoneClient;

@@ -22,7 +22,9 @@ use crate::resource::{Create, Delete, Replace, Resource, Retrieve, Update};
 /// What can be done with the records of resource `R` through client `C`.
 ///
 /// Obtained from a client: `client.clusters()`, or `client.resource::<R>()` for a resource
-/// defined elsewhere.
+/// defined elsewhere. Which methods there are depends on the resource: what the server does not do with
+/// its records does not compile. Nothing is sent by them: they return a [`Call`], a [`List`] or
+/// another value that is sent with `.await` or `.send()`.
 ///
 /// ```
 /// use keystone_client::resources::{NewCluster, NewTeam};
@@ -76,6 +78,11 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     }
 
     /// Creates a record and returns it as the server stored it: `POST {path}/`.
+    ///
+    /// Data that the server rejects are an error of kind
+    /// [`ErrorKind::Validation`](crate::ErrorKind::Validation), which says what is wrong with
+    /// [which field](crate::Error::field_errors). A create whose answer is lost is not repeated by
+    /// itself, as there may be two records then; see [`Call::idempotent`] and [`ensure`](Self::ensure).
     pub fn create(&self, new: R::New) -> Call<R::Model, C>
     where
         R: Create,
@@ -139,7 +146,9 @@ impl<R: Resource, C: Clone> Crud<R, C> {
         self.write(Self::operation("replace"), Method::PUT, record_path(id), &new)
     }
 
-    /// Deletes the record: `DELETE {path}/{id}/`.
+    /// Deletes the record: `DELETE {path}/{id}/`. One that does not exist is an error of kind
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound); see [`Call::optional`]. What is deleted along
+    /// with it is told at the resource.
     pub fn delete(&self, id: impl IntoInput<Id<R>>) -> Call<(), C>
     where
         R: Delete,
@@ -147,7 +156,7 @@ impl<R: Resource, C: Clone> Crud<R, C> {
         self.call(Ok(Request::empty(Self::operation("delete"), Method::DELETE, record_path(id))))
     }
 
-    /// Creates many records, some hundred in a job; see [`Bulk`].
+    /// Creates many records, about a hundred in a job; see [`Bulk`].
     ///
     /// ```
     /// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};
@@ -169,7 +178,7 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     }
 
     /// Changes many records, each by what `change` makes of its row: the key of the record, and what to
-    /// set. Some hundred travel in a job; see [`Bulk`].
+    /// set. About a hundred travel in a job; see [`Bulk`].
     ///
     /// ```
     /// # use keystone_client::{resources::NewCluster, sandbox::Sandbox};
@@ -201,7 +210,7 @@ impl<R: Resource, C: Clone> Crud<R, C> {
         Bulk::new(self.client.clone(), rows.collect(), Repeat::Harmless, |request| request)
     }
 
-    /// Deletes many records, some hundred in a job; see [`Bulk`]. A key without a record is a failed
+    /// Deletes many records, about a hundred in a job; see [`Bulk`]. A key without a record is a failed
     /// row.
     ///
     /// ```

@@ -2,7 +2,8 @@
 //!
 //! Unknown fields are left out and unknown codes are kept as they are, so neither stops a program.
 //! A client built with [`ClientBuilder::watch_drift`](crate::ClientBuilder::watch_drift) notes
-//! them.
+//! them, and [`KeystoneClient::drift`](crate::KeystoneClient::drift) reports them as a [`Drift`]: after an
+//! upgrade of the server it says what a newer version of this crate would bring.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

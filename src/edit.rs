@@ -189,8 +189,8 @@ impl<R: Update, C> Edit<R, C> {
         self
     }
 
-    /// Checks that the server has done what it was told: it drops fields that the user may not set
-    /// without a word, such as `is_staff` for users who are not staff.
+    /// Checks that the server has done what it was told: it drops without a word what the user may
+    /// not set, such as `is_staff` for users who are not staff.
     ///
     /// ```
     /// use keystone_client::ErrorKind;
@@ -208,8 +208,8 @@ impl<R: Update, C> Edit<R, C> {
     ///
     /// # Errors
     ///
-    /// Sending it fails with [`ErrorKind::NotApplied`] if the record that the server returns has not all
-    /// that was sent. The message names the fields, and those that were taken over. Values that no record
+    /// Sending it fails with [`ErrorKind::NotApplied`] if the record that the server returns does not have
+    /// all that was sent. The message names the fields, and those that were taken over. Values that no record
     /// shows, such as a password, are not checked.
     pub fn verified(mut self) -> Self {
         if let Ok(plan) = &mut self.plan {

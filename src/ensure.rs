@@ -161,8 +161,8 @@ impl<R: Resource, C: Clone> Crud<R, C> {
     /// [natural key](NaturalKey) of `new`, and creates it if there is none. Of one that is there, those
     /// of the changes that differ are sent; if none does, nothing is. It can be run again and again.
     ///
-    /// Users are found by their names, teams, clusters and the research groups of servers up to 0.4.1 by
-    /// theirs, and memberships by user and team. For other keys there is [`ensure_by`](Self::ensure_by),
+    /// Users, teams, clusters and the research groups of servers up to 0.4.1 are found by their names,
+    /// memberships by user and team. For other keys there is [`ensure_by`](Self::ensure_by),
     /// whose rules hold here as well.
     ///
     /// Names of clusters are unique on servers since 0.6.4 only, so on older ones two programs may create

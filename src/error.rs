@@ -22,6 +22,9 @@ use crate::request::{Operation, Origin, RequestParts, Response};
 
 /// Why a call failed: what happened, to which call, what is known about its effect.
 ///
+/// [`kind`](Self::kind) is for programs to decide by, and each [`ErrorKind`] says what to do about it.
+/// `{error}` is one line for people, `{error:#}` adds the causes.
+///
 /// ```
 /// use keystone_client::{Id, sandbox::Sandbox};
 ///
@@ -240,22 +243,22 @@ impl Error {
         self.0.operation
     }
 
-    /// The HTTP method, if the call came so far.
+    /// The HTTP method; `None` if the call was refused before it had one.
     pub fn method(&self) -> Option<&Method> {
         self.0.method.as_ref()
     }
 
-    /// The path relative to the base URL, without the query.
+    /// The path relative to the base URL, without the query; `None` as for [`method`](Self::method).
     pub fn path(&self) -> Option<&str> {
         self.0.path.as_deref()
     }
 
-    /// The HTTP status, kept whatever the body was.
+    /// The HTTP status, kept whatever the body was; `None` where no answer came.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
 
-    /// How often the call was sent.
+    /// How often the call was sent: 0 if it was refused before that.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
@@ -314,37 +317,37 @@ impl Error {
             && self.field_errors().any(|(_, complaints)| complaints.iter().any(complains))
     }
 
-    /// No such record.
+    /// Whether there is no such record, or none that the user may see.
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
     }
 
-    /// A login would help: there is none, or it has ended.
+    /// Whether a login would help: there is none, or it has ended.
     pub fn is_unauthenticated(&self) -> bool {
         matches!(self.kind(), ErrorKind::NotLoggedIn | ErrorKind::SessionExpired)
     }
 
-    /// The user may not do this.
+    /// Whether the user may not do this.
     pub fn is_denied(&self) -> bool {
         self.kind() == ErrorKind::Denied
     }
 
-    /// Too many calls.
+    /// Whether there were too many calls; [`retry_after`](Self::retry_after) says how long to wait.
     pub fn is_throttled(&self) -> bool {
         self.kind() == ErrorKind::Throttled
     }
 
-    /// The server rejected this field.
+    /// Whether the server rejected what this field was to be, by its name on the wire.
     pub fn is_validation(&self, field: &str) -> bool {
         self.kind() == ErrorKind::Validation && self.field_errors().any(|(name, _)| name == field)
     }
 
-    /// The time ran out.
+    /// Whether the time ran out.
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
     }
 
-    /// The same call may succeed later without anything being changed.
+    /// Whether the same call may succeed later without anything being changed.
     pub fn is_transient(&self) -> bool {
         matches!(
             self.kind(),

@@ -2,7 +2,14 @@
 //!
 //! A [`Field`] knows its resource, the type of its values and who may write it. Which lookups
 //! exist follows from the type, exactly as on the server: text has `contains`, numbers and dates
-//! have `lt`, lists of keys have none. `set` exists on writable fields only.
+//! have `lt`, lists of keys have none. `set` exists on writable fields only. The methods are listed at
+//! [`Field`]; what they make is a [`Filter`], an [`OrderBy`] or a
+//! [`Change`].
+//!
+//! The fields of a resource are handed to the closures of [`List::filter`](crate::List::filter),
+//! [`List::order_by`](crate::List::order_by) and [`Crud::update`](crate::Crud::update), and are at
+//! [`Resource::FIELDS`] otherwise. The chapters
+//! [Filters and lists](crate::guide::lists) and [Changing records](crate::guide::changing) show more.
 //!
 //! ```
 //! use keystone_client::Resource;

@@ -5,6 +5,10 @@
 //! what ends a login or keeps one from being stored as `WARN`. Neither contains bodies, queries,
 //! headers or secrets.
 //!
+//! An [`Observer`], which may be a closure, is told of each [`Event`]: which call it is about, and by its
+//! [`EventKind`] what happened. What calls do by themselves is in the chapter
+//! [Retries, limits, deadlines](crate::guide::failures).
+//!
 //! ```
 //! use std::sync::Mutex;
 //! use std::sync::Arc;

@@ -26,6 +26,10 @@ const LONGEST_TARGET: usize = 8_000;
 
 /// Conditions and order of a list of resource `R`.
 ///
+/// A value that can be kept, printed and cloned. A [`List`](crate::List) is one that is bound to a client,
+/// and [`Crud::query`](crate::Crud::query) binds it. The chapter [Filters and lists](crate::guide::lists)
+/// says more.
+///
 /// ```
 /// use keystone_client::Query;
 /// use keystone_client::resources::{AllocationRequest, RequestStatus};

@@ -1,4 +1,10 @@
 //! A call as a value: what to ask of the server, and how to read the answer.
+//!
+//! The methods of the clients make requests and bind them to their client, which gives a
+//! [`Call`](crate::Call). A [`Request`] by itself is for endpoints that this crate does not know
+//! ([`KeystoneClient::request`](crate::KeystoneClient::request)), and for tests that look at what would be
+//! sent ([`Call::into_request`](crate::Call::into_request)). A [`Response`] is the answer before it is
+//! read, and [`WithMeta`] one with its status and headers.
 
 mod response;
 

@@ -3,6 +3,11 @@
 //! A resource is a type; each thing the server allows to be done with it is a trait beside it. A
 //! verb that the server lacks does not exist: calling it is a compile error. Resources outside
 //! this crate are made with [`resource!`](crate::resource!) or by implementing the traits by hand.
+//!
+//! [`Crud`](crate::Crud) has a method for each of [`Retrieve`], [`Create`], [`Update`], [`Replace`] and
+//! [`Delete`], and [`List`](crate::List) for [`Search`] and [`Summarize`]; any [`Resource`] can be listed.
+//! [`NaturalKey`] is by what [`Crud::ensure`](crate::Crud::ensure) finds records. The resources of Keystone
+//! are in [`resources`](crate::resources).
 
 mod define;
 

@@ -20,6 +20,9 @@ pub(crate) const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
 /// exponential with jitter. Everything happens within one total time; if that does not suffice,
 /// the last real error comes back at once.
 ///
+/// The default is four attempts, waits from 0.25 s doubling up to 10 s, and 120 s in total. The chapter
+/// [Retries, limits, deadlines](crate::guide::failures) says more.
+///
 /// ```
 /// use std::time::Duration;
 /// use keystone_client::RetryPolicy;

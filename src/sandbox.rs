@@ -14,7 +14,14 @@
 //! own. With [`SandboxBuilder::freeze_clock`] and [`SandboxBuilder::seed`] a run repeats itself.
 //!
 //! Its tables are its own and follow the behaviour of real servers (0.10.9 and 0.3.26), so that a
-//! mistake in a client shows. [`SandboxBuilder::version`] makes it one of the servers between.
+//! mistake in a client shows. [`SandboxBuilder::version`] makes it one of the servers between. How far it
+//! is like real servers is counted in
+//! [docs/sandbox.md](https://docs.rs/crate/keystone-client/latest/source/docs/sandbox.md).
+//!
+//! [`Sandbox::inject`] lets it fail by a [`FaultRule`], [`Sandbox::advance`] moves its clock, and
+//! [`Sandbox::requests`] tells what it was asked. The chapter
+//! [Test your program](crate::guide::testing) shows it beside the doubles of
+//! [`testing`](crate::testing).
 //!
 //! ```
 //! use keystone_client::resources::NewTeam;

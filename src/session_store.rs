@@ -6,7 +6,8 @@
 //! behind. Logging out removes it.
 //!
 //! [`FileSessionStore`] keeps files that only their owner may read. Another place, such as the
-//! keyring of a desktop, is an implementation of [`SessionStore`].
+//! keyring of a desktop, is an implementation of [`SessionStore`]. The chapter
+//! [Authentication and sessions](crate::guide::authentication) says how long what is kept is good.
 //!
 //! ```
 //! use keystone_client::KeystoneClient;

@@ -4,13 +4,13 @@
 //! | I want to … | use |
 //! |---|---|
 //! | run a program against a server that behaves like Keystone, and look at what is there after | [`sandbox`](crate::sandbox), in memory |
-//! | run a program of several processes, or a client that is not this one, against such a server | [`Sandbox::serve`](crate::sandbox), behind a socket (feature `sandbox-server`) |
+//! | run a program of several processes, or a client that is not this one, against such a server | [`Sandbox::serve`](crate::sandbox::Sandbox::serve), behind a socket (feature `sandbox-server`) |
 //! | state which requests are sent, in order or in any, and what comes back for each | [`Scripted`] and [`Exchange`] |
 //! | look at what was sent, and do not care much what comes back | [`Capture`] |
 //! | see what a program sends to a server of mine or a sandbox, while it works | [`Capture::new`] around that backend |
 //! | be sure that nothing is sent | [`Never`] |
 //! | answer by a few lines of code | [`from_fn`]; [`from_async_fn`] if they have to wait |
-//! | let the server fail: refuse, time out, break off, be slow | [`Sandbox::inject`](crate::sandbox); in a script [`Exchange::fail`], [`Exchange::reply`] with a status, [`Exchange::delayed`] |
+//! | let the server fail: refuse, time out, break off, be slow | [`Sandbox::inject`](crate::sandbox::Sandbox::inject); in a script [`Exchange::fail`], [`Exchange::reply`] with a status, [`Exchange::delayed`] |
 //! | test against what a real server has answered, without it | [`Recorder`] once, then [`Replay`] |
 //! | use the mocks of a crate such as `mockall` | the traits [`HttpBackend`](crate::backend::HttpBackend) and [`blocking::HttpBackend`](crate::blocking::HttpBackend), which it can mock as they are |
 //! | have records to test with, without a server | [`Fixture`]; [`page`] makes a list of them |

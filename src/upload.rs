@@ -1,4 +1,10 @@
 //! Files to be sent to the server.
+//!
+//! An [`Upload`] is a file at a path, bytes in memory, or what a reader gives. It goes with a
+//! [`NewAttachment`](crate::resources::NewAttachment), in place of the file of an attachment
+//! ([`Crud::update_file`](crate::Crud::update_file)), or into a [`Multipart`](crate::body::Multipart). The
+//! chapter [Files](crate::guide::attachments) says which files the server takes, and what is checked
+//! before they are sent.
 
 mod source;
 mod types;

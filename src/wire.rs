@@ -1,7 +1,9 @@
 //! How values are written on the wire where their types' own serde forms differ.
 //!
 //! For fields of custom resources: [`resource!`](crate::resource!) takes serde attributes in
-//! brackets behind a type, `time: Timestamp [with = "keystone_client::wire::timestamp"]`.
+//! brackets behind a type, `time: Timestamp [with = "keystone_client::wire::timestamp"]`. Points in time
+//! are [`timestamp`], spans of time [`duration`], and spans as numbers of seconds [`seconds`]. The serde
+//! forms of `jiff::civil::Date` and `rust_decimal::Decimal` are those of the server.
 
 /// Points in time as Keystone writes them: with six digits of a second, or none if they are zero,
 /// and in UTC.

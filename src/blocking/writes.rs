@@ -5,6 +5,7 @@ use crate::ensure::{Ensure, Ensured};
 use crate::error::Error;
 use crate::resource::{Create, Update};
 
+/// With the blocking client.
 impl<R: Update> Edit<R, KeystoneClient> {
     /// Sends it and waits for the end.
     ///
@@ -17,6 +18,7 @@ impl<R: Update> Edit<R, KeystoneClient> {
     }
 }
 
+/// With the blocking client.
 impl<R: Create + Update> Ensure<R, KeystoneClient> {
     /// Sends it and waits for the end.
     ///
@@ -28,6 +30,7 @@ impl<R: Create + Update> Ensure<R, KeystoneClient> {
     }
 }
 
+/// With the blocking client.
 impl<T: 'static> Bulk<T, KeystoneClient> {
     /// Writes the rows and waits for the end of it.
     pub fn send(self) -> BulkReport<T> {

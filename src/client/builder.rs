@@ -152,8 +152,8 @@ impl<C: Client> ClientBuilder<C> {
         self
     }
 
-    /// States the version of the server, which is asked for it otherwise, once, before the first
-    /// call that an older server would misunderstand in silence.
+    /// States the version of the server, such as `0.10.9`. Otherwise the server is asked for it, once,
+    /// before the first call that an older server would misunderstand in silence.
     pub fn server_version(mut self, version: impl Into<String>) -> Self {
         self.server_version = Some(version.into());
         self
@@ -161,12 +161,13 @@ impl<C: Client> ClientBuilder<C> {
 
     /// Notes what the server says that this crate does not know: fields and codes, for
     /// [`KeystoneClient::drift`](crate::KeystoneClient::drift). Reading takes longer then.
+    /// Default: `false`.
     pub fn watch_drift(mut self, watch: bool) -> Self {
         self.watch_drift = watch;
         self
     }
 
-    /// Sets how often and how patiently calls are repeated.
+    /// Sets how often and how patiently calls are repeated. Default: [`RetryPolicy::default`].
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
@@ -174,9 +175,9 @@ impl<C: Client> ClientBuilder<C> {
 
     /// Bounds how many requests are sent within any minute with a login, by all clones of the client
     /// together; 0 counts as 1. A call that comes too early waits for its turn, within its own total
-    /// time. Default: as many as there are, but batch jobs and bulk writes keep to 300. If the server refuses a request before the number is
-    /// reached, because others send as the same user, the number is lowered to what it did answer, and
-    /// grows again with every minute without a refusal.
+    /// time. Default: no bound, except that batch jobs and bulk writes keep to 300. If the server
+    /// refuses a request before the number is reached, because others send as the same user, the
+    /// number is lowered to what it did answer, and grows again with every minute without a refusal.
     ///
     /// Servers answer 300 a minute of each user and refuse more with a 429, which is waited out; a
     /// program that shares its user with others, or is to leave room for them, sets less. Whatever is

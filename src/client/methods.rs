@@ -35,8 +35,9 @@ macro_rules! client_methods {
                 $crate::client::Client::core(self).base.as_str()
             }
 
-            /// The id under which the server logs the calls of this client: look for it with
-            /// `?cid=` in the server's logs.
+            /// The id under which the server logs the calls of this client. Entries of
+            /// [`request_log`](Self::request_log) and [`audit_log`](Self::audit_log) have it in their
+            /// field `cid`.
             pub fn correlation_id(&self) -> uuid::Uuid {
                 $crate::client::Client::core(self).settings.correlation_id
             }
@@ -125,7 +126,7 @@ macro_rules! client_methods {
                 self.request($crate::resources::system::choices_request())
             }
 
-            /// The records of servers up to 0.4.1.
+            /// The records of servers up to 0.4.1; see [`legacy`](mod@crate::resources::legacy).
             pub fn legacy(&self) -> $crate::Legacy<Self> {
                 $crate::Legacy::new(self.clone())
             }
@@ -158,7 +159,8 @@ macro_rules! client_methods {
                 drift.as_ref().map(|log| log.report()).unwrap_or_default()
             }
 
-            /// The verbs of a resource, for resources defined elsewhere.
+            /// The verbs of a resource, for resources defined elsewhere; see
+            /// [`resource!`](crate::resource!).
             pub fn resource<R: $crate::Resource>(&self) -> $crate::Crud<R, Self> {
                 $crate::Crud::new(self.clone())
             }
@@ -190,7 +192,8 @@ macro_rules! client_methods {
                 $crate::Batch::new(self.clone())
             }
 
-            /// A call of a request that was put together elsewhere.
+            /// A call of a request that was put together elsewhere; see
+            /// [`Request`](crate::request::Request).
             pub fn request<T>(
                 &self,
                 request: $crate::request::Request<T>,
@@ -212,7 +215,7 @@ macro_rules! client_methods {
             /// # client.login("admin", "admin-password")?;
             /// let response = client.http_get("users/users").query("_limit", 1).send()?;
             /// assert_eq!(response.headers()["content-type"], "application/json");
-            /// // A status that is none of a success is an answer here, until it is made an error.
+            /// // Whatever the status, it is an answer, until it is asked whether it is a success.
             /// let error = client.http_get("users/users/99").send()?.error_for_status().unwrap_err();
             /// assert!(error.is_not_found());
             /// # Ok(()) }
@@ -341,7 +344,7 @@ macro_rules! resource_methods {
     ($client:ident: $(
         $accessor:ident: $($resource:ident)::+ [$($methods:tt)*];
     )+) => {
-        /// Resources.
+        /// Resources: for each the method that gives its verbs, and short forms of some of them.
         impl $client {
             $(
                 #[doc = concat!(

@@ -11,6 +11,7 @@ use crate::ensure::{Ensure, Ensured};
 use crate::error::Error;
 use crate::resource::{Create, Update};
 
+/// With the async client.
 impl<R: Update> Edit<R, KeystoneClient> {
     /// Sends it; the same as awaiting it.
     pub fn send(self) -> CallFuture<Edited<R::Model>> {
@@ -28,6 +29,7 @@ impl<R: Update> IntoFuture for Edit<R, KeystoneClient> {
     }
 }
 
+/// With the async client.
 impl<R: Create + Update> Ensure<R, KeystoneClient> {
     /// Sends it; the same as awaiting it.
     pub fn send(self) -> CallFuture<Ensured<R::Model>> {
@@ -45,6 +47,7 @@ impl<R: Create + Update> IntoFuture for Ensure<R, KeystoneClient> {
     }
 }
 
+/// With the async client.
 impl<T: Send + 'static> Bulk<T, KeystoneClient> {
     /// Writes the rows; the same as awaiting it.
     pub fn send(self) -> BulkFuture<T> {

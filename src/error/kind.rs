@@ -33,8 +33,8 @@ pub enum ErrorKind {
     /// message says what is missing, with which version it came or went, and what is known of the
     /// server.
     ///
-    /// *What to do:* ask for less, or do it in the program. A server would have ignored parameters
-    /// that it does not know without a word.
+    /// *What to do:* ask for less, or do it in the program. A server ignores without a word the
+    /// parameters that it does not know.
     Unsupported,
     /// No connection to the server. Nothing was sent.
     ///

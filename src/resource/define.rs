@@ -222,7 +222,7 @@ macro_rules! resource {
             $(#[serde($($cp_serde)+)])? pub $cp: $cp_type,)*)?
         }
 
-        #[doc = concat!("The fields of a ", $name, ".")]
+        #[doc = concat!("The fields of [`", stringify!($model), "`].")]
         #[derive(Debug, Clone, Copy)]
         #[non_exhaustive]
         $vis struct $fields {
@@ -330,7 +330,7 @@ macro_rules! resource {
         ),* $(,)? })?
         $(computed { $($ignored_cp:tt)* })?
     ) => {
-        #[doc = concat!("What it takes to create a ", $name, ".")]
+        #[doc = concat!("What it takes to create a record: see [`", stringify!($model), "`].")]
         ///
         /// Optional fields that are not set are not sent; the server's defaults apply.
         #[derive(Clone, PartialEq)]

@@ -1,5 +1,10 @@
 //! `/logs/`: what has happened on the server. For staff only.
 //!
+//! [`AuditLogEntry`] says who changed which record, [`RequestLogEntry`] who asked for what,
+//! [`TaskResult`] what became of the work in the background; [`FeedEntry`] is all three in one list. A
+//! record brings its own changes along, in a [`History`](super::History). The calls of a client are found
+//! by their [correlation id](crate::KeystoneClient::correlation_id).
+//!
 //! The paths of requests and the changes of records are personal data; treat what is read here
 //! accordingly.
 

@@ -1,4 +1,7 @@
 //! `/notifications/`: what the server has told its users, and when it tells them.
+//!
+//! A [`Notification`] is what was sent, by e-mail as well; a [`Preference`] says how many days before the
+//! end of an award its user wants one.
 
 use jiff::Timestamp;
 use serde_json::Value;

@@ -1,4 +1,8 @@
 //! `/research/`: grants and publications.
+//!
+//! A [`Grant`] and a [`Publication`] belong to a team, and may be named by its
+//! [`AllocationRequest`](super::AllocationRequest)s. Figures over them are [`GrantStats`](super::GrantStats)
+//! and [`PublicationStats`](super::PublicationStats).
 
 use jiff::civil::Date;
 use rust_decimal::Decimal;

@@ -73,7 +73,7 @@ pub struct RequestStats {
     pub days_active_average: Option<f64>,
 }
 
-/// Figures over grants.
+/// Figures over grants. Amounts are in the centre's currency.
 ///
 /// Upcoming grants begin after today, active ones have begun and end after today, expired ones have
 /// ended; those without a last day are none of these.

@@ -1,5 +1,13 @@
 //! What the server says of itself: version, configuration, health, specification, and the labels
 //! of its codes.
+//!
+//! Clients ask for it by [`version`](crate::KeystoneClient::version),
+//! [`config`](crate::KeystoneClient::config), [`is_healthy`](crate::KeystoneClient::is_healthy),
+//! [`health`](crate::KeystoneClient::health),
+//! [`health_metrics`](crate::KeystoneClient::health_metrics),
+//! [`openapi_json`](crate::KeystoneClient::openapi_json) and
+//! [`choices`](crate::KeystoneClient::choices). What servers of which version can do is in
+//! [`capability`](crate::capability).
 
 use std::collections::BTreeMap;
 use std::time::Duration;

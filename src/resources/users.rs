@@ -1,4 +1,9 @@
 //! `/users/`: users, teams and memberships.
+//!
+//! A [`User`] belongs to a [`Team`] by a [`Membership`], which says what the user may do in it. Requests,
+//! grants and publications belong to teams. Programs that keep all three as a list elsewhere has them
+//! are the matter of [`Crud::ensure`](crate::Crud::ensure) and of the chapter
+//! [Changing records](crate::guide::changing).
 
 use jiff::Timestamp;
 

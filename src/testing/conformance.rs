@@ -2,7 +2,9 @@
 //!
 //! [`run`] checks an async [`HttpBackend`], [`blocking`](fn@blocking) a
 //! [`blocking::HttpBackend`]. Both start small servers on the loopback interface; one check
-//! resolves a name that cannot exist. `docs/backends.md` explains each clause.
+//! resolves a name that cannot exist.
+//! [docs/backends.md](https://docs.rs/crate/keystone-client/latest/source/docs/backends.md) explains each
+//! clause.
 //!
 //! The suite needs no async runtime of its own, and takes about ten seconds. Call it from a
 //! test; while a backend grows, [`run_only`] and [`blocking_only`] run single checks:
