@@ -221,10 +221,7 @@ async fn apply(client: &KeystoneClient, awards: &mut [Award]) {
     let report = client
         .allocations()
         .update_many(&open, |(id, units, _), a| (*id, [a.awarded.set(*units)]))
-        .on_progress(move |progress| {
-            let settled = progress.done + progress.failed + progress.in_doubt;
-            shown.set_position(settled as u64);
-        })
+        .on_progress(move |progress| shown.set_position(progress.settled() as u64))
         .await;
     bar.finish_and_clear();
     let stopped_by = report.stopped_by().map(ToString::to_string).unwrap_or_default();

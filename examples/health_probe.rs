@@ -119,6 +119,7 @@ fn probe(
 struct Times(Vec<(&'static str, Duration)>);
 
 impl Times {
+    #[expect(clippy::disallowed_methods, reason = "that rule is for the library")]
     fn measure<T>(&mut self, name: &'static str, call: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let outcome = call();

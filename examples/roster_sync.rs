@@ -113,15 +113,14 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn read(file: &Path) -> anyhow::Result<Roster> {
-    let roles = [MembershipRole::Owner, MembershipRole::Admin, MembershipRole::Member];
     let mut roster = Roster::new();
     let mut csv = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(file)?;
     for row in csv.deserialize() {
         let Row { team, username, role } = row?;
-        let known = roles.iter().find(|known| known.label().eq_ignore_ascii_case(&role));
+        let known = MembershipRole::from_label(&role);
         let known = known.with_context(|| format!("`{role}` is not owner, admin or member"))?;
         let members = roster.entry(team.clone()).or_default();
-        if members.insert(username.clone(), known.clone()).is_some() {
+        if members.insert(username.clone(), known).is_some() {
             bail!("`{username}` stands twice in `{team}`");
         }
     }

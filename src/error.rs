@@ -370,7 +370,10 @@ impl fmt::Display for Error {
             write!(f, ": {failure}")?;
         }
         write!(f, ": {}", inner.kind.describe())?;
-        if let Some(status) = inner.failure_status() {
+        // A list that was answered well, but has not one record.
+        let is_answered = matches!(inner.kind, ErrorKind::NotFound | ErrorKind::Ambiguous);
+        let status = inner.failure_status();
+        if let Some(status) = status.filter(|status| !(is_answered && status.is_success())) {
             write!(f, " ({})", status.as_u16())?;
         }
         if inner.attempts > 1 {

@@ -173,6 +173,24 @@ pub struct BulkProgress {
 }
 
 impl BulkProgress {
+    /// Rows that nothing more will become of: written, refused, or in doubt.
+    ///
+    /// ```
+    /// # use keystone_client::sandbox::Sandbox;
+    /// # use keystone_client::resources::NewCluster;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = Sandbox::new().blocking_client()?;
+    /// # client.login("admin", "admin-password")?;
+    /// let names = ["atlas", "atlas", "cygnus"]; // the second is refused
+    /// let report = client.clusters().create_many(names.map(NewCluster::new)).send();
+    /// let progress = report.progress();
+    /// assert_eq!((progress.done, progress.settled(), progress.total), (2, 3, 3));
+    /// # Ok(()) }
+    /// ```
+    pub fn settled(&self) -> usize {
+        self.done + self.failed + self.in_doubt
+    }
+
     pub(super) fn of<T>(rows: &[RowOutcome<T>]) -> Self {
         let mut progress = Self { total: rows.len(), ..Self::default() };
         for row in rows {

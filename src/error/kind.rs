@@ -58,9 +58,10 @@ pub enum ErrorKind {
     /// *What to do:* if the message names a field, the server is of a version that this crate
     /// does not know. The call itself was carried out if the status is a success.
     Decode,
-    /// There is no Keystone API at this address: something else where the API should be.
+    /// There is no Keystone API at this address: something else where the API should be. A success
+    /// that is a page is one such, as portals send it that want a login of their own.
     ///
-    /// *What to do:* check the base URL, its scheme and path prefix.
+    /// *What to do:* check the base URL, its scheme and path prefix, and what stands before the server.
     NotKeystone,
     /// The server redirected. Redirects are never followed, as they may lose a body or carry
     /// credentials elsewhere.

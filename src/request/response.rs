@@ -199,6 +199,9 @@ impl Response {
         let expected = short_name(std::any::type_name::<T>());
         if !self.is_json() && plain.is_syntax() {
             let found = self.content_type().unwrap_or("no content type").to_owned();
+            // A page that says "well done" comes from a portal in between, not from the API.
+            let is_page = self.status.is_success() && found.starts_with("text/html");
+            let error = if is_page { self.error(ErrorKind::NotKeystone) } else { error };
             return error
                 .with_note(format!("expected JSON, the server sent {found}"))
                 .with_source(Unreadable::new(plain));

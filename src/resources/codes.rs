@@ -17,6 +17,16 @@ macro_rules! codes {
         }
 
         impl $name {
+            /// All that this crate knows, in the order in which they are declared here. Servers may have
+            /// more: `choices` of a client asks for them.
+            pub const KNOWN: &'static [Self] = &[$(Self::$variant),+];
+
+            /// What has this label among [`KNOWN`](Self::KNOWN), for what people write. Case does not
+            /// matter.
+            pub fn from_label(label: &str) -> Option<Self> {
+                Self::KNOWN.iter().find(|known| known.label().eq_ignore_ascii_case(label)).cloned()
+            }
+
             /// The code on the wire.
             pub fn code(&self) -> &str {
                 match self {

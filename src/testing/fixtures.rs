@@ -53,7 +53,7 @@ pub trait Fixture: Resource {
         for (name, value) in members {
             match record.get_mut(&name) {
                 Some(member) => *member = value,
-                None => panic!("a {} has no member `{name}`", Self::NAME),
+                None => panic!("`{name}` is no member of {}", Self::NAME),
             }
         }
         record

@@ -89,6 +89,7 @@ both_colours! {
         }
         let client = client!(script([html(one(), StatusCode::OK)]));
         let error = go!(client.retrieve_cluster(Id::new(1))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotKeystone);
         assert!(error.to_string().contains("text/html"), "{error}");
         assert!(error.may_have_been_sent(), "a success was carried out, readable or not");
     }

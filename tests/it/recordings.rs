@@ -1,7 +1,7 @@
 //! Real servers' answers are understood: every recorded record decodes, every recorded failure
 //! becomes an error of the right kind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -324,16 +324,21 @@ fn answers_that_are_no_records() {
 }
 
 /// The labels of the server are those of this crate, and there is no code that it does not know.
-fn labels<K: DeserializeOwned + Ord + Label>(recording: &Recording) {
+fn labels<K: DeserializeOwned + Ord + Clone + Label + 'static>(recording: &Recording) {
     let labels: BTreeMap<K, String> = recording.replay().json().unwrap();
     assert!(!labels.is_empty());
     for (code, label) in &labels {
         assert!(code.is_known(), "{label}");
         assert_eq!(code.label(), label);
+        assert!(K::from_label(&label.to_uppercase()).as_ref() == Some(code), "{label}");
     }
+    assert!(labels.into_keys().collect::<BTreeSet<_>>() == K::known().iter().cloned().collect());
+    assert!(K::from_label("no such label").is_none());
 }
 
-trait Label {
+trait Label: Sized {
+    fn known() -> &'static [Self];
+    fn from_label(label: &str) -> Option<Self>;
     fn label(&self) -> &str;
     fn is_known(&self) -> bool;
 }
@@ -341,6 +346,14 @@ trait Label {
 macro_rules! label {
     ($($name:ident)+) => {
         $(impl Label for $name {
+            fn known() -> &'static [Self] {
+                $name::KNOWN
+            }
+
+            fn from_label(label: &str) -> Option<Self> {
+                $name::from_label(label)
+            }
+
             fn label(&self) -> &str {
                 $name::label(self)
             }

@@ -16,7 +16,7 @@ fn members_may_have_other_values() {
 #[test]
 fn a_member_that_there_is_not_is_a_mistake() {
     let message = message_of(|| Grant::fixture_with(7, json!({ "titel": "Slowly" })));
-    assert_eq!(message, "a grant has no member `titel`");
+    assert_eq!(message, "`titel` is no member of grant");
     let message = message_of(|| Grant::fixture_with(7, json!({ "title": 5 })));
     assert!(message.starts_with("this is no grant: "), "{message}");
     assert_eq!(message_of(|| Grant::fixture_json_with(7, json!(5))), "5 is no object");
