@@ -53,3 +53,8 @@ pub mod performance {}
 
 #[doc = include_str!("../docs/guide/limits.md")]
 pub mod limits {}
+#[doc = include_str!("../docs/guide/attachments.md")]
+pub mod attachments {}
+
+#[doc = include_str!("../docs/guide/custom-resources.md")]
+pub mod custom_resources {}
