@@ -58,3 +58,6 @@ pub mod attachments {}
 
 #[doc = include_str!("../docs/guide/custom-resources.md")]
 pub mod custom_resources {}
+
+#[doc = include_str!("../docs/guide/custom-backends.md")]
+pub mod custom_backends {}
