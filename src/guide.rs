@@ -61,3 +61,6 @@ pub mod custom_resources {}
 
 #[doc = include_str!("../docs/guide/custom-backends.md")]
 pub mod custom_backends {}
+
+#[doc = include_str!("../docs/guide/observability.md")]
+pub mod observability {}
