@@ -64,3 +64,6 @@ pub mod custom_backends {}
 
 #[doc = include_str!("../docs/guide/observability.md")]
 pub mod observability {}
+
+#[doc = include_str!("../docs/guide/python.md")]
+pub mod python {}
