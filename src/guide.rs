@@ -9,8 +9,14 @@
 //! - [Batch jobs and bulk writes](batch): all or nothing, and many rows.
 //! - [Files](attachments): attachments of requests.
 //! - [Errors and what to do](errors): every kind, whether anything was done, and what comes next.
-//! - [Retries, limits, deadlines](failures): what is repeated, how patiently, how often in a minute.
+//! - [Retries, limits, deadlines](failures): what is repeated, how patiently, how often in a
+//!   minute.
 //! - [Test your program](testing): a server in memory, scripts, recordings, faults.
+//! - [Resources of your own](custom_resources): what a plug-in or another server has beside
+//!   Keystone's.
+//! - [Backends of your own](custom_backends): another HTTP library, or something in front of one.
+//! - [Seeing what happens](observability): events, logs, correlation ids, and what is never shown.
+//! - [Coming from the Python client](python): every method, argument and error side by side.
 //! - [Servers and versions](servers): old ones and new ones, proxies, databases, settings.
 //! - [Performance](performance): what a call costs, and how to get by with fewer.
 //! - [What this library does not do](limits): why not, and what to do instead.
@@ -45,17 +51,6 @@ pub mod failures {}
 #[doc = include_str!("../docs/guide/testing.md")]
 pub mod testing {}
 
-#[doc = include_str!("../docs/guide/servers.md")]
-pub mod servers {}
-
-#[doc = include_str!("../docs/guide/performance.md")]
-pub mod performance {}
-
-#[doc = include_str!("../docs/guide/limits.md")]
-pub mod limits {}
-#[doc = include_str!("../docs/guide/attachments.md")]
-pub mod attachments {}
-
 #[doc = include_str!("../docs/guide/custom-resources.md")]
 pub mod custom_resources {}
 
@@ -67,3 +62,12 @@ pub mod observability {}
 
 #[doc = include_str!("../docs/guide/python.md")]
 pub mod python {}
+
+#[doc = include_str!("../docs/guide/servers.md")]
+pub mod servers {}
+
+#[doc = include_str!("../docs/guide/performance.md")]
+pub mod performance {}
+
+#[doc = include_str!("../docs/guide/limits.md")]
+pub mod limits {}
