@@ -28,6 +28,7 @@ pub struct Netrc {
 
 impl Netrc {
     /// The file of the user.
+    #[allow(deprecated, reason = "Rust 1.85 warns of what 1.85 itself has mended")]
     pub fn new() -> Self {
         let path = std::env::var_os("NETRC").map(PathBuf::from);
         Self { path: path.or_else(|| Some(std::env::home_dir()?.join(".netrc"))) }

@@ -25,6 +25,7 @@ impl FileSessionStore {
     /// # Errors
     ///
     /// [`NotFound`](io::ErrorKind::NotFound) where no home directory is known.
+    #[allow(deprecated, reason = "Rust 1.85 warns of what 1.85 itself has mended")]
     pub fn new() -> io::Result<Self> {
         let variable = if cfg!(windows) { "LOCALAPPDATA" } else { "XDG_STATE_HOME" };
         let stated =
