@@ -123,3 +123,49 @@ fn pure_layers_name_no_transport_runtime_or_clock() {
         }
     }
 }
+
+/// The folders below this one, of any depth.
+fn folders(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            folders(&path, into);
+            into.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_map_of_the_architecture_is_true_and_whole() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let (life, map) = text.split_once("## Where things are").unwrap();
+    let quoted = |text: &str| -> Vec<String> {
+        text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+
+    let map = quoted(map);
+    let named: Vec<&str> =
+        map.iter().map(String::as_str).filter(|name| name.contains('/')).collect();
+    for name in &named {
+        let path = root.join(name.trim_end_matches("*.rs"));
+        assert!(path.exists(), "the map names `{name}`, which is not there");
+    }
+    // There a file is named without `src/`.
+    for name in quoted(life).iter().filter(|name| name.ends_with(".rs") && !name.contains(' ')) {
+        let is_there = root.join("src").join(name).exists() || root.join(name).exists();
+        assert!(is_there, "the text names `{name}`, which is not there");
+    }
+
+    let mut all = Vec::new();
+    folders(&root.join("src"), &mut all);
+    let modules = crate_files().into_keys().filter(|file| !file.contains('/'));
+    let places = all.iter().map(|folder| folder.strip_prefix(root).unwrap().to_str().unwrap());
+    let places = places.map(|place| place.replace('\\', "/"));
+    for place in places.chain(modules.map(|module| format!("src/{module}"))) {
+        let is_named = named.iter().any(|name| {
+            name.strip_prefix(place.as_str()).is_some_and(|rest| rest.starts_with(['/', '.']))
+        });
+        assert!(is_named, "no row of the map names `{place}`");
+    }
+}
