@@ -6,15 +6,18 @@
 //! ```
 
 use std::env;
+use std::io;
 
 use clap::{Parser, ValueEnum};
 use comfy_table::{Table, presets};
 use keystone_client::KeystoneClient;
 use keystone_client::credentials::{Credentials, Environment};
+use keystone_client::jiff::Timestamp;
 use keystone_client::jiff::civil::{Date, date};
 use keystone_client::jiff::tz::TimeZone;
 use keystone_client::resources::AuditLogEntry;
 use keystone_client::sandbox::{Population, Sandbox};
+use serde::Serialize;
 
 /// Shows who changed a record, in the order in which it happened.
 ///
@@ -34,9 +37,16 @@ struct Options {
     #[arg(long, value_name = "YYYY-MM-DD")]
     since: Option<Date>,
 
-    /// One JSON object a line instead of a table.
-    #[arg(long)]
-    json: bool,
+    /// How to print what was found.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Table,
+    Csv,
+    Json,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -78,6 +88,18 @@ impl Kind {
     }
 }
 
+/// One line of the report: what became of one field.
+#[derive(Serialize)]
+struct Change {
+    entry: u64,
+    time: Timestamp,
+    actor: Option<String>,
+    action: String,
+    field: String,
+    old: String,
+    new: String,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
@@ -92,46 +114,66 @@ async fn main() -> anyhow::Result<()> {
     let mut entries = entries.all().await?;
     entries.retain(|entry| options.kind.is_of(entry));
     entries.sort_by_key(|entry| (entry.timestamp, entry.id));
+    let changes: Vec<Change> = entries.iter().flat_map(changes).collect();
 
-    if options.json {
-        for entry in &entries {
-            println!("{}", serde_json::to_string(entry)?);
+    match options.format {
+        Format::Table => print_table(&changes),
+        Format::Csv => {
+            let mut csv = csv::Writer::from_writer(io::stdout());
+            changes.iter().try_for_each(|change| csv.serialize(change))?;
+            csv.flush()?;
         }
-    } else if entries.is_empty() {
-        println!("The audit log has nothing about it.");
-    } else {
-        print_table(&entries);
+        Format::Json => println!("{}", serde_json::to_string_pretty(&changes)?),
     }
     Ok(())
 }
 
-fn print_table(entries: &[AuditLogEntry]) {
+/// A line for each field that an entry tells of, or one without a field.
+fn changes(entry: &AuditLogEntry) -> Vec<Change> {
+    let change = |field: &str, (old, new): (&str, &str)| Change {
+        entry: entry.id.get(),
+        time: entry.timestamp,
+        actor: entry.actor_summary.as_ref().map(|user| user.username.clone()),
+        action: entry.action.to_string(),
+        field: field.to_owned(),
+        old: old.to_owned(),
+        new: new.to_owned(),
+    };
+    let Some(changed) = entry.changes.as_ref().filter(|it| it.fields().next().is_some()) else {
+        return vec![change("", ("", ""))];
+    };
+    let values = |field| match field {
+        // What the log has of passwords is a part of their hashes.
+        "password" => ("…", "…"),
+        _ => changed.get(field).unwrap_or(("?", "?")),
+    };
+    changed.fields().map(|field| change(field, values(field))).collect()
+}
+
+fn print_table(changes: &[Change]) {
+    if changes.is_empty() {
+        println!("The audit log has nothing about it.");
+        return;
+    }
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header(["WHEN (UTC)", "WHO", "WHAT", "FIELD", "FROM", "TO"]);
-    for entry in entries {
-        let when = entry.timestamp.strftime("%F %T").to_string();
-        let who = entry.actor_summary.as_ref().map_or("the server", |user| &user.username);
-        let mut start = [when, who.to_owned(), entry.action.to_string()];
-        let changes = entry.changes.iter();
-        let mut changes = changes.flat_map(|changes| {
-            changes.fields().map(|field| (field, changes.get(field).unwrap_or(("?", "?"))))
-        });
-        let mut next = changes.next();
-        // One line at least, and one for each field.
-        loop {
-            let (field, (old, new)) = next.unwrap_or_default();
-            // What the log has of passwords is a part of their hashes.
-            let hidden = field == "password";
-            let values = if hidden { ["…", "…"] } else { [old, new] }.map(shortened);
-            let [from, to] = values;
-            let [when, who, what] = std::mem::take(&mut start);
-            table.add_row([when, who, what, field.to_owned(), from, to]);
-            next = changes.next();
-            if next.is_none() {
-                break;
-            }
+    let mut shown = None;
+    for change in changes {
+        let mut row = [
+            change.time.strftime("%F %T").to_string(),
+            change.actor.clone().unwrap_or_else(|| "–".to_owned()),
+            change.action.clone(),
+            change.field.clone(),
+            shortened(&change.old),
+            shortened(&change.new),
+        ];
+        // The fields of one entry stand below each other.
+        if shown == Some(change.entry) {
+            row[..3].fill(String::new());
         }
+        shown = Some(change.entry);
+        table.add_row(row);
     }
     println!("{}", table.trim_fmt());
 }

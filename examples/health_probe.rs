@@ -10,13 +10,15 @@
 
 use std::env;
 use std::process::ExitCode;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use keystone_client::blocking::KeystoneClient;
 use keystone_client::credentials::{Credentials, Environment};
 use keystone_client::sandbox::Sandbox;
-use keystone_client::{Error, RetryPolicy};
+use keystone_client::{Error, ErrorKind, RetryPolicy};
 
 /// Checks the health of a Keystone.
 ///
@@ -25,12 +27,17 @@ use keystone_client::{Error, RetryPolicy};
 #[derive(Parser)]
 struct Options {
     /// WARNING when the slowest call takes longer.
-    #[arg(long, value_name = "MS", default_value_t = 1000)]
+    #[arg(short, long, value_name = "MS", default_value_t = 1000)]
     warning: u64,
 
     /// CRITICAL when the slowest call takes longer.
-    #[arg(long, value_name = "MS", default_value_t = 5000)]
+    #[arg(short, long, value_name = "MS", default_value_t = 5000)]
     critical: u64,
+
+    /// CRITICAL when not everything is done in this time.
+    #[arg(short, long, value_name = "SECONDS", default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
 
     /// Log in and out as well.
     #[arg(long)]
@@ -39,14 +46,10 @@ struct Options {
     /// Do not mind this check of the server's, such as Celery. Can be given several times.
     #[arg(long, value_name = "CHECK")]
     ignore: Vec<String>,
-
-    /// CRITICAL for a call that is not answered in this time.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    timeout: u64,
 }
 
-/// What the probe comes to, in the order of the exit codes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What the probe comes to.
+#[derive(Clone, Copy)]
 enum State {
     Ok,
     Warning,
@@ -60,24 +63,47 @@ fn main() -> ExitCode {
         Err(error) => {
             // A monitor takes the 2 of a wrong command line for CRITICAL.
             let _ = error.print();
-            return if error.use_stderr() { exit(State::Unknown) } else { ExitCode::SUCCESS };
+            return if error.use_stderr() { ExitCode::from(3) } else { ExitCode::SUCCESS };
         }
     };
-    let mut times = Times::default();
-    let (state, text) = match connect(&options) {
-        Ok(client) => probe(&client, &options, &mut times)
-            .unwrap_or_else(|error| (State::Critical, format!("{error:#}"))),
-        Err(error) => (State::Unknown, format!("{error:#}")),
+    let timeout = Duration::from_secs(options.timeout);
+    let (sender, receiver) = mpsc::channel();
+    // What takes longer ends with the program, whatever it waits for.
+    thread::spawn(move || sender.send(check(&options)));
+    let (state, text) = receiver.recv_timeout(timeout).unwrap_or_else(|error| match error {
+        RecvTimeoutError::Timeout => {
+            (State::Critical, format!("not done within {} s", timeout.as_secs()))
+        }
+        RecvTimeoutError::Disconnected => (State::Unknown, "the probe has failed".to_owned()),
+    });
+    let (name, code) = match state {
+        State::Ok => ("OK", 0),
+        State::Warning => ("WARNING", 1),
+        State::Critical => ("CRITICAL", 2),
+        State::Unknown => ("UNKNOWN", 3),
     };
-    let name = ["OK", "WARNING", "CRITICAL", "UNKNOWN"][state as usize];
-    // A line of the plug-in ends at a line feed, and its text at a bar.
-    let text = text.replace(['\n', '\r', '|'], " ");
-    println!("KEYSTONE {name} - {text} | {}", times.performance_data(&options));
-    exit(state)
+    println!("KEYSTONE {name} - {text}");
+    ExitCode::from(code)
 }
 
-fn exit(state: State) -> ExitCode {
-    ExitCode::from(state as u8)
+/// The state and the line that tells of it.
+fn check(options: &Options) -> (State, String) {
+    let mut times = Times::default();
+    let outcome = connect(options).and_then(|client| probe(&client, options, &mut times));
+    let (state, text) = outcome.unwrap_or_else(|error| {
+        let state = match error.kind() {
+            // This says nothing of the server.
+            ErrorKind::InvalidRequest => State::Unknown,
+            _ => State::Critical,
+        };
+        (state, format!("{error:#}"))
+    });
+    // A line of a plug-in ends at a line feed, and its text at a bar.
+    let text = text.replace(['\n', '\r', '|'], " ");
+    match times.performance_data(options) {
+        data if data.is_empty() => (state, text),
+        data => (state, format!("{text} | {data}")),
+    }
 }
 
 fn probe(
@@ -86,19 +112,17 @@ fn probe(
     times: &mut Times,
 ) -> Result<(State, String), Error> {
     let version = times.measure("version", || client.version().send())?;
-    let health = times.measure("health", || client.health().send())?;
-    let checked =
-        health.checks.iter().filter(|check| !options.ignore.contains(&check.name)).count();
-    let failed: Vec<String> = health
-        .checks
-        .iter()
-        .filter(|check| !check.is_healthy && !options.ignore.contains(&check.name))
-        .map(|check| format!("{}: {}", check.name, check.error.as_deref().unwrap_or("failed")))
-        .collect();
+    let mut health = times.measure("health", || client.health().send())?;
     if options.login {
         times.measure("login", || client.authenticate())?;
         client.logout()?;
     }
+
+    health.checks.retain(|check| !options.ignore.contains(&check.name));
+    let failed = health.checks.iter().filter(|check| !check.is_healthy);
+    let failed: Vec<String> = failed
+        .map(|check| format!("{}: {}", check.name, check.error.as_deref().unwrap_or("failed")))
+        .collect();
     let slowest = times.slowest().as_millis();
     let state = if !failed.is_empty() || slowest > u128::from(options.critical) {
         State::Critical
@@ -107,11 +131,11 @@ fn probe(
     } else {
         State::Ok
     };
-    let health = match failed.as_slice() {
-        [] => format!("{checked} checks passed"),
+    let checks = match failed.as_slice() {
+        [] => format!("{} checks passed", health.checks.len()),
         failed => failed.join("; "),
     };
-    Ok((state, format!("{version}, {health}, slowest call {slowest} ms")))
+    Ok((state, format!("{version}, {checks}, slowest call {slowest} ms")))
 }
 
 /// How long each call took.
@@ -140,7 +164,7 @@ impl Times {
     }
 }
 
-/// A client that tries each call once, or one of a server in memory.
+/// A client that tries each call once, of the server of the environment or of one in memory.
 fn connect(options: &Options) -> Result<KeystoneClient, Error> {
     let timeout = Duration::from_secs(options.timeout);
     let builder = match env::var("KEYSTONE_URL") {

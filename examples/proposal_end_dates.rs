@@ -10,7 +10,7 @@ use std::io;
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
-use comfy_table::{Table, presets};
+use comfy_table::{CellAlignment, Table, presets};
 use keystone_client::awards::Standing;
 use keystone_client::credentials::{Credentials, Environment};
 use keystone_client::jiff::Zoned;
@@ -58,7 +58,8 @@ struct Proposal {
     title: String,
     begins: Option<Date>,
     ends: Option<Date>,
-    standing: String,
+    days_left: Option<i32>,
+    standing: &'static str,
 }
 
 #[tokio::main]
@@ -94,21 +95,19 @@ async fn main() -> anyhow::Result<()> {
 }
 
 fn proposal(request: AllocationRequest, today: Date) -> Proposal {
-    let until = |day: Option<Date>| day.map_or(0, |day| (day - today).get_days());
-    let standing = match request.standing_on(today) {
-        Standing::Upcoming => format!("begins in {} days", until(request.active)),
-        Standing::Active if request.expire.is_none() => "active, without an end".to_owned(),
-        Standing::Active => format!("active, {} days left", until(request.expire)),
-        Standing::Ended => format!("ended {} days ago", -until(request.expire)),
-        Standing::Undated => "has no first day".to_owned(),
-        other => format!("{other:?}"),
-    };
     Proposal {
+        standing: match request.standing_on(today) {
+            Standing::Upcoming => "upcoming",
+            Standing::Active if request.expire.is_none() => "active, without an end",
+            Standing::Active => "active",
+            Standing::Ended => "ended",
+            _ => "without a first day",
+        },
         team: request.team_summary.map_or_else(|| request.team.to_string(), |team| team.name),
         title: request.title,
         begins: request.active,
         ends: request.expire,
-        standing,
+        days_left: request.expire.map(|day| (day - today).get_days()),
     }
 }
 
@@ -116,17 +115,22 @@ fn print_table(proposals: &[Proposal], today: Date) {
     let day = |day: Option<Date>| day.map_or_else(|| "–".to_owned(), |day| day.to_string());
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    table.set_header(["ENDS", "BEGINS", "STANDING", "TEAM", "PROPOSAL"]);
+    table.set_header(["ENDS", "DAYS", "BEGINS", "STANDING", "TEAM", "PROPOSAL"]);
+    table.column_mut(1).expect("there are six").set_cell_alignment(CellAlignment::Right);
     for proposal in proposals {
         table.add_row([
             day(proposal.ends),
+            proposal.days_left.map_or_else(|| "–".to_owned(), |days| days.to_string()),
             day(proposal.begins),
-            proposal.standing.clone(),
+            proposal.standing.to_owned(),
             proposal.team.clone(),
             proposal.title.clone(),
         ]);
     }
-    println!("{}\n\n{} approved proposals on {today}.", table.trim_fmt(), proposals.len());
+    if !proposals.is_empty() {
+        println!("{}\n", table.trim_fmt());
+    }
+    println!("{} approved proposals on {today}.", proposals.len());
 }
 
 /// The server of the environment and today, or a centre in memory and its day.

@@ -9,9 +9,10 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::io;
 
 use anyhow::{Context, bail};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
 use keystone_client::awards::Balance;
 use keystone_client::blocking::KeystoneClient;
@@ -22,6 +23,8 @@ use keystone_client::jiff::tz::TimeZone;
 use keystone_client::resources::{RequestStatus, Team};
 use keystone_client::sandbox::{Population, Sandbox};
 use keystone_client::session_store::FileSessionStore;
+use keystone_client::{Error, ErrorKind};
+use serde::Serialize;
 
 /// Shows what a team may still use on each cluster.
 ///
@@ -31,6 +34,7 @@ use keystone_client::session_store::FileSessionStore;
 #[derive(Parser)]
 struct Options {
     /// The short name of the team, which is its Slurm account; without it, your teams are listed.
+    /// Servers before 0.8.0 have no short names: there it is the name.
     team: Option<String>,
 
     /// What was used on a cluster, as the scheduler counts it: Keystone knows it only when an award
@@ -41,6 +45,17 @@ struct Options {
     /// The day to look at, if not today.
     #[arg(long, value_name = "YYYY-MM-DD")]
     today: Option<Date>,
+
+    /// How to print what is left.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Table,
+    Csv,
+    Json,
 }
 
 fn used(text: &str) -> anyhow::Result<(String, u64)> {
@@ -52,7 +67,21 @@ fn used(text: &str) -> anyhow::Result<(String, u64)> {
 #[derive(Default)]
 struct Account {
     balance: Balance,
+    /// Whether anybody has counted what was used.
+    is_counted: bool,
     /// When the first of the awards ends that make it up.
+    next_end: Option<Date>,
+}
+
+/// One line of the report, in service units.
+#[derive(Serialize)]
+struct Line {
+    cluster: String,
+    awarded: u64,
+    used: Option<u64>,
+    used_share: Option<f64>,
+    remaining: u64,
+    overdrawn: u64,
     next_end: Option<Date>,
 }
 
@@ -60,21 +89,41 @@ fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let (client, today) = connect()?;
     let today = options.today.unwrap_or(today);
-    let Some(slug) = options.team else {
+    let Some(name) = options.team else {
         return print_teams(&client);
     };
-    let team = client.teams().filter(|t| t.slug.eq(&slug)).first().send()?.with_context(|| {
-        format!("you see no team `{slug}`; without a name, your teams are listed")
+    let team = find_team(&client, &name)?.with_context(|| {
+        format!("you see no team `{name}`; without a name, your teams are listed")
     })?;
     let mut accounts = accounts(&client, &team, today)?;
     for (cluster, used) in options.used {
         let Some(account) = accounts.get_mut(&cluster) else {
-            bail!("`{slug}` has no active award on `{cluster}`");
+            bail!("`{name}` has no active award on `{cluster}`");
         };
         account.balance = account.balance.with_used(used);
+        account.is_counted = true;
     }
-    print_accounts(&team, &accounts, today);
+    let lines: Vec<Line> = accounts.into_iter().map(line).collect();
+
+    match options.format {
+        Format::Table => print_table(&team, &lines, today),
+        Format::Csv => {
+            let mut csv = csv::Writer::from_writer(io::stdout());
+            lines.iter().try_for_each(|line| csv.serialize(line))?;
+            csv.flush()?;
+        }
+        Format::Json => println!("{}", serde_json::to_string_pretty(&lines)?),
+    }
     Ok(())
+}
+
+fn find_team(client: &KeystoneClient, name: &str) -> Result<Option<Team>, Error> {
+    match client.teams().filter(|t| t.slug.eq(name)).first().send() {
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            client.teams().filter(|t| t.name.eq(name)).first().send()
+        }
+        found => found,
+    }
 }
 
 /// The awards of a team that count on a day, by the name of their cluster.
@@ -82,7 +131,7 @@ fn accounts(
     client: &KeystoneClient,
     team: &Team,
     today: Date,
-) -> Result<BTreeMap<String, Account>, keystone_client::Error> {
+) -> Result<BTreeMap<String, Account>, Error> {
     let mut accounts = BTreeMap::<_, Account>::new();
     let begun = client
         .requests()
@@ -99,6 +148,7 @@ fn accounts(
             let name = cluster.map_or_else(|| "?".to_owned(), |cluster| cluster.name.clone());
             let account = accounts.entry(name).or_default();
             account.balance += allocation.balance();
+            account.is_counted |= allocation.r#final.is_some();
             // No end comes after every other.
             let ends = [account.next_end, request.expire];
             account.next_end = ends.into_iter().flatten().min();
@@ -107,33 +157,48 @@ fn accounts(
     Ok(accounts)
 }
 
-fn print_accounts(team: &Team, accounts: &BTreeMap<String, Account>, today: Date) {
-    if accounts.is_empty() {
+fn line((cluster, account): (String, Account)) -> Line {
+    let Account { balance, is_counted, next_end } = account;
+    Line {
+        cluster,
+        awarded: balance.awarded(),
+        used: is_counted.then(|| balance.used()),
+        used_share: balance.used_share().filter(|_| is_counted),
+        remaining: balance.remaining(),
+        overdrawn: balance.overdrawn(),
+        next_end,
+    }
+}
+
+fn print_table(team: &Team, lines: &[Line], today: Date) {
+    if lines.is_empty() {
         println!("{} has no active award on {today}.", team.name);
         return;
     }
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    table.set_header(["CLUSTER", "AWARDED", "USED", "LEFT", "SHARE USED", "NEXT END"]);
+    table.set_header(["CLUSTER", "AWARDED", "USED", "SHARE", "LEFT", "NEXT END"]);
+    let unknown = || "–".to_owned();
+    for line in lines {
+        table.add_row([
+            line.cluster.clone(),
+            line.awarded.to_string(),
+            line.used.map_or_else(unknown, |units| units.to_string()),
+            line.used_share.map_or_else(unknown, |share| format!("{:.0} %", 100.0 * share)),
+            match line.overdrawn {
+                0 => line.remaining.to_string(),
+                more => format!("-{more}"),
+            },
+            line.next_end.map_or("none".to_owned(), |day| day.to_string()),
+        ]);
+    }
     for column in table.column_iter_mut().skip(1).take(4) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    for (cluster, Account { balance, next_end }) in accounts {
-        table.add_row([
-            cluster.clone(),
-            balance.awarded().to_string(),
-            balance.used().to_string(),
-            match balance.overdrawn() {
-                0 => balance.remaining().to_string(),
-                more => format!("-{more}"),
-            },
-            balance
-                .used_share()
-                .map_or("–".to_owned(), |share| format!("{:.0} %", 100.0 * share)),
-            next_end.map_or("none".to_owned(), |day| day.to_string()),
-        ]);
-    }
     println!("{} on {today}, in service units\n\n{}", team.name, table.trim_fmt());
+    if lines.iter().any(|line| line.used.is_none()) {
+        println!("\nWhat is in use Keystone does not know before an award ends; see --used.");
+    }
 }
 
 fn print_teams(client: &KeystoneClient) -> anyhow::Result<()> {
@@ -141,7 +206,8 @@ fn print_teams(client: &KeystoneClient) -> anyhow::Result<()> {
     table.load_preset(presets::NOTHING).set_header(["TEAM", "NAME"]);
     for team in client.teams().filter(|t| t.is_active.eq(true)).iter() {
         let team = team?;
-        table.add_row([team.slug, team.name]);
+        let account = if team.slug.is_empty() { &team.name } else { &team.slug };
+        table.add_row([account, &team.name]);
     }
     println!("{}", table.trim_fmt());
     Ok(())

@@ -9,19 +9,25 @@ use std::collections::{BTreeMap, HashSet};
 use std::env;
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use comfy_table::{Table, presets};
+use indicatif::ProgressBar;
 use keystone_client::credentials::{Credentials, Environment};
-use keystone_client::jiff::Zoned;
 use keystone_client::jiff::civil::{Date, date};
 use keystone_client::jiff::tz::TimeZone;
+use keystone_client::jiff::{ToSpan, Zoned};
 use keystone_client::resources::{AllocationRequest, MembershipRole, RequestStatus, Team, User};
 use keystone_client::sandbox::{Population, Sandbox};
 use keystone_client::{Id, KeystoneClient};
 use serde::Serialize;
 
 /// Looks for people and teams that somebody should look after.
+///
+/// That is: teams without an owner, or whose owners may not log in any more; awards of teams that are
+/// not in use or have no members; users in no team; users who may not log in and are still members; and
+/// those who have had an account for 90 days and never logged in.
 ///
 /// Talks to the server that KEYSTONE_URL names, as KEYSTONE_USERNAME with KEYSTONE_PASSWORD, who has to
 /// be staff to see everybody; without KEYSTONE_URL to a made-up centre in memory, in which it is
@@ -64,10 +70,13 @@ async fn main() -> anyhow::Result<ExitCode> {
 
     let approved = client.requests().filter(|r| r.status.eq(RequestStatus::Approved));
     let begun = approved.filter(|r| r.active.lte(today));
+    let bar = ProgressBar::new_spinner().with_message("reading users, teams and requests");
+    bar.enable_steady_tick(Duration::from_millis(100));
     let (users, teams, mut awards) =
         tokio::try_join!(client.users().list().all(), client.teams().list().all(), begun.all())?;
+    bar.finish_and_clear();
     awards.retain(|request| request.is_active_on(today));
-    let findings = audit(&users, &teams, &awards);
+    let findings = audit(&users, &teams, &awards, today);
 
     match options.format {
         Format::Table => print_table(&findings, users.len(), teams.len()),
@@ -83,7 +92,12 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 /// Needs no server: it is told everything.
-fn audit(users: &[User], teams: &[Team], awards: &[AllocationRequest]) -> Vec<Finding> {
+fn audit(
+    users: &[User],
+    teams: &[Team],
+    awards: &[AllocationRequest],
+    today: Date,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut found = |kind, subject: &str, detail: String| {
         findings.push(Finding { kind, subject: subject.to_owned(), detail });
@@ -91,6 +105,8 @@ fn audit(users: &[User], teams: &[Team], awards: &[AllocationRequest]) -> Vec<Fi
     let inactive = users.iter().filter(|user| !user.is_active).map(|user| user.id);
     let inactive: HashSet<Id<User>> = inactive.collect();
     let awarded: HashSet<Id<Team>> = awards.iter().map(|request| request.team).collect();
+
+    let long_ago = today.saturating_sub(90.days());
 
     for team in teams {
         let members = &team.memberships;
@@ -116,6 +132,10 @@ fn audit(users: &[User], teams: &[Team], awards: &[AllocationRequest]) -> Vec<Fi
         }
         if !user.is_active && teams > 0 {
             found("inactive, still in a team", &user.username, team_names(user));
+        }
+        let joined = user.date_joined.to_zoned(TimeZone::UTC).date();
+        if user.is_active && user.last_login.is_none() && joined < long_ago {
+            found("never logged in", &user.username, format!("joined on {joined}"));
         }
     }
     findings.sort_by(|left, right| (left.kind, &left.subject).cmp(&(right.kind, &right.subject)));
