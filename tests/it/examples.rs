@@ -3,6 +3,8 @@
 //! What they print is compared with the files in `tests/it/examples/`. With `KEYSTONE_UPDATE_DOCS=1` they
 //! are written anew instead; read the difference before it is committed.
 
+mod reports;
+mod session;
 mod writes;
 
 use std::path::{Path, PathBuf};

@@ -1,135 +1,24 @@
-//! The examples that write, export and extend. What a user would see of them is kept as a session: each
-//! command, what it printed, what it printed on stderr behind a `!`, and how it ended if not well.
+//! The examples that write, export and extend.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::fs;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::{env, fs};
 
 use keystone_client::Id;
 use keystone_client::blocking::KeystoneClient;
 use keystone_client::http::{Method, Request, header};
 use keystone_client::jiff::civil::date;
-use keystone_client::jiff::tz::TimeZone;
 use keystone_client::resources::{AllocationRequest, MembershipRole, RequestStatus};
-use keystone_client::sandbox::{Population, Sandbox, SandboxServer};
+use keystone_client::sandbox::{Population, Sandbox};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+use super::session::{Session, words};
 use super::{expect, program, text};
 
 // A module of this test, as cargo does not build the program of an example whose tests it runs unasked.
 #[path = "../../../examples/test_your_program.rs"]
 #[allow(dead_code, reason = "the tests are run, the program is not")]
 mod test_your_program;
-
-/// What somebody does with an example in a folder of its own.
-struct Session {
-    name: &'static str,
-    folder: TempDir,
-    /// The server of the environment, if there is one.
-    server: Option<SandboxServer>,
-    transcript: String,
-}
-
-impl Session {
-    /// With the centre that each run makes for itself.
-    fn new(name: &'static str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { name, folder, server: None, transcript: String::new() }
-    }
-
-    /// With the same centre behind a socket, for runs that build on one another.
-    fn served(name: &'static str) -> Self {
-        let centre = Sandbox::builder()
-            .start_at(date(2026, 6, 1).to_zoned(TimeZone::UTC).unwrap().into())
-            .freeze_clock()
-            .staff("admin", "admin-password")
-            .population(Population::new(1).users(60))
-            .build();
-        Self { server: Some(centre.serve().unwrap()), ..Self::new(name) }
-    }
-
-    fn sandbox(&self) -> &Sandbox {
-        self.server.as_ref().unwrap().sandbox()
-    }
-
-    /// A client of the same centre, to see what has come of it.
-    fn client(&self) -> KeystoneClient {
-        let client = self.sandbox().blocking_client().unwrap();
-        client.login("admin", "admin-password").unwrap();
-        client
-    }
-
-    fn path(&self, file: &str) -> PathBuf {
-        self.folder.path().join(file)
-    }
-
-    fn write(&self, file: &str, content: &str) {
-        fs::write(self.path(file), content).unwrap();
-    }
-
-    fn read(&self, file: &str) -> String {
-        fs::read_to_string(self.path(file)).unwrap()
-    }
-
-    fn run(&mut self, arguments: &str) -> String {
-        self.run_with(arguments, "")
-    }
-
-    /// Runs the example, puts all that it printed into the transcript, and returns what went to stdout.
-    fn run_with(&mut self, arguments: &str, input: &str) -> String {
-        let mut command = Command::new(program(self.name));
-        for (variable, _) in env::vars_os() {
-            if variable.to_string_lossy().starts_with("KEYSTONE_") {
-                command.env_remove(variable);
-            }
-        }
-        if let Some(server) = &self.server {
-            command.env("KEYSTONE_URL", server.url());
-            command.env("KEYSTONE_USERNAME", "admin").env("KEYSTONE_PASSWORD", "admin-password");
-        }
-        let mut child = command
-            .args(words(arguments))
-            .env("RUST_BACKTRACE", "0")
-            .current_dir(self.folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-        let command = format!("{} {arguments}", self.name);
-        write!(self.transcript, "$ {}\n{stdout}", command.trim_end()).unwrap();
-        for line in stderr.lines() {
-            writeln!(self.transcript, "{}", format!("! {line}").trim_end()).unwrap();
-        }
-        if !output.status.success() {
-            writeln!(self.transcript, "exit code {}", output.status.code().unwrap()).unwrap();
-        }
-        self.transcript.push('\n');
-        stdout
-    }
-
-    fn expect(&self, file: &str) {
-        expect(file, &self.transcript);
-    }
-}
-
-/// Splits at blanks, as a shell does, but for those between quotation marks.
-fn words(arguments: &str) -> Vec<String> {
-    let parts = arguments.split('\'').enumerate();
-    parts
-        .flat_map(|(place, part)| match place % 2 {
-            0 => part.split_whitespace().map(str::to_owned).collect(),
-            _ => vec![part.to_owned()],
-        })
-        .collect()
-}
 
 fn request(client: &KeystoneClient, id: u64) -> AllocationRequest {
     client.retrieve_request(Id::new(id)).send().unwrap()
@@ -391,8 +280,7 @@ fn an_export_takes_what_the_server_has_and_the_user_may_see() {
         .staff("admin", "admin-password")
         .population(Population::small(1))
         .build();
-    let server = Some(legacy.serve().unwrap());
-    let mut session = Session { server, ..Session::new("export") };
+    let mut session = Session::served_by("export", &legacy);
     session.run("legacy");
     let early = Sandbox::builder().version("0.6.0").user("admin", "admin-password").build();
     session.server = Some(early.serve().unwrap());
