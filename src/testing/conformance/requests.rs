@@ -52,7 +52,8 @@ async fn methods(context: Context) -> Result<(), Finding> {
         let seen = last(&server)?.method;
         ensure(seen == method.as_str(), method.as_str(), || seen.clone())?;
     }
-    Ok(())
+    let tunnel = request(Method::CONNECT, &server.url("/"), &[], Bytes::new())?;
+    expect_error(backend.call(tunnel).await, &[BackendErrorKind::Request], Some(false), "CONNECT")
 }
 
 async fn request_headers(context: Context) -> Result<(), Finding> {
@@ -217,6 +218,10 @@ async fn refused_requests(context: Context) -> Result<(), Finding> {
         (
             "Transfer-Encoding",
             request(Method::POST, &server.url("/"), &[("transfer-encoding", b"chunked")], "body")?,
+        ),
+        (
+            "Expect",
+            request(Method::POST, &server.url("/"), &[("expect", b"100-continue")], "body")?,
         ),
         ("a HEAD request with a body", request(Method::HEAD, &server.url("/"), &[], "body")?),
     ];
