@@ -6,6 +6,7 @@ mod backends;
 mod batch;
 mod bulk;
 mod catalogue;
+mod checklists;
 mod conformance;
 mod conformance_detects;
 mod credentials;
