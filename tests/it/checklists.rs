@@ -3,9 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+/// A file without its imports, which are no use of what they name.
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let mut parts = text.split("\nuse ");
+    let head = parts.next().map(str::to_owned);
+    let rest = parts.filter_map(|part| part.split_once(';')).map(|(_, rest)| rest.to_owned());
+    head.into_iter().chain(rest).collect()
 }
 
 /// The files of a folder that end in `.rs`, and what is in them.
