@@ -14,6 +14,7 @@ use crate::filter::{Condition, Filter, Lookup, MatchSemantics, Test, all_match};
 use crate::id::Id;
 use crate::order::OrderBy;
 use crate::page::Page;
+use crate::redact::redacted_query;
 use crate::request::{CallOptions, Operation, Request};
 use crate::resource::{Resource, Search, Summarize};
 
@@ -94,7 +95,8 @@ impl<R: Resource> Default for Query<R> {
 
 impl<R: Resource> fmt::Debug for Query<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Query({self})")
+        let query = self.to_string();
+        write!(f, "Query({})", redacted_query(&query, &[]).unwrap_or(query))
     }
 }
 

@@ -25,6 +25,7 @@ use crate::batch::{Place, holds_reference};
 use crate::body::{Body, Part, ToBody};
 use crate::capability::{Capability, FieldName, Needs};
 use crate::error::{Error, ErrorKind};
+use crate::redact::redacted_query;
 use crate::retry::RetryPolicy;
 
 /// What a call is about, in words: `create cluster`.
@@ -223,12 +224,14 @@ impl<T> Clone for Request<T> {
 
 impl<T> fmt::Debug for Request<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Bodies may hold passwords.
+        // Bodies may hold passwords, and so may parameters of calls without types.
+        let query = self.parts.query_string();
+        let shown = redacted_query(&query, &self.parts.secrets).unwrap_or(query);
         f.debug_struct("Request")
             .field("operation", &self.parts.operation)
             .field("method", &self.parts.method)
             .field("path", &self.parts.path)
-            .field("query", &self.parts.query_string())
+            .field("query", &shown)
             .field("body", &self.parts.body)
             .finish_non_exhaustive()
     }

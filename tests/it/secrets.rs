@@ -13,11 +13,11 @@ use keystone_client::credentials::{
     Found, Netrc, from_fn,
 };
 use keystone_client::observe::Event;
-use keystone_client::resources::NewUser;
+use keystone_client::resources::{NewUser, User};
 use keystone_client::sandbox::{Dialect, Sandbox};
 use keystone_client::session_store::FileSessionStore;
 use keystone_client::testing::{Exchange, Scripted, from_fn as backend_from_fn};
-use keystone_client::{Error, Id, RetryPolicy};
+use keystone_client::{Error, Id, Query, RetryPolicy};
 
 use crate::support::BASE;
 use crate::watch;
@@ -119,6 +119,12 @@ fn program(dialect: Dialect, shown: &Shown) -> Vec<String> {
         .json(&serde_json::json!({ "username": "eve", "password": PASSWORD }));
     shown.debug("post", &posted);
     shown.display("post", &posted.clone().explain().unwrap());
+    let asked = client.http_get("users/users").query("password", PASSWORD);
+    shown.debug("get", &asked);
+    shown.debug("request of a get", &asked.into_request().unwrap());
+    let query = Query::<User>::new().param("password", PASSWORD).unchecked();
+    shown.debug("query", &query);
+    shown.debug("list", &client.users().query(query));
     let response = posted.with_meta().send().unwrap();
     shown.debug("response", &response);
     let found = client.users().list().param("password", PASSWORD).all().unwrap_err();
