@@ -67,8 +67,6 @@ fn used(text: &str) -> anyhow::Result<(String, u64)> {
 #[derive(Default)]
 struct Account {
     balance: Balance,
-    /// Whether anybody has counted what was used.
-    is_counted: bool,
     /// When the first of the awards ends that make it up.
     next_end: Option<Date>,
 }
@@ -101,7 +99,6 @@ fn main() -> anyhow::Result<()> {
             bail!("`{name}` has no active award on `{cluster}`");
         };
         account.balance = account.balance.with_used(used);
-        account.is_counted = true;
     }
     let lines: Vec<Line> = accounts.into_iter().map(line).collect();
 
@@ -148,7 +145,6 @@ fn accounts(
             let name = cluster.map_or_else(|| "?".to_owned(), |cluster| cluster.name.clone());
             let account = accounts.entry(name).or_default();
             account.balance += allocation.balance();
-            account.is_counted |= allocation.r#final.is_some();
             // No end comes after every other.
             let ends = [account.next_end, request.expire];
             account.next_end = ends.into_iter().flatten().min();
@@ -158,12 +154,12 @@ fn accounts(
 }
 
 fn line((cluster, account): (String, Account)) -> Line {
-    let Account { balance, is_counted, next_end } = account;
+    let Account { balance, next_end } = account;
     Line {
         cluster,
         awarded: balance.awarded(),
-        used: is_counted.then(|| balance.used()),
-        used_share: balance.used_share().filter(|_| is_counted),
+        used: balance.used(),
+        used_share: balance.used_share(),
         remaining: balance.remaining(),
         overdrawn: balance.overdrawn(),
         next_end,

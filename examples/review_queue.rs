@@ -62,7 +62,7 @@ struct Decision {
     #[arg(conflicts_with_all = ["decline", "send_back"])]
     active: Option<Date>,
 
-    /// The last day of the award.
+    /// The day on which the award ends, itself no longer part of it.
     #[arg(long, value_name = "DATE", requires = "active")]
     #[arg(conflicts_with_all = ["decline", "send_back"])]
     expire: Option<Date>,
@@ -156,7 +156,8 @@ async fn decide(client: &KeystoneClient, decision: Decision) -> anyhow::Result<(
         "request {id} is not pending but {}",
         request.status.label().to_lowercase()
     );
-    ensure!(decision.active <= decision.expire, "the award would end before it begins");
+    let is_empty = decision.active.is_some() && decision.active >= decision.expire;
+    ensure!(!is_empty, "the award would end before it begins");
     let (review, status) = decision.verdict.statuses();
 
     let mut batch = client.batch();
@@ -194,7 +195,7 @@ async fn decide(client: &KeystoneClient, decision: Decision) -> anyhow::Result<(
     let (after, review) = (outcome.get(after)?, outcome.get(review)?);
     println!("Request {id}, {}: {}", after.title, after.status.label());
     if let (Some(active), Some(expire)) = (decision.active, decision.expire) {
-        println!("Award: from {active} to {expire}");
+        println!("Award: from {active} until {expire}");
     }
     println!("Review: {}", verdict_of(&review));
     if let Some(comment) = comment {

@@ -35,7 +35,7 @@
 //!
 //! let allocations = requests.iter().flat_map(|request| &request.allocation_summaries);
 //! let balance: Balance = allocations.map(Balance::from).sum();
-//! assert_eq!(balance.used(), 0); // what is active is not counted yet
+//! assert_eq!(balance.used(), None); // what is active is not counted yet
 //! assert_eq!(balance.remaining(), balance.awarded());
 //! # Ok(()) }
 //! ```
@@ -164,7 +164,7 @@ impl legacy::AllocationRequest {
 
 /// Service units, those of one allocation or of several together.
 ///
-/// What is null counts as nothing, and no sum is more than [`u64::MAX`]. The teams' budget is one for
+/// What is null adds nothing, and no sum is more than [`u64::MAX`]. The teams' budget is one for
 /// each cluster, so that what one allocation has left makes up for what another has overdrawn.
 ///
 /// ```
@@ -188,25 +188,24 @@ impl legacy::AllocationRequest {
 /// let together: Balance = [ended, active, pending].iter().map(Balance::from).sum();
 /// assert_eq!(together.requested(), 3000);
 /// assert_eq!(together.awarded(), 1300);
-/// assert_eq!(together.remaining(), 700);
+/// assert_eq!((together.used(), together.remaining()), (Some(600), 700));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Balance {
     requested: u64,
     awarded: u64,
-    used: u64,
+    /// `None` as long as nobody has counted.
+    used: Option<u64>,
 }
 
 impl Balance {
     /// Of these service units.
     pub const fn new(requested: u64, awarded: Option<u64>, used: Option<u64>) -> Self {
-        const fn or_nothing(units: Option<u64>) -> u64 {
-            match units {
-                Some(units) => units,
-                None => 0,
-            }
-        }
-        Self { requested, awarded: or_nothing(awarded), used: or_nothing(used) }
+        let awarded = match awarded {
+            Some(awarded) => awarded,
+            None => 0,
+        };
+        Self { requested, awarded, used }
     }
 
     /// The same with another use, as the scheduler of the cluster tells it. The server itself counts
@@ -220,7 +219,7 @@ impl Balance {
     /// ```
     #[must_use = "the balance itself does not change"]
     pub const fn with_used(self, used: u64) -> Self {
-        Self { used, ..self }
+        Self { used: Some(used), ..self }
     }
 
     /// What was asked for.
@@ -233,25 +232,32 @@ impl Balance {
         self.awarded
     }
 
-    /// What was used, as far as it was counted.
-    pub const fn used(self) -> u64 {
+    /// What was used, as far as it was counted; `None` where none of it was.
+    pub const fn used(self) -> Option<u64> {
         self.used
     }
 
-    /// What is left of what was granted; 0 where more was used.
+    /// What is left of what was granted, by what was counted; 0 where more was used.
     pub const fn remaining(self) -> u64 {
-        self.awarded.saturating_sub(self.used)
+        self.awarded.saturating_sub(self.counted())
     }
 
     /// How much more was used than granted; 0 where something is left.
     pub const fn overdrawn(self) -> u64 {
-        self.used.saturating_sub(self.awarded)
+        self.counted().saturating_sub(self.awarded)
+    }
+
+    const fn counted(self) -> u64 {
+        match self.used {
+            Some(used) => used,
+            None => 0,
+        }
     }
 
     /// What was used of what was granted, 1 being all of it. More than 1 where it is overdrawn, and
-    /// `None` where nothing was granted.
+    /// `None` where nothing was granted, or nothing of it was counted.
     pub fn used_share(self) -> Option<f64> {
-        share(self.used, self.awarded)
+        share(self.used?, self.awarded)
     }
 
     /// What was granted of what was asked for, 1 being all of it. `None` where nothing was asked for.
@@ -272,7 +278,10 @@ impl Add for Balance {
         Self {
             requested: self.requested.saturating_add(other.requested),
             awarded: self.awarded.saturating_add(other.awarded),
-            used: self.used.saturating_add(other.used),
+            used: match (self.used, other.used) {
+                (Some(this), Some(that)) => Some(this.saturating_add(that)),
+                (this, that) => this.or(that),
+            },
         }
     }
 }
@@ -380,7 +389,9 @@ mod tests {
             };
             prop_assert_eq!(total.requested(), exact(&mut units.iter().map(|row| row.0)));
             prop_assert_eq!(total.awarded(), exact(&mut units.iter().filter_map(|row| row.1)));
-            prop_assert_eq!(total.used(), exact(&mut units.iter().filter_map(|row| row.2)));
+            let counted = units.iter().any(|row| row.2.is_some());
+            let used = exact(&mut units.iter().filter_map(|row| row.2));
+            prop_assert_eq!(total.used(), counted.then_some(used));
             prop_assert!(total.remaining() == 0 || total.overdrawn() == 0);
             for share in [total.used_share(), total.awarded_share()].into_iter().flatten() {
                 prop_assert!(share.is_finite() && share >= 0.0);

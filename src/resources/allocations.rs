@@ -2,7 +2,7 @@
 //!
 //! A team makes an [`AllocationRequest`] with an [`Allocation`] for each [`Cluster`] that it wants time
 //! on, and gives its reasons in [`Attachment`]s. [`Review`]s and [`Comment`]s tell what others think of
-//! it. The decision is the request's status, with the first and the last day of the award, and the
+//! it. The decision is the request's status, with the days on which the award begins and ends, and the
 //! service units awarded of each allocation. What an award means on a day is in
 //! [`awards`](crate::awards); files have a [chapter](crate::guide::attachments) of the guide.
 
