@@ -129,7 +129,7 @@ both_colours! {
         assert_eq!(go!(named.clone().one()).unwrap().id.get(), 7);
         let error = go!(named.clone().one()).unwrap_err();
         assert!(error.is_not_found());
-        assert_eq!(error.to_string(), "list cluster: no such record (200): no record matches");
+        assert_eq!(error.to_string(), "list cluster: no such record: no record matches");
         let error = go!(named.clone().one()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Ambiguous);
         assert_eq!(go!(named.one()).unwrap_err().kind(), ErrorKind::Ambiguous);
