@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -93,17 +93,18 @@ async fn main() -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let rows = read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    // Made before anything is awarded, lest there be nowhere to say what was not.
+    // Made before anything is awarded, lest there be nowhere to say what was not. It gets its name at
+    // the end, as that may be the name of what has just been read.
     let mut report = options.report.as_deref().map(new_report).transpose()?;
     let mut awards = plan(&client, rows).await?;
     for Award { row, state } in &awards {
-        if let State::Open(AllocationSummary { requested, .. }) = state {
-            if row.awarded > *requested {
-                eprintln!(
-                    "warning: request {} on {} asks for {requested} only",
-                    row.request, row.cluster
-                );
-            }
+        let State::Open(AllocationSummary { requested, awarded, .. }) = state else { continue };
+        let Row { request, cluster, .. } = row;
+        if row.awarded > *requested {
+            eprintln!("warning: request {request} on {cluster} asks for {requested} only");
+        }
+        if let Some(awarded) = awarded {
+            eprintln!("warning: request {request} on {cluster} has {awarded} already");
         }
     }
     if options.dry_run {
@@ -126,9 +127,12 @@ async fn main() -> anyhow::Result<ExitCode> {
         eprintln!("request {request} on {cluster}: {reason}");
         if let Some(report) = &mut report {
             report.serialize(Failure { request, cluster, awarded, reason })?;
-            report.flush()?;
         }
         exit = ExitCode::FAILURE;
+    }
+    if let (Some(mut report), Some(name)) = (report, options.report) {
+        report.flush()?;
+        fs::rename(unfinished(&name), &name)?;
     }
     Ok(exit)
 }
@@ -145,7 +149,15 @@ fn read(file: &Path) -> anyhow::Result<Vec<Row>> {
 }
 
 fn new_report(file: &Path) -> anyhow::Result<csv::Writer<File>> {
-    csv::Writer::from_path(file).with_context(|| format!("cannot write {}", file.display()))
+    csv::Writer::from_path(unfinished(file))
+        .with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Where a report stands until it is complete.
+fn unfinished(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
 }
 
 /// Finds the allocation of each row, and what is wrong with it.
@@ -156,6 +168,9 @@ async fn plan(client: &KeystoneClient, rows: Vec<Row>) -> anyhow::Result<Vec<Awa
     let mut seen = BTreeSet::new();
     let mut state = |row: &Row| {
         let request = requests.get(row.request).ok_or("there is no such request")?;
+        if ![RequestStatus::Pending, RequestStatus::Approved].contains(&request.status) {
+            return Err("the request is neither pending nor approved");
+        }
         if !clusters.contains(&row.cluster) {
             return Err("there is no such cluster");
         }

@@ -9,7 +9,7 @@
 //! Beside each file of records stands one with the place up to which it is complete. It is replaced
 //! after each page, so that whatever ends the program, no record is lost and none comes twice: what
 //! was written behind that place is cut off, and fetched again. The files hold whatever the user may
-//! see: keep them as you keep the server.
+//! see, but for what histories have of passwords: keep them as you keep the server.
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
@@ -27,6 +27,7 @@ use keystone_client::jiff::tz::TimeZone;
 use keystone_client::sandbox::{Population, Sandbox};
 use keystone_client::{Cursor, ErrorKind, KeystoneClient, Legacy, List, Resource};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Writes all records of the server to files of JSON lines, and goes on if it was interrupted.
 ///
@@ -59,6 +60,13 @@ struct Place<R> {
     is_complete: bool,
 }
 
+/// Whose records are in a folder.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Origin {
+    server: String,
+    username: String,
+}
+
 struct Export {
     options: Options,
     /// How many pages were fetched.
@@ -72,9 +80,12 @@ struct Export {
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let client = connect()?;
-    fs::create_dir_all(&options.folder).context("the folder cannot be made")?;
     // The client knows then which resources this server has.
     client.version().await?;
+    let user = client.whoami().await?.context("nobody is logged in")?;
+    fs::create_dir_all(&options.folder).context("the folder cannot be made")?;
+    let origin = Origin { server: client.base_url().to_owned(), username: user.username };
+    claim(&options.folder, &origin)?;
 
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(["RESOURCE", "RECORDS", "STATE"]);
@@ -153,13 +164,17 @@ impl Export {
                 Some(Ok(page)) => {
                     self.pages += 1;
                     for record in &page.items {
-                        serde_json::to_writer(&mut lines, record)?;
+                        let mut record = serde_json::to_value(record)?;
+                        leave_out_passwords(&mut record);
+                        serde_json::to_writer(&mut lines, &record)?;
                         lines.push(b'\n');
                     }
                     place.records += page.items.len() as u64;
                     self.bar.set_length(page.total.unwrap_or(place.records));
                     self.bar.set_position(place.records);
                 }
+                // Half a file is no file that this server or user does not have.
+                Some(Err(error)) if place.records > 0 => return Err(error.into()),
                 Some(Err(error)) if error.kind() == ErrorKind::Unsupported => {
                     self.table.add_row([name, "", "not on this server"]);
                     return Ok(());
@@ -185,9 +200,55 @@ impl Export {
     }
 }
 
+/// Sees to it that a folder has the records of one server, as one user sees them.
+fn claim(folder: &Path, origin: &Origin) -> anyhow::Result<()> {
+    let file = folder.join("origin.json");
+    match fs::read(&file) {
+        Ok(json) => {
+            let before: Origin = serde_json::from_slice(&json).with_context(|| {
+                format!("{} does not say whose records these are", file.display())
+            })?;
+            ensure!(
+                before == *origin,
+                "{} has records of {} as {} sees them; take another folder",
+                folder.display(),
+                before.server,
+                before.username
+            );
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(fs::write(&file, serde_json::to_vec(origin)?)?)
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+    }
+}
+
+/// Histories and the audit log have parts of the hashes of passwords.
+fn leave_out_passwords(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(leave_out_passwords),
+        Value::Object(members) => {
+            for (name, member) in members {
+                if name == "password" {
+                    *member = Value::Null;
+                } else {
+                    leave_out_passwords(member);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Writes at this place of a file, and cuts off what an interrupted run has left behind it.
 fn append(file: &Path, at: u64, lines: &[u8]) -> anyhow::Result<()> {
-    let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(file)?;
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    // Only its owner may read it.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(file)?;
     ensure!(file.metadata()?.len() >= at, "it is shorter than it was");
     file.set_len(at)?;
     file.seek(SeekFrom::Start(at))?;

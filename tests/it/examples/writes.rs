@@ -117,6 +117,11 @@ fn bulk_award() {
     assert_eq!(awarded(60, "fjord"), None);
     expect("bulk_award_failed.csv", &session.read("failed.csv"));
 
+    // A report may take the place of what it is about, and of nothing if there is no server to ask.
+    session.write("loop.csv", &session.read("failed.csv"));
+    session.run("loop.csv --dry-run --report loop.csv");
+    assert_eq!(session.read("loop.csv").lines().count(), 4);
+
     let writes = |session: &Session| session.sandbox().requests_to(Method::POST, "/batch/").len();
     let before = writes(&session);
     session.run_with("-", "request,cluster,awarded\n59,ember,104000\n60,beacon,999999\n");
@@ -234,6 +239,16 @@ fn keys(session: &Session, file: &str) -> Vec<u64> {
 fn export() {
     let mut session = Session::new("export");
     session.run("centre");
+    session.run("centre");
+    for file in ["users", "audit_log"] {
+        let records = session.read(&format!("centre/{file}.jsonl"));
+        assert!(records.contains(r#""password":null"#), "{file} tells that there was one");
+        assert!(!records.contains(r#""password":[""#), "{file} tells something of it");
+    }
+    session.write(
+        "centre/origin.json",
+        r#"{"server":"https://keystone.example.org/","username":"admin"}"#,
+    );
     session.run("centre");
 
     let mut served = Session::served("export");
