@@ -86,7 +86,7 @@ async fn endings(
     let requests = client
         .requests()
         .filter(|r| r.status.eq(RequestStatus::Approved))
-        .filter(|r| r.expire.gte(today).and(r.expire.lte(last)))
+        .filter(|r| r.expire.gt(today).and(r.expire.lte(last)))
         .order_by(|r| r.expire.asc())
         .all()
         .await?;

@@ -4,7 +4,7 @@
 //! behind a bar.
 //!
 //! ```text
-//! cargo run --features ureq --example health_probe
+//! cargo run --features ureq --example health_probe -- --demo
 //! cargo run --features ureq --example health_probe -- --login --warning 200 --critical 1000
 //! ```
 
@@ -22,7 +22,7 @@ use keystone_client::{Error, ErrorKind, RetryPolicy};
 
 /// Checks the health of a Keystone.
 ///
-/// Asks the server that KEYSTONE_URL names; without it one in memory. Health and version need no
+/// Asks the server that KEYSTONE_URL names; with --demo one in memory. Health and version need no
 /// login; --login logs in as KEYSTONE_USERNAME with KEYSTONE_PASSWORD.
 #[derive(Parser)]
 struct Options {
@@ -38,6 +38,10 @@ struct Options {
     #[arg(short, long, value_name = "SECONDS", default_value_t = 10,
         value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
+
+    /// Ask a server in memory, which is well.
+    #[arg(long)]
+    demo: bool,
 
     /// Log in and out as well.
     #[arg(long)]
@@ -88,12 +92,20 @@ fn main() -> ExitCode {
 
 /// The state and the line that tells of it.
 fn check(options: &Options) -> (State, String) {
+    // A monitor must not be told for ever that all is well with a server that is made up.
+    let url = env::var("KEYSTONE_URL").unwrap_or_default();
+    if url.is_empty() && !options.demo {
+        return (State::Unknown, "KEYSTONE_URL names no server; --demo needs none".to_owned());
+    }
+    if options.warning > options.critical {
+        return (State::Unknown, "--warning is more than --critical".to_owned());
+    }
     let mut times = Times::default();
-    let outcome = connect(options).and_then(|client| probe(&client, options, &mut times));
+    let outcome = connect(&url, options).and_then(|client| probe(&client, options, &mut times));
     let (state, text) = outcome.unwrap_or_else(|error| {
         let state = match error.kind() {
             // This says nothing of the server.
-            ErrorKind::InvalidRequest => State::Unknown,
+            ErrorKind::InvalidRequest | ErrorKind::NotLoggedIn => State::Unknown,
             _ => State::Critical,
         };
         (state, format!("{error:#}"))
@@ -164,14 +176,15 @@ impl Times {
     }
 }
 
-/// A client that tries each call once, of the server of the environment or of one in memory.
-fn connect(options: &Options) -> Result<KeystoneClient, Error> {
+/// A client that tries each call once, of this server or of one in memory.
+fn connect(url: &str, options: &Options) -> Result<KeystoneClient, Error> {
     let timeout = Duration::from_secs(options.timeout);
-    let builder = match env::var("KEYSTONE_URL") {
-        Ok(url) => KeystoneClient::builder(&url).credentials(Environment::new()),
-        Err(_) => KeystoneClient::builder("https://keystone.example.edu")
+    let builder = if options.demo {
+        KeystoneClient::builder("https://keystone.example.edu")
             .credentials(Credentials::new("admin", "admin-password"))
-            .backend(Sandbox::new()),
+            .backend(Sandbox::new())
+    } else {
+        KeystoneClient::builder(url).credentials(Environment::new())
     };
     builder.timeout(timeout).retry(RetryPolicy::never().with_total(timeout)).build()
 }

@@ -231,8 +231,12 @@ fn draw_bars(
         })
         .y_label_formatter(&|number| grouped(*number))
         .draw()?;
+    // Bars of many years are too narrow for anything between them.
+    let margin = if bars.len() > 40 { 0 } else { 4 };
     let bars = bars.iter().copied();
-    chart.draw_series(Histogram::vertical(&chart).style(colour.filled()).margin(4).data(bars))?;
+    chart.draw_series(
+        Histogram::vertical(&chart).style(colour.filled()).margin(margin).data(bars),
+    )?;
     Ok(())
 }
 

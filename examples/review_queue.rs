@@ -3,9 +3,11 @@
 //!
 //! ```text
 //! cargo run --example review_queue
-//! cargo run --example review_queue -- decide 8 --approve --award ember=5000 --dry-run
+//! cargo run --example review_queue -- decide 59 --approve --award ember=104000 \
+//!     --active 2026-07-01 --expire 2027-07-01 --dry-run
 //! ```
 
+use std::collections::BTreeSet;
 use std::env;
 
 use anyhow::{Context, bail, ensure};
@@ -57,13 +59,13 @@ struct Decision {
     #[arg(conflicts_with_all = ["decline", "send_back"])]
     awards: Vec<(String, u64)>,
 
-    /// The first day of the award.
-    #[arg(long, value_name = "DATE", requires = "expire")]
+    /// The first day of the award, which has to be known when it is approved.
+    #[arg(long, value_name = "DATE")]
     #[arg(conflicts_with_all = ["decline", "send_back"])]
     active: Option<Date>,
 
-    /// The day on which the award ends, itself no longer part of it.
-    #[arg(long, value_name = "DATE", requires = "active")]
+    /// The day on which the award ends, itself no longer part of it; without it there is no end.
+    #[arg(long, value_name = "DATE")]
     #[arg(conflicts_with_all = ["decline", "send_back"])]
     expire: Option<Date>,
 
@@ -156,7 +158,11 @@ async fn decide(client: &KeystoneClient, decision: Decision) -> anyhow::Result<(
         "request {id} is not pending but {}",
         request.status.label().to_lowercase()
     );
-    let is_empty = decision.active.is_some() && decision.active >= decision.expire;
+    let active = decision.active.or(request.active);
+    let expire = decision.expire.or(request.expire);
+    // The server would take it, and never count it.
+    ensure!(!decision.verdict.approve || active.is_some(), "without --active it would never begin");
+    let is_empty = matches!((active, expire), (Some(active), Some(expire)) if expire <= active);
     ensure!(!is_empty, "the award would end before it begins");
     let (review, status) = decision.verdict.statuses();
 
@@ -172,7 +178,9 @@ async fn decide(client: &KeystoneClient, decision: Decision) -> anyhow::Result<(
         changes.extend(decision.expire.map(|day| r.expire.set(day)));
         changes
     }));
+    let mut clusters = BTreeSet::new();
     for (cluster, units) in &decision.awards {
+        ensure!(clusters.insert(cluster), "`{cluster}` has two awards");
         let allocation = allocation_on(&request, cluster)?;
         batch.add(client.allocations().update(allocation, |a| [a.awarded.set(*units)]));
     }
@@ -194,8 +202,9 @@ async fn decide(client: &KeystoneClient, decision: Decision) -> anyhow::Result<(
     }
     let (after, review) = (outcome.get(after)?, outcome.get(review)?);
     println!("Request {id}, {}: {}", after.title, after.status.label());
-    if let (Some(active), Some(expire)) = (decision.active, decision.expire) {
-        println!("Award: from {active} until {expire}");
+    if let (true, Some(active)) = (decision.verdict.approve, after.active) {
+        let end = after.expire.map_or("without an end".to_owned(), |day| format!("ends on {day}"));
+        println!("Award: begins on {active}, {end}");
     }
     println!("Review: {}", verdict_of(&review));
     if let Some(comment) = comment {

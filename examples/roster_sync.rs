@@ -67,6 +67,8 @@ struct TeamPlan {
     /// `None` for one that there is not yet.
     id: Option<Id<Team>>,
     changes: Vec<(String, Change)>,
+    /// Why it is not to be changed, if it is not.
+    objection: Option<&'static str>,
 }
 
 /// What to do about a member.
@@ -74,6 +76,13 @@ enum Change {
     Add(Id<User>, MembershipRole),
     SetRole(Id<Membership>, MembershipRole),
     Remove(Id<Membership>),
+}
+
+impl Change {
+    /// Whether it is one of this membership.
+    fn is_of(&self, id: Id<Membership>) -> bool {
+        matches!(self, Self::SetRole(membership, _) | Self::Remove(membership) if *membership == id)
+    }
 }
 
 #[tokio::main]
@@ -96,7 +105,14 @@ async fn main() -> anyhow::Result<ExitCode> {
             problems += 1;
         }
     }
-    let plans = plan(&roster, &teams, &users, options.remove_others);
+    let mut plans = plan(&roster, &teams, &users, options.remove_others);
+    for plan in &plans {
+        if let Some(objection) = plan.objection {
+            eprintln!("{}: {objection}", plan.name);
+            problems += 1;
+        }
+    }
+    plans.retain(|plan| plan.objection.is_none());
     if plans.is_empty() {
         println!("Nothing to change.");
     } else {
@@ -159,7 +175,19 @@ fn plan(
                 changes.push((username, Change::Remove(membership.id)));
             }
         }
-        TeamPlan { name: name.clone(), id: team.map(|team| team.id), changes }
+        let has_owner = members
+            .iter()
+            .any(|(username, role)| *role == MembershipRole::Owner && users.contains_key(username))
+            || present.iter().any(|membership| {
+                membership.role == MembershipRole::Owner
+                    && !changes.iter().any(|(_, change)| change.is_of(membership.id))
+            });
+        let objection = match team {
+            None if !all_known => Some("it is not created without all of its members"),
+            _ if !has_owner => Some("it would be without an owner"),
+            _ => None,
+        };
+        TeamPlan { name: name.clone(), id: team.map(|team| team.id), changes, objection }
     };
     roster.iter().map(plan).filter(|plan| !plan.changes.is_empty()).collect()
 }

@@ -51,7 +51,7 @@ async fn remind(client: &KeystoneClient, today: Date) -> Result<Vec<String>, Err
     let ending = client
         .requests()
         .filter(|r| r.status.eq(RequestStatus::Approved))
-        .filter(|r| r.expire.gte(today).and(r.expire.lte(last)))
+        .filter(|r| r.expire.gt(today).and(r.expire.lte(last)))
         .all()
         .await?;
     let mut reminded = Vec::new();
@@ -134,7 +134,7 @@ mod tests {
         let script = Scripted::new([
             Exchange::get("/allocations/requests/")
                 .with_query("status", "AP")
-                .with_query("expire__gte", "2026-06-01")
+                .with_query("expire__gt", "2026-06-01")
                 .with_query("expire__lte", "2026-07-01")
                 .with_any_query() // how lists are paged is not the point
                 .reply_json(StatusCode::OK, &page([AllocationRequest::fixture_json(7)])),

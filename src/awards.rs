@@ -65,7 +65,7 @@ pub enum Standing {
     /// It was not approved, or not yet.
     NotApproved,
     /// It is approved, but lacks a day without which it never counts: the first, or on old servers
-    /// the last.
+    /// that of its end.
     Undated,
     /// It is approved and begins later.
     Upcoming,

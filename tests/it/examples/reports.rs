@@ -254,6 +254,8 @@ fn research_output() {
     // The page, and two bars for each year.
     assert_eq!(plot.matches("<rect").count(), 1 + 2 * 10);
     assert!(session.read("nothing.svg").contains("\n2030\n"));
+    session.run("--since 1900 --plot long.svg --format csv");
+    assert!(!session.read("long.svg").contains("width=\"-"), "no bar is narrower than nothing");
 
     let client = usual_centre();
     let grants: GrantStats = client.grants().list().stats().send().unwrap();
@@ -335,7 +337,9 @@ fn audit_trail_is_for_staff() {
 fn health_probe() {
     let mut session = Session::new("health_probe");
     session.run("");
-    session.run("--login");
+    session.run("--demo");
+    session.run("--demo --login");
+    session.run("--demo --warning 200 --critical 100");
     session.run("--timeout 0");
     session.set("KEYSTONE_URL", "ftp://keystone.example.edu");
     session.run("");

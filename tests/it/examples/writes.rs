@@ -52,9 +52,12 @@ fn review_queue() {
     session.run("decide 59 --decline --comment 'Next year, perhaps.'");
     for refused in [
         "decide 62",
-        "decide 62 --approve --award fjord=1",
+        "decide 62 --approve --award ember=99",
+        "decide 62 --approve --expire 2027-05-31",
+        "decide 62 --approve --award fjord=1 --active 2026-06-01",
+        "decide 62 --approve --award ember=1 --award ember=2 --active 2026-06-01",
         "decide 62 --approve --award ember=99 --active 2027-06-01 --expire 2027-05-31",
-        "decide 62 --approve --award ember=9223372036854775808",
+        "decide 62 --approve --award ember=9223372036854775808 --active 2026-06-01",
         "decide 62 --approve --award ember",
         "decide 62 --decline --award ember=99",
         "decide 9999 --approve",
@@ -83,7 +86,7 @@ fn two_reviewers_decide_at_the_same_moment() {
         }
         next(job)
     });
-    session.run("decide 61 --approve --award ember=400000");
+    session.run("decide 61 --approve --active 2026-06-01 --award ember=400000");
     session.expect("review_queue_race.txt");
     let decided = request(&session.client(), 61);
     assert_eq!(decided.status, RequestStatus::Declined);
@@ -214,6 +217,20 @@ fn roster_sync() {
     assert_eq!(team(second).memberships, teams[1].memberships, "somebody may be meant by `nobody`");
     let removed = teams[0].memberships.len() as u64 - 2;
     assert_eq!(client.memberships().list().count().send().unwrap(), before - removed + 1 + 2);
+
+    // A team shall have an owner, and one that is new all whom it was meant to have.
+    session.write(
+        "ownerless.csv",
+        &format!(
+            "team,username,role\nBrand New,nobody,owner\nBrand New,{outsider},owner\n\
+             Ownerless,{outsider},member\n{third},{outsider},member\n",
+            outsider = outsider.username
+        ),
+    );
+    let teams_before = client.teams().list().count().send().unwrap();
+    session.run("ownerless.csv --remove-others --apply");
+    assert_eq!(client.teams().list().count().send().unwrap(), teams_before);
+    assert_eq!(team(third).memberships, teams[2].memberships);
 
     for (file, content) in [
         ("role.csv", "team,username,role\nNew Team,nobody,boss\n"),
