@@ -5,7 +5,7 @@ export PATH := if os_family() == "windows" { env("PATH") } else { KEYSTONE_TOOLS
 _tools +names:
     @.ci/tools {{names}}
 
-# What CI runs, in the same order.
+# What needs neither GitHub nor another toolchain; `.ci/run` runs the same.
 check: fmt spelling scripts dependencies licences clippy features-each doc public-api external-types minimal-versions package quickstart test-small dearer test-full
 
 # Formatting.

@@ -49,7 +49,7 @@ use crate::retry::RetryPolicy;
 /// How long it may take to find out or to renew what a call could do without.
 const HASTE: Duration = Duration::from_secs(10);
 
-/// How often a call is repeated because its credential was refused.
+/// How often a call is sent at the most while its credential is refused.
 const MOST_REFUSALS: u32 = 4;
 
 /// What a driver does for the flow. A clone is another handle to the same client.

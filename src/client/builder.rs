@@ -101,7 +101,8 @@ impl<C: Client> ClientBuilder<C> {
         }
     }
 
-    /// States how the server wants to be told who is asking, instead of finding out at login.
+    /// States how the server wants to be told who is asking, instead of finding out at login. The
+    /// first request is then the one with the password.
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.dialect = Some(dialect);
         self

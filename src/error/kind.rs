@@ -10,7 +10,8 @@
 /// /// The exit status of a program that runs every night.
 /// fn exit_status(error: &Error) -> u8 {
 ///     match error.kind() {
-///         ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Throttled => 75, // try again later
+///         _ if error.may_have_been_sent() => 70, // look before it runs again
+///         _ if error.is_transient() => 75,       // try again later
 ///         ErrorKind::InvalidCredentials | ErrorKind::Denied => 77,
 ///         ErrorKind::Validation => 65,
 ///         _ => 70,
