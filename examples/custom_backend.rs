@@ -55,6 +55,17 @@ struct HyperBackend {
 
 impl HyperBackend {
     fn with_settings(settings: &TransportSettings) -> Result<Self, BackendError> {
+        // Of the settings that are off by default it can do none.
+        let known = TransportSettings::default()
+            .with_timeout(settings.timeout)
+            .with_connect_timeout(settings.connect_timeout)
+            .with_idle_timeout(settings.idle_timeout)
+            .with_max_response_bytes(settings.max_response_bytes);
+        if *settings != known {
+            return Err(refused(
+                "it knows no proxies, certificates, HTTP/2, gzip or response time-outs",
+            ));
+        }
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(settings.connect_timeout));
         let client = Client::builder(TokioExecutor::new())
@@ -91,6 +102,9 @@ impl HyperBackend {
 
 impl HttpBackend for HyperBackend {
     async fn execute(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, BackendError> {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(refused("it needs a Tokio runtime"));
+        }
         check(&request)?;
         if [Method::POST, Method::PUT, Method::PATCH].contains(request.method()) {
             // hyper says nothing of an empty body.
@@ -130,7 +144,11 @@ fn check(request: &Request<Bytes>) -> Result<(), BackendError> {
     } else {
         return Ok(());
     };
-    Err(BackendError::new(BackendErrorKind::Request, problem))
+    Err(refused(problem))
+}
+
+fn refused(reason: &'static str) -> BackendError {
+    BackendError::new(BackendErrorKind::Request, reason)
 }
 
 fn failed(error: legacy::Error) -> BackendError {

@@ -1,6 +1,6 @@
 //! What is left on a team's account, cluster by cluster: the question of login nodes.
 //!
-//! It blocks and needs no runtime. Copied into a crate of its own it is a program of 3 MB.
+//! It blocks and needs no runtime, so that a small build without one is enough for it.
 //!
 //! ```text
 //! cargo run --no-default-features --features ureq,rustls --example remaining_units

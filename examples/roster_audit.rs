@@ -105,7 +105,6 @@ fn audit(
     let inactive = users.iter().filter(|user| !user.is_active).map(|user| user.id);
     let inactive: HashSet<Id<User>> = inactive.collect();
     let awarded: HashSet<Id<Team>> = awards.iter().map(|request| request.team).collect();
-
     let long_ago = today.saturating_sub(90.days());
 
     for team in teams {

@@ -26,6 +26,8 @@ codes! {
     ///
     /// assert_eq!(RequestStatus::Approved.code(), "AP"); // what travels
     /// assert_eq!(RequestStatus::Approved.label(), "Approved"); // what the web site shows
+    /// assert_eq!(RequestStatus::from_label("approved"), Some(RequestStatus::Approved));
+    /// assert_eq!(RequestStatus::KNOWN.len(), 4);
     /// // The code of a server newer than this crate is kept.
     /// assert_eq!(RequestStatus::from("WD"), RequestStatus::Other("WD".to_owned()));
     /// ```
@@ -269,7 +271,8 @@ crate::resource! {
     optional {
         /// Service units granted; `None` before a decision.
         awarded: Option<u64>,
-        /// Service units used in the end; `None` before the award has expired and the server has counted them.
+        /// Service units used in the end; `None` before the award has expired and the server has
+        /// counted them.
         r#final: Option<u64>,
     }
     computed {

@@ -16,25 +16,35 @@ fn program(name: &str) -> PathBuf {
     let tests = env::current_exe().unwrap();
     let target = tests.ancestors().nth(2).unwrap();
     let program = target.join("examples").join(name).with_extension(env::consts::EXE_EXTENSION);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(format!("{name}.rs"));
-    let changed = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let files = match fs::read_dir(examples.join(name)) {
+        Ok(files) => files.map(|file| file.unwrap().path()).collect(),
+        Err(_) => vec![examples.join(format!("{name}.rs"))],
+    };
+    let changed = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
+    let newest = files.iter().map(|file| changed(file)).max().unwrap();
     assert!(
-        changed(&program).is_some_and(|built| Some(built) > changed(&source)),
+        program.exists() && changed(&program) > newest,
         "{} is not built, or older than its source; `cargo build --features full --examples` makes it",
         program.display()
     );
     program
 }
 
-/// Runs it in an empty folder, without anything that would lead it to a real server.
-fn run_in(folder: &Path, name: &str, arguments: &[&str]) -> Output {
+/// What starts it in this folder, without anything that would lead it to a real server.
+fn command(folder: &Path, name: &str) -> Command {
     let mut command = Command::new(program(name));
     for (variable, _) in env::vars_os() {
         if variable.to_string_lossy().starts_with("KEYSTONE_") {
             command.env_remove(variable);
         }
     }
-    command.args(arguments).current_dir(folder).output().unwrap()
+    command.current_dir(folder);
+    command
+}
+
+fn run_in(folder: &Path, name: &str, arguments: &[&str]) -> Output {
+    command(folder, name).args(arguments).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {

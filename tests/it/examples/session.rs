@@ -2,10 +2,10 @@
 //! stderr behind a `!`, and how it ended if not well.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::{env, fs};
+use std::process::Stdio;
 
 use keystone_client::blocking::KeystoneClient;
 use keystone_client::jiff::civil::date;
@@ -13,7 +13,7 @@ use keystone_client::jiff::tz::TimeZone;
 use keystone_client::sandbox::{Population, Sandbox, SandboxServer};
 use tempfile::TempDir;
 
-use super::{expect, program, text};
+use super::{command, expect, text};
 
 /// What somebody does with an example in a folder of its own.
 pub(super) struct Session {
@@ -83,12 +83,7 @@ impl Session {
 
     /// Runs the example, puts all that it printed into the transcript, and returns what went to stdout.
     pub(super) fn run_with(&mut self, arguments: &str, input: &str) -> String {
-        let mut command = Command::new(program(self.name));
-        for (variable, _) in env::vars_os() {
-            if variable.to_string_lossy().starts_with("KEYSTONE_") {
-                command.env_remove(variable);
-            }
-        }
+        let mut command = command(self.folder.path(), self.name);
         if let Some(server) = &self.server {
             command.env("KEYSTONE_URL", server.url());
             command.env("KEYSTONE_USERNAME", "admin").env("KEYSTONE_PASSWORD", "admin-password");
@@ -101,7 +96,6 @@ impl Session {
             .env_remove("XDG_STATE_HOME")
             .env_remove("NETRC")
             .env("RUST_BACKTRACE", "0")
-            .current_dir(self.folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
